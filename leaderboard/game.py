@@ -1,0 +1,159 @@
+"""The membership game: who is public, who is private, and on whom the hidden coins fell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from targets.errors import OverheardError
+from targets.randomness import Randomness
+from targets.speech import Utterance
+
+REPETITIONS = "repetitions"  # the attribute of a canary that says how often a member is trained on
+
+Coins = NDArray[np.bool_]
+
+
+class GameError(OverheardError):
+    """Speech from which no fair game can be made."""
+
+
+def repetitions(candidate: Utterance) -> int:
+    """Return how often a candidate is trained on when its coin shows heads."""
+    return int(candidate.attributes.get(REPETITIONS, "1"))
+
+
+def flip(candidates: Iterable[Utterance], rng: Randomness) -> Coins:
+    """Return a fair coin (N,) for each candidate; True makes it a member.
+
+    Each coin comes from the candidate's own id, so that adding, removing or reordering candidates
+    leaves the coins of the others alone.
+    """
+    return np.array([rng.child(c.id).integer() & 1 for c in candidates], dtype=bool)
+
+
+@dataclass(frozen=True)
+class Split:
+    """Utterances in three groups that share no speaker."""
+
+    public: tuple[Utterance, ...]
+    private: tuple[Utterance, ...]
+    test: tuple[Utterance, ...]
+
+
+def split_by_speaker(
+    corpus: Iterable[Utterance], *, public: int, private: int, test: int, rng: Randomness
+) -> Split:
+    """Deal so many speakers of one corpus to each group, in an order drawn from `rng`.
+
+    Raises:
+        GameError: the corpus has too few speakers.
+    """
+    utterances = tuple(corpus)
+    wanted = public + private + test
+    # By a number drawn from each name, so that one more speaker does not reshuffle the rest.
+    order = sorted({u.speaker for u in utterances}, key=lambda name: rng.child(name).integer())
+    if len(order) < wanted:
+        raise GameError(
+            f"{public} public, {private} private and {test} test speakers are wanted, "
+            f"but the corpus has {len(order)}"
+        )
+    group = {
+        speaker: "public" if i < public else "private" if i < public + private else "test"
+        for i, speaker in enumerate(order[:wanted])
+    }
+    return Split(
+        *(
+            tuple(u for u in utterances if group.get(u.speaker) == name)
+            for name in ("public", "private", "test")
+        )
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Game:
+    """What is known to everyone, what is private, and the coins that only the referee sees.
+
+    `coins` (N,) belong to `candidates` (N); True means trained on.
+
+    Raises:
+        GameError: groups share a speaker, an id appears twice, or coins and candidates differ in
+            number.
+    """
+
+    public: tuple[Utterance, ...]
+    candidates: tuple[Utterance, ...]
+    coins: Coins
+    test: tuple[Utterance, ...]
+
+    def __post_init__(self) -> None:
+        if self.coins.shape != (len(self.candidates),):
+            raise GameError(
+                f"{len(self.candidates)} candidates, but coins of shape {self.coins.shape}"
+            )
+        self.coins.setflags(write=False)
+        groups = {"public": self.public, "private": self.candidates, "test": self.test}
+        _refuse_repeated_ids(groups)
+        _refuse_shared_speakers(groups)
+
+    @classmethod
+    def deal(
+        cls,
+        public: Sequence[Utterance],
+        candidates: Sequence[Utterance],
+        test: Sequence[Utterance],
+        rng: Randomness,
+    ) -> Game:
+        """Flip the coins and set up a game."""
+        return cls(
+            tuple(public), tuple(candidates), flip(candidates, rng.child("coins")), tuple(test)
+        )
+
+    @property
+    def members(self) -> tuple[Utterance, ...]:
+        """What is trained on: heads, each listed as often as its `repetitions` say."""
+        return tuple(
+            c
+            for c, heads in zip(self.candidates, self.coins, strict=True)
+            if heads
+            for _ in range(repetitions(c))
+        )
+
+    @property
+    def held_out(self) -> tuple[Utterance, ...]:
+        """The candidates that showed tails, once each: the null of every attack."""
+        return tuple(c for c, heads in zip(self.candidates, self.coins, strict=True) if not heads)
+
+    @property
+    def single(self) -> NDArray[np.bool_]:
+        """Which candidates (N,) change the training data by exactly one utterance.
+
+        Only these may audit an utterance-level ε: a canary said sixteen times is a group of
+        sixteen, protected by a far weaker guarantee.
+        """
+        return np.array([repetitions(c) == 1 for c in self.candidates], dtype=bool)
+
+
+def _refuse_repeated_ids(groups: dict[str, tuple[Utterance, ...]]) -> None:
+    home: dict[str, str] = {}
+    for name, utterances in groups.items():
+        for utterance in utterances:
+            if utterance.id in home:
+                raise GameError(
+                    f"utterance {utterance.id} appears twice: in {home[utterance.id]} and {name}"
+                )
+            home[utterance.id] = name
+
+
+def _refuse_shared_speakers(groups: dict[str, tuple[Utterance, ...]]) -> None:
+    home: dict[str, str] = {}
+    for name, utterances in groups.items():
+        for utterance in utterances:
+            if home.setdefault(utterance.speaker, name) != name:
+                raise GameError(
+                    f"speaker {utterance.speaker} is in {home[utterance.speaker]} and in {name}: "
+                    "the splits must share no speaker"
+                )

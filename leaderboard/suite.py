@@ -1,0 +1,355 @@
+"""A suite: what is trained, under which schemes, and how it is attacked, read from a TOML file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Callable, Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, get_args
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from targets.errors import OverheardError
+
+Target = Literal["ctc", "rnnt"]
+SchemeName = Literal["none", "dpsgd", "pate-lnmax", "pate-gnmax"]
+AttackName = Literal["membership", "canary", "inversion"]
+Scalar = bool | int | float | str
+
+NAME = r"^[a-z0-9][a-z0-9._-]*$"  # names become file names
+
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(gt=0)]
+
+
+class SuiteError(OverheardError):
+    """A mistake in a suite file: one line a mistake, naming the file and the key."""
+
+
+def _some(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    # Not `min_length`: that would also complain of every list whose items are wrong.
+    if not values:
+        raise ValueError("is empty")
+    return values
+
+
+def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if len(set(values)) < len(values):
+        raise ValueError("holds the same value twice")
+    return values
+
+
+def canonical(value: object) -> str:
+    """Return the one JSON text of a value: sorted keys, no spaces, no NaN."""
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+
+
+def digest_of(value: object) -> str:
+    """Return the SHA-256 of a value's canonical JSON."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()
+
+
+T = TypeVar("T")
+Set = Annotated[tuple[T, ...], AfterValidator(_some), AfterValidator(_distinct)]
+
+
+class Frozen(BaseModel):
+    """Immutable, and no key but those it knows; numbers are not guessed from words."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Options(Frozen):
+    """A name from a fixed list and the scalars passed to what it names."""
+
+    options: dict[str, Any] = {}
+
+    @field_validator("options")
+    @classmethod
+    def _scalars(cls, options: dict[str, Any]) -> dict[str, Scalar]:
+        for key, value in options.items():
+            if not isinstance(value, Scalar):
+                raise ValueError(f"'{key}' should be a number, a word, true or false")
+        return options
+
+
+class Speech(Frozen):
+    """Where the speech of one split comes from, and how much of it is taken.
+
+    `source` is "embedded" or the name of a folder under the data folder. Absent numbers mean all
+    there is; the embedded corpus is made to order and needs them.
+    """
+
+    source: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    split: str | None = None
+    speakers: Count | None = None
+    utterances: Count | None = None
+    max_seconds: Positive | None = None
+
+    @model_validator(mode="after")
+    def _embedded_is_made_to_order(self) -> Speech:
+        if self.source == "embedded":
+            if self.speakers is None or self.utterances is None:
+                raise ValueError("source 'embedded' needs 'speakers' and 'utterances'")
+            if self.split is not None:
+                raise ValueError("source 'embedded' has no 'split'")
+        return self
+
+
+class Splits(Frozen):
+    """The three disjoint groups of speakers of a game."""
+
+    public: Speech
+    private: Speech
+    test: Speech
+
+
+class Canaries(Frozen):
+    """Spoken secrets that join the private candidates.
+
+    `repetitions` are dealt out in turn: canary i is said `repetitions[i % len]` times.
+    """
+
+    count: int = Field(ge=0)
+    template: str = "pin"
+    repetitions: Annotated[tuple[Count, ...], AfterValidator(_some)] = (1,)
+
+
+class Training(Frozen):
+    """How the target is built and trained, the same for every scheme of the suite."""
+
+    public_epochs: int = Field(ge=0)
+    epochs: Count
+    batch_size: Count
+    learning_rate: Positive
+    public_learning_rate: Positive | None = None
+    width: Count = 128
+    layers: Count = 1
+
+
+class Scheme(Options):
+    """A defense and the ε values asked of it; `label` tells two settings of one scheme apart."""
+
+    name: SchemeName
+    label: str | None = Field(default=None, pattern=NAME)
+    epsilon: Set[Positive] | None = None
+
+    @model_validator(mode="after")
+    def _epsilon_where_it_means_something(self) -> Scheme:
+        if self.name == "none" and self.epsilon is not None:
+            raise ValueError("scheme 'none' promises no 'epsilon'")
+        if self.name != "none" and self.epsilon is None:
+            raise ValueError(f"scheme '{self.name}' needs 'epsilon', a list of numbers")
+        return self
+
+
+class AttackChoice(Options):
+    """An attack that every cell of the suite undergoes."""
+
+    name: AttackName
+
+
+class Conditions(Frozen):
+    """What all cells of a suite share: only cells under equal conditions may be compared."""
+
+    tokens: Literal["characters", "subwords"] = "characters"
+    delta: Annotated[float, Field(gt=0, lt=1)] | None = None
+    speech: Splits
+    canaries: Canaries = Canaries(count=0)
+    training: Training
+    attacks: Annotated[tuple[AttackChoice, ...], AfterValidator(_some)]
+
+    @field_validator("attacks")
+    @classmethod
+    def _each_attack_once(cls, attacks: tuple[AttackChoice, ...]) -> tuple[AttackChoice, ...]:
+        _distinct(tuple(attack.name for attack in attacks))
+        return attacks
+
+    @model_validator(mode="after")
+    def _secrets_for_the_canary_attack(self) -> Conditions:
+        if self.canaries.count == 0 and any(a.name == "canary" for a in self.attacks):
+            raise ValueError("attack 'canary' needs [canaries] with a 'count' above 0")
+        return self
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of everything the cells share."""
+        return digest_of(self.model_dump(mode="json"))
+
+
+class Cell(Frozen):
+    """One entry of the grid: a target trained under one scheme at one ε with one seed."""
+
+    suite: str = Field(pattern=NAME)
+    conditions: Conditions
+    target: Target
+    scheme: SchemeName
+    label: str = Field(pattern=NAME)
+    epsilon: Positive | None
+    options: dict[str, Any]
+    seed: int = Field(ge=0)
+
+    @property
+    def id(self) -> str:
+        """A readable name, unique within the suite, fit for a file name."""
+        promise = "" if self.epsilon is None else f"-eps{self.epsilon:g}"
+        return f"{self.target}-{self.label}{promise}-seed{self.seed}"
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """Everything that determines the outcome; the names of suite and row do not."""
+        return self.model_dump(mode="json", exclude={"suite", "label"})
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the spec."""
+        return digest_of(self.spec)
+
+    @property
+    def training_digest(self) -> str:
+        """SHA-256 of what determines the weights: the spec without the attacks."""
+        spec = self.spec
+        del spec["conditions"]["attacks"]
+        return digest_of(spec)
+
+
+class Suite(Conditions):
+    """A grid of targets, schemes, ε values and seeds under common conditions."""
+
+    name: str = Field(pattern=NAME)
+    description: str
+    seeds: Set[Annotated[int, Field(ge=0)]]
+    targets: Set[Target]
+    schemes: Annotated[tuple[Scheme, ...], AfterValidator(_some)]
+    _file: str = PrivateAttr(default="suite")
+
+    @field_validator("schemes")
+    @classmethod
+    def _rows_can_be_told_apart(cls, schemes: tuple[Scheme, ...]) -> tuple[Scheme, ...]:
+        labels = [scheme.label or scheme.name for scheme in schemes]
+        for label in labels:
+            if labels.count(label) > 1:
+                raise ValueError(f"'{label}' appears twice: give each its own 'label'")
+        return schemes
+
+    @property
+    def conditions(self) -> Conditions:
+        """What all cells share."""
+        return Conditions(**{name: getattr(self, name) for name in Conditions.model_fields})
+
+    def cells(self) -> list[Cell]:
+        """Return every cell: by target, then scheme, then ε, then seed."""
+        conditions = self.conditions
+        return [
+            Cell(
+                suite=self.name,
+                conditions=conditions,
+                target=target,
+                scheme=scheme.name,
+                label=scheme.label or scheme.name,
+                epsilon=epsilon,
+                options=scheme.options,
+                seed=seed,
+            )
+            for target in self.targets
+            for scheme in self.schemes
+            for epsilon in scheme.epsilon or (None,)
+            for seed in self.seeds
+        ]
+
+    def mistake(self, key: str, problem: str) -> SuiteError:
+        """Return an error about a key of this suite that only a later stage could see."""
+        return SuiteError(f"{self._file}: {key}: {problem}")
+
+
+def built_in_suites() -> tuple[str, ...]:
+    """Return the names of the suites that come with overheard, sorted."""
+    found = (files("leaderboard") / "suites").iterdir()
+    return tuple(sorted(f.name.removesuffix(".toml") for f in found if f.name.endswith(".toml")))
+
+
+def load_suite(name_or_path: str | Path) -> Suite:
+    """Read a built-in suite by name, or any suite by the path of its TOML file.
+
+    Raises:
+        SuiteError: one line for each mistake, naming the file and the key.
+    """
+    text = str(name_or_path)
+    if text.endswith(".toml") or "/" in text or isinstance(name_or_path, Path):
+        source, read = text, Path(text).read_bytes
+    elif text in built_in_suites():
+        resource = files("leaderboard") / "suites" / f"{text}.toml"
+        source, read = f"{text}.toml", resource.read_bytes
+    else:
+        known = ", ".join(built_in_suites())
+        raise SuiteError(f"{text}: no such suite (built in: {known}; or give a path to a .toml)")
+    suite = _validate(source, _parse(source, read))
+    # Kept beside the content, not in it: the same suite in another file is the same suite.
+    suite._file = source
+    return suite
+
+
+def _parse(source: str, read: Callable[[], bytes]) -> dict[str, Any]:
+    try:
+        return tomllib.loads(read().decode())
+    except OSError as error:
+        raise SuiteError(f"{source}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise SuiteError(f"{source}: byte {error.start} is not UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SuiteError(f"{source}: not TOML: {error}") from None
+
+
+def _validate(source: str, content: dict[str, Any]) -> Suite:
+    # Through JSON, because there a strict model still takes an array for a tuple.
+    try:
+        return Suite.model_validate_json(json.dumps(content, default=str))
+    except ValidationError as error:
+        lines = [f"{source}: {_key(e['loc'])}{_problem(e)}" for e in error.errors()]
+        raise SuiteError("\n".join(lines)) from None
+
+
+def _key(location: tuple[int | str, ...]) -> str:
+    key = ""
+    for part in location:
+        key += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return f"{key.removeprefix('.')}: " if key else ""
+
+
+def _problem(error: Any) -> str:
+    kind, message = error["type"], error["msg"]
+    if kind == "extra_forbidden":
+        return f"unknown key (known: {', '.join(_known_keys(error['loc'][:-1]))})"
+    if kind == "missing":
+        return "missing"
+    if kind == "value_error":
+        return message.removeprefix("Value error, ")
+    return f"{message.replace('Input should', 'should')}, got {json.dumps(error['input'])}"
+
+
+def _known_keys(location: tuple[int | str, ...]) -> Iterator[str]:
+    model: Any = Suite
+    for part in location:
+        if isinstance(part, str):
+            model = _model_in(model.model_fields[part].annotation)
+    return iter(model.model_fields)
+
+
+def _model_in(annotation: Any) -> Any:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(found for a in get_args(annotation) if (found := _model_in(a)) is not None)
