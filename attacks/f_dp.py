@@ -1,0 +1,116 @@
+"""A lower bound on ε from one training run, for mechanisms with a Gaussian trade-off curve.
+
+Source: Mahloujifar, Melis and Chaudhuri (2024), "Auditing f-Differential Privacy in One Run". It
+uses the whole trade-off curve f where `one_run` uses a single (ε, δ) point of it, and so proves
+more from the same guesses; it is valid only if the mechanism's curve lies above f.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from statistics import NormalDist
+
+from attacks.evidence import Noise, Trials, Unit, check_delta, check_level, refusal
+from attacks.gdp import epsilon_from_mu
+from attacks.guesses import GuessPlan, count_correct, guess_plans, perfect_counts
+from targets.estimate import Estimate
+
+# Search step in μ. The refuted end is returned: coarseness costs power (0.001 in ε), not truth.
+_STEP = 1e-4
+# No audit of fewer than billions of candidates gets near; it only stops the search.
+_LARGEST_MU = 64.0
+
+
+def refutes(mu: float, candidates: int, guesses: int, correct: int, error: float) -> bool:
+    """Return whether so many right guesses refute μ-GDP at error rate `error`.
+
+    `joint` and `wrong` bound, from `correct` downwards, the probability that a guess is right
+    (wrong) while at least i are right; μ-GDP ties the one to the other, and too large a sum
+    contradicts that each of the guesses is one candidate in m.
+    """
+    if correct == 0:
+        return False
+    # Scalars of the standard library: the recursion is sequential, and NumPy's cost per call
+    # would dominate it. `inv_cdf` needs an argument inside (0, 1), which the early exits keep.
+    inverse, shifted = NormalDist().inv_cdf, NormalDist(mu).cdf
+    right = error * correct / candidates
+    wrong = error * (guesses - correct) / candidates
+    limit = guesses / candidates
+    for i in range(correct - 1, -1, -1):
+        if right + wrong > limit:
+            return True
+        # Φ(Φ^-1(x) - μ), written as the distribution function of N(μ, 1).
+        least = shifted(inverse(right))
+        if least > wrong:
+            right += i / (guesses - i) * (least - wrong)
+            wrong = least
+    return right + wrong > limit
+
+
+@lru_cache(maxsize=100_000)
+def mu_from_guesses(
+    candidates: int, guesses: int, correct: int, error: float, at_least: float = 0.0
+) -> float:
+    """Return the largest μ refuted at error rate `error`, or `at_least` if none above it is."""
+    if not 0 <= correct <= guesses <= candidates:
+        raise ValueError(f"need correct <= guesses <= m, got {correct}, {guesses}, {candidates}")
+    low = at_least
+    if not refutes(low + _STEP, candidates, guesses, correct, error):
+        return low
+    low, width = low + _STEP, 0.5
+    while low + width < _LARGEST_MU and refutes(low + width, candidates, guesses, correct, error):
+        low += width
+        width *= 2.0
+    high = low + width
+    while high - low > _STEP:
+        middle = (low + high) / 2.0
+        if refutes(middle, candidates, guesses, correct, error):
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def _best_mu(
+    candidates: int, plans: tuple[GuessPlan, ...], counts: list[int], error: float
+) -> float:
+    best = 0.0
+    for plan, count in zip(plans, counts, strict=True):
+        # One look tells whether a plan beats the best so far; most do not.
+        best = mu_from_guesses(candidates, plan.guesses, count, error, best)
+    return best
+
+
+def f_dp_bound(
+    trials: Trials,
+    *,
+    delta: float,
+    level: float = 0.95,
+    guarantee_unit: Unit = "utterance",
+    noise: Noise = "any",
+) -> Estimate:
+    """Return the one-run f-DP lower bound on ε(δ), corrected for the numbers of guesses tried."""
+    check_level(level)
+    check_delta(delta)
+    reason = refusal(
+        trials,
+        designs=("one_run",),
+        guarantee_unit=guarantee_unit,
+        needs_noise="gaussian",
+        noise=noise,
+    )
+    if delta == 0.0:
+        reason = reason or "no Gaussian mechanism is (ε, 0)-DP: state the δ of the guarantee"
+    if reason:
+        return Estimate.unscored(reason)
+    plans = guess_plans(trials.size)
+    share = (1.0 - level) / len(plans)
+    value, ceiling = (
+        epsilon_from_mu(_best_mu(trials.size, plans, counts, share), delta)
+        for counts in (count_correct(trials, plans), perfect_counts(trials, plans))
+    )
+    method = (
+        f"one run, f-DP (Mahloujifar et al. 2024), δ={delta:g}, Bonferroni over {len(plans)} plans"
+    )
+    return Estimate(value, value, math.inf, level, method, ceiling)

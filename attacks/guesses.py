@@ -1,0 +1,112 @@
+"""From scores to guesses: which candidates a one-run auditor calls members, which it abstains on.
+
+The numbers of guesses are fixed here, before any score is seen, and depend on the number of
+candidates alone; whoever uses several of them divides the level by how many there are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from attacks.evidence import Scores, Trials
+
+# Shares of the candidates called "member" (highest scores) and "not a member" (lowest scores).
+# All of them suits coarse scores and weak attacks; smaller tails suit strong ones; the one-sided
+# entry suits attacks that recognise members but have nothing to say about the others. Five is
+# few enough that dividing the level by five costs little (ln 5 beside ln 20 in the exponent).
+SHARES: tuple[tuple[float, float], ...] = (
+    (1 / 2, 1 / 2),
+    (1 / 4, 1 / 4),
+    (1 / 16, 1 / 16),
+    (1 / 64, 1 / 64),
+    (1 / 16, 0.0),
+)
+
+# Fewer right guesses than this prove no ε > 0 at 95 % with the level divided by five.
+_FEWEST = 7
+
+
+@dataclass(frozen=True)
+class GuessPlan:
+    """How many of the highest scores to call members and how many of the lowest to call not."""
+
+    top: int
+    bottom: int
+
+    @property
+    def guesses(self) -> int:
+        """Number of guesses, r."""
+        return self.top + self.bottom
+
+
+def guess_plans(size: int) -> tuple[GuessPlan, ...]:
+    """Return the plans for `size` candidates; never empty, never dependent on the scores."""
+    plans = []
+    for top, bottom in SHARES:
+        # The first plan guesses on everybody, also where the number of candidates is odd.
+        high = int(top * size)
+        low = size - high if top + bottom == 1 else int(bottom * size)
+        plans.append(GuessPlan(high, low))
+    return (plans[0], *(plan for plan in plans[1:] if plan.guesses >= _FEWEST))
+
+
+def count_correct(trials: Trials, plans: tuple[GuessPlan, ...]) -> list[int]:
+    """Return the number of right guesses under each plan.
+
+    Candidates with equal scores stand or fall together: a plan that would cut through a run of
+    ties abstains on all of them, which only lowers the count. Breaking ties by position would read
+    the coins, because members come first. A plan that guesses on everybody has no one to abstain
+    on: it cuts at the end of the tied run that is nearer the middle.
+    """
+    members = np.sort(trials.in_scores)
+    others = np.sort(trials.out_scores)
+    everyone = np.sort(np.concatenate([members, others]))
+    return [_correct(members, others, everyone, plan) for plan in plans]
+
+
+def _correct(members: Scores, others: Scores, everyone: Scores, plan: GuessPlan) -> int:
+    size = len(everyone)
+    if plan.guesses == size:
+        cut = _nearest_edge(everyone, plan.bottom)
+        if cut == size:
+            return len(others)
+        return int(
+            len(members)
+            - np.searchsorted(members, everyone[cut], side="left")
+            + np.searchsorted(others, everyone[cut], side="left")
+        )
+    correct = 0
+    if plan.top:
+        # Members strictly above the highest score that is not guessed on.
+        edge = everyone[size - plan.top - 1]
+        correct += len(members) - int(np.searchsorted(members, edge, side="right"))
+    if plan.bottom:
+        edge = everyone[plan.bottom]
+        correct += int(np.searchsorted(others, edge, side="left"))
+    return correct
+
+
+def _nearest_edge(everyone: Scores, middle: int) -> int:
+    """Return the index nearest `middle` at which no tied run is cut, looking at scores only."""
+    size = len(everyone)
+    if middle in (0, size) or everyone[middle - 1] != everyone[middle]:
+        return middle
+    first = int(np.searchsorted(everyone, everyone[middle], side="left"))
+    last = int(np.searchsorted(everyone, everyone[middle], side="right"))
+    return first if middle - first <= last - middle else last
+
+
+def perfect_counts(trials: Trials, plans: tuple[GuessPlan, ...]) -> list[int]:
+    """Return what a perfect attack would have counted with the coins as they fell.
+
+    A plan that guesses on everybody gets all of them right if the attack ties each side's scores;
+    the others cannot find more members, or others, than there are.
+    """
+    return [
+        trials.size
+        if plan.guesses == trials.size
+        else min(plan.top, trials.n_in) + min(plan.bottom, trials.n_out)
+        for plan in plans
+    ]
