@@ -150,11 +150,14 @@ class Hardware(_Part):
 class Guarantee(_Part):
     """The promise: ε and δ for which unit, under which relation, by whose accounting.
 
-    `epsilon` is null where nothing is promised. `basis` says what the promise rests on: audited
+    `epsilon` is null where nothing is promised; infinity, its other name, is taken for that. `basis` says what the promise rests on: audited
     code, a claim, or none.
     """
 
-    epsilon: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
+    epsilon: Annotated[
+        Annotated[float, Field(ge=0, allow_inf_nan=False)] | None,
+        BeforeValidator(lambda epsilon: None if epsilon == math.inf else epsilon),
+    ]
     delta: Annotated[float, Field(ge=0, le=1)] | None
     unit: str
     relation: str | None

@@ -137,8 +137,8 @@ class Training(Frozen):
     batch_size: Count
     learning_rate: Positive
     public_learning_rate: Positive | None = None
-    width: Count = 128
-    layers: Count = 1
+    channels: Count = 64
+    hidden: Count = 128
 
 
 class Scheme(Options):

@@ -164,7 +164,7 @@ def test_a_dead_or_idle_worker_is_a_failed_job_and_the_rest_goes_on(tmp_path):
         Job("segfault", die, (int(signal.SIGSEGV),), never),
         Job("exit", leave, (3,), never),
         Job("empty", nothing, (), never),
-        Job("unpicklable", lambda report: None, (), never),
+        Job("unpicklable", lambda report: report, (), never),
         job("good", tmp_path),
     ]
     outcomes = run(jobs, tmp_path)
