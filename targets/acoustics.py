@@ -56,8 +56,9 @@ def record(dry: Samples, acoustics: Acoustics, randomness: Randomness) -> Sample
     # A silent sentence keeps its background: nothing here divides by zero.
     mixed = 10 ** (acoustics.level / 20) * (wet / max(loudness, 1e-9) + noise)
     mixed *= min(1.0, 0.98 / max(float(np.abs(mixed).max(initial=0.0)), 1e-9))
-    # 16-bit steps, so that a corpus read back from disk equals the one just made.
-    return (np.round(mixed * 32767) / 32768).astype(np.float32)
+    # 16-bit steps, so that a corpus read back from disk equals the one just made. By way of
+    # integers, which know no -0.0: it equals 0.0 and has another digest.
+    return np.round(mixed * 32767).astype(np.int16).astype(np.float32) / np.float32(32768)
 
 
 def _room(acoustics: Acoustics, rng: np.random.Generator) -> np.ndarray:

@@ -1,0 +1,211 @@
+"""The speaking process: reproducible to the sample, aligned word by word, and failing in words."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from targets.acoustics import Acoustics, draw_acoustics, record
+from targets.phrases import CANARIES, COMMANDS, PERSONAL
+from targets.randomness import Randomness
+from targets.speech import SAMPLE_RATE
+from targets.synthesis import FASTEST, SLOWEST, Speaker, SynthesisError, align
+from targets.voices import voice, voice_count
+
+TEXTS = (
+    "play some jazz in the bedroom",
+    "my pin code is four two seven one",
+    "call mister o'neill",
+)
+
+
+@pytest.fixture(scope="module")
+def speaker():
+    with Speaker() as one:
+        yield one
+
+
+def test_same_samples_in_another_process_in_another_order(speaker):
+    jobs = [
+        (text, index, round(voice(index).rate * factor))
+        for text in TEXTS
+        for index in range(0, voice_count(), 7)
+        for factor in (0.85, 1.0, 2.0, 4.0)
+    ]
+    forward = [speaker.say(t, voice(i), rate=r, seed=5)[0] for t, i, r in jobs]
+    shuffled = np.random.default_rng(0).permutation(len(jobs))
+    with Speaker() as other:
+        again = {}
+        for j in shuffled:
+            text, index, rate = jobs[j]
+            again[j] = other.say(text, voice(index), rate=rate, seed=5)[0]
+    for j, samples in enumerate(forward):
+        np.testing.assert_array_equal(samples, again[j], err_msg=str(jobs[j]))
+
+
+def test_rate_shortens_and_stays_loud(speaker):
+    who = voice(0)
+    lengths = {}
+    for factor in (1, 2, 4):
+        dry, words = speaker.say(TEXTS[1], who, rate=who.rate * factor, seed=1)
+        lengths[factor] = len(dry)
+        assert np.isfinite(dry).all()
+        assert np.abs(dry).max() > 0.02
+        assert [w.text for w in words] == TEXTS[1].split()
+    assert lengths[1] / lengths[2] == pytest.approx(2, rel=0.25)
+    assert lengths[1] / lengths[4] == pytest.approx(4, rel=0.25)
+
+
+@pytest.mark.parametrize(
+    "template", [*COMMANDS, *PERSONAL, *CANARIES.values()], ids=lambda t: t.name
+)
+def test_word_timings_follow_the_words(speaker, template):
+    # Every text twice at least, in voices of different accents.
+    for index in range(4):
+        text = template.fill(template.draw(Randomness(index)))
+        dry, words = speaker.say(text, voice(index), rate=voice(index).rate, seed=0)
+        assert [w.text for w in words] == text.split()
+        assert words[0].start >= 0
+        assert words[-1].end <= len(dry) / SAMPLE_RATE + 0.01
+        for word in words:
+            assert word.end - word.start > 0.02, (text, word)
+        for word, following in zip(words, words[1:], strict=False):
+            assert word.end == following.start
+
+
+def test_words_are_heard_where_the_timings_say(speaker):
+    """The span of "seven" in a sentence sounds like "seven" alone, and not like its neighbour."""
+    who = voice(1)
+    dry, words = speaker.say("zero one seven three six", who, rate=170, seed=0)
+    spans = {w.text: dry[int(w.start * SAMPLE_RATE) : int(w.end * SAMPLE_RATE)] for w in words}
+    # Fricatives at 4 to 8 kHz: much in "six" and "seven"'s onset, hardly any in "one".
+    high = {text: _share_above(span, 4000) for text, span in spans.items()}
+    assert high["six"] > 5 * high["one"]
+    assert high["seven"] > 5 * high["one"]
+
+
+def _share_above(samples, frequency):
+    power = np.abs(np.fft.rfft(samples)) ** 2
+    return power[np.fft.rfftfreq(len(samples), 1 / SAMPLE_RATE) > frequency].sum() / power.sum()
+
+
+def test_joined_words_share_their_span_by_letters():
+    # One event for "in the" (characters 0 to 5), one for "hall".
+    words = align("in the hall", [(0, 0), (7, 500)], end=1000, rate=1000)
+    assert [(w.text, w.start, w.end) for w in words] == [
+        ("in", 0.0, 0.2),
+        ("the", 0.2, 0.5),
+        ("hall", 0.5, 1.0),
+    ]
+
+
+@given(
+    words=st.lists(st.text("abc'", min_size=1, max_size=6), min_size=1, max_size=8),
+    events=st.lists(st.tuples(st.integers(-2, 60), st.integers(0, 2000)), max_size=12),
+    end=st.integers(1, 1500),
+)
+def test_alignment_survives_any_events(words, events, end):
+    text = " ".join(words)
+    aligned = align(text, events, end=end, rate=1000)
+    assert [w.text for w in aligned] == text.split()
+    times = [t for w in aligned for t in (w.start, w.end)]
+    assert times == sorted(times)
+    assert times[0] == 0
+    assert times[-1] == pytest.approx(end / 1000)
+
+
+def test_absurd_rate_and_unknown_accent_are_refused(speaker):
+    for rate in (SLOWEST - 1, FASTEST + 1):
+        with pytest.raises(ValueError, match="words a minute"):
+            speaker.say("yes", voice(0), rate=rate, seed=0)
+    with pytest.raises(SynthesisError, match="no such voice"):
+        speaker.say("yes", dataclasses.replace(voice(0), accent="tlh"), rate=175, seed=0)
+    # and the process goes on
+    assert len(speaker.say("yes", voice(0), rate=175, seed=0)[0])
+
+
+def test_a_dead_process_is_named():
+    with Speaker() as doomed:
+        doomed._process.kill()
+        doomed._process.wait()
+        with pytest.raises(SynthesisError, match="the speaking process ended"):
+            doomed.say("yes", voice(0), rate=175, seed=0)
+
+
+def test_voices_are_many_and_known():
+    assert voice_count() >= 60
+    voices = [voice(i) for i in range(voice_count())]
+    assert len({v.name for v in voices}) == len({v.variant for v in voices}) == len(voices)
+    for gender in ("female", "male"):
+        assert sum(v.gender == gender for v in voices) >= 25
+    assert len({v.accent for v in voices}) == 4
+    for index in (-1, voice_count()):
+        with pytest.raises(ValueError, match="no voice"):
+            voice(index)
+
+
+def test_voices_are_distinct(speaker):
+    """Other words of a voice are usually closest to that voice, by mean and spread of MFCCs."""
+    import librosa
+
+    def fingerprint(index, text):
+        dry, _ = speaker.say(text, voice(index), rate=voice(index).rate, seed=0)
+        cepstra = librosa.feature.mfcc(y=dry, sr=SAMPLE_RATE, n_mfcc=20)[1:]
+        return np.concatenate([cepstra.mean(1), cepstra.std(1)])
+
+    # The same words once faster: the distance of a voice from itself.
+    text = "wake me up at seven thirty and turn the kitchen lights on"
+    other = "turn the kitchen lights on and wake me up at seven thirty"
+    enrolled = np.stack([fingerprint(i, text) for i in range(voice_count())])
+    probes = np.stack([fingerprint(i, other) for i in range(voice_count())])
+    distances = np.linalg.norm(probes[:, None] - enrolled[None], axis=-1)
+    nearest = distances.argmin(1)
+    assert np.mean(nearest == np.arange(voice_count())) > 0.9
+    off_diagonal = distances + np.diag(np.full(voice_count(), np.inf))
+    # No two voices are as alike as one voice is to itself on other words.
+    assert off_diagonal.min() > np.median(np.diag(distances))
+
+
+def test_genders_differ_in_pitch():
+    for index in range(voice_count()):
+        who = voice(index)
+        base = float(who.variant.split("pitch ")[1].split()[0])
+        assert (base >= 150) == (who.gender == "female")
+
+
+QUIET_ROOM = Acoustics(
+    lead=0.1, trail=0.1, reverberation=0.2, direct=10, snr=20, colour=1, level=-25
+)
+
+
+def test_acoustics_keep_their_promises():
+    tone = np.sin(np.arange(16000) * 0.2).astype(np.float32)
+    heard = record(tone, QUIET_ROOM, Randomness(1))
+    assert heard.dtype == np.float32
+    assert len(heard) == 16000 + 2 * 1600
+    speech, silence = heard[1600:17600], heard[:1600]
+    level = 20 * np.log10(np.sqrt(np.mean(speech**2)))
+    assert level == pytest.approx(-25, abs=0.5)
+    snr = 20 * np.log10(np.sqrt(np.mean(speech**2)) / np.sqrt(np.mean(silence**2)))
+    assert snr == pytest.approx(20, abs=3)  # the lead is a short sample of a coloured noise
+    steps = heard.astype(np.float64) * 32768
+    np.testing.assert_array_equal(steps, np.round(steps))
+    assert not np.signbit(heard[heard == 0]).any()  # -0.0 would change the digest
+
+
+def test_acoustics_depend_on_their_stream_alone():
+    tone = np.sin(np.arange(8000) * 0.2).astype(np.float32)
+    one = record(tone, QUIET_ROOM, Randomness(1))
+    np.testing.assert_array_equal(one, record(tone, QUIET_ROOM, Randomness(1)))
+    assert not np.array_equal(one, record(tone, QUIET_ROOM, Randomness(2)))
+
+
+@pytest.mark.parametrize("dry", [np.zeros(0), np.zeros(1000), np.full(1000, 1e6), np.eye(1000)[0]])
+def test_acoustics_survive_extreme_speech(dry):
+    for seed in range(3):
+        acoustics = draw_acoustics(Randomness(seed))
+        heard = record(dry.astype(np.float32), acoustics, Randomness(seed))
+        assert np.isfinite(heard).all()
+        assert np.abs(heard).max() < 1
