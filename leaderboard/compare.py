@@ -25,8 +25,8 @@ FOOTER = """\
 claimed ε        what the mechanism promises, by our accounting; a dash is no promise
 audited ε        what an attack has proven at least; the JSON gives level and method
 ceiling          the most a perfect attack could have proven with so many candidates
-audited/claimed  above 1 the promise is false, near 1 it is tight; far below 1 the attack was weak, its
-                 ceiling low or the accounting generous: no proof of more privacy"""
+audited/claimed  above 1 the promise is false, near 1 it is tight; far below 1 the attack was weak,
+                 its ceiling low or the accounting generous: no proof of more privacy"""
 
 FEWEST = 4  # cells that promise an ε, for a rank correlation
 LEVEL = 0.95

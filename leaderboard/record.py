@@ -150,8 +150,8 @@ class Hardware(_Part):
 class Guarantee(_Part):
     """The promise: ε and δ for which unit, under which relation, by whose accounting.
 
-    `epsilon` is null where nothing is promised; infinity, its other name, is taken for that. `basis` says what the promise rests on: audited
-    code, a claim, or none.
+    `epsilon` is null where nothing is promised; given as infinity, it becomes null. `basis` says
+    what the promise rests on: audited code, a claim, or none.
     """
 
     epsilon: Annotated[

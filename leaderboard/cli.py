@@ -1,0 +1,166 @@
+"""The command line. Everything slow is imported by the command that needs it."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from leaderboard.table import Format
+from targets.errors import OverheardError
+
+MISTAKE = 2  # exit code of what the user can mend
+FAILED = 1  # exit code of a run in which a cell failed
+
+app = typer.Typer(
+    help="How much private speech can be overheard from a recogniser, and is its ε true?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+# Handed on untouched to a command that lives in a module of its own.
+HAND_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run.")]
+Written = Annotated[Format, typer.Option("--format", help="How the table is written.")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"overheard {metadata.version('overheard')}")
+        raise typer.Exit
+
+
+@app.callback()
+def overheard(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """How much private speech can be overheard from a recogniser, and is its ε true?"""
+
+
+@app.command()
+def run(
+    suite: Annotated[str, typer.Option(help="A built-in suite, or the path of a TOML file.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Where records go.", show_default="runs/<suite>")
+    ] = None,
+    data: Annotated[
+        Path,
+        typer.Option(help="Where folders of real speech are.", envvar="OVERHEARD_DATA"),
+    ] = Path("../shared/data"),
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes at work.", show_default="one a core")
+    ] = None,
+) -> None:
+    """Train, attack and score every cell of a suite; go on where an earlier run stopped."""
+    from leaderboard.record import FOLDER, read_records
+    from leaderboard.suite import load_suite
+
+    chosen = load_suite(suite)
+    out = out or Path("runs") / chosen.name
+    if (out / FOLDER).is_dir() and any((out / FOLDER).glob("*.json")):
+        # Before anything is computed: its results could not be kept beside these.
+        read_records(out, chosen.conditions.digest)
+
+    from leaderboard import provenance, runner
+    from leaderboard.progress import watching
+    from leaderboard.table import table
+
+    plan = importlib.import_module("leaderboard.cell").plan
+    jobs: Sequence[runner.Job] = plan(chosen, out, data)
+    with watching() as progress:
+        outcomes = runner.run(jobs, out, workers or provenance.cores(), progress)
+
+    typer.echo(table(out, Format.TEXT))
+    typer.echo(f"\nrecords: {out / FOLDER}", err=True)
+    failed = [o for o in outcomes.values() if o.status in ("failed", "blocked")]
+    for outcome in failed:
+        log = out / runner.LOGS / f"{outcome.job}.log"
+        more = f" (see {log})" if log.exists() else ""
+        typer.echo(f"overheard: {outcome.job} {outcome.status}: {outcome.reason}{more}", err=True)
+    if failed:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def table(folder: Folder, form: Written = Format.TEXT) -> None:
+    """Print the leaderboard of a run, from its records alone."""
+    from leaderboard import table as tables
+
+    typer.echo(tables.table(folder, form))
+
+
+@app.command()
+def compare(folder: Folder, form: Written = Format.TEXT) -> None:
+    """Print the claimed ε beside the audited one, from the records of a run alone."""
+    from leaderboard import compare as comparisons
+
+    typer.echo(comparisons.compare(folder, form))
+
+
+@app.command(context_settings=HAND_ON)
+def corpus(context: typer.Context) -> None:
+    """Show what a corpus holds and everything that is wrong with it."""
+    _hand_on(context, "corpus")
+
+
+@app.command(context_settings=HAND_ON)
+def audit(context: typer.Context) -> None:
+    """Bound ε from below by scores and coins in a file."""
+    _hand_on(context, "audit")
+
+
+@app.command(context_settings=HAND_ON)
+def coverage(context: typer.Context) -> None:
+    """Check by simulation how often each bound claims too much."""
+    _hand_on(context, "coverage")
+
+
+def _hand_on(context: typer.Context, name: str) -> None:
+    command = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    command.command()(getattr(importlib.import_module(f"leaderboard.{name}_command"), name))
+    command(context.args, prog_name=f"overheard {name}")
+
+
+def main() -> None:
+    """Run the command line; a mistake of the user ends in its message, never in a traceback."""
+    try:
+        app()
+    except OverheardError as error:
+        _give_up(str(error), MISTAKE)
+    except KeyboardInterrupt:
+        _give_up("stopped", 130)
+    except BrokenPipeError:
+        # The reader, such as `head`, has seen enough; Python would complain again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except OSError as error:
+        _give_up(f"{error.filename or 'system'}: {error.strerror or error}", MISTAKE)
+    except Exception as error:
+        if os.environ.get("OVERHEARD_DEBUG"):
+            raise
+        text = " ".join(str(error).split())
+        _give_up(
+            f"{type(error).__name__}: {text} (a fault of overheard itself; "
+            "OVERHEARD_DEBUG=1 shows where)",
+            MISTAKE,
+        )
+
+
+def _give_up(message: str, code: int) -> None:
+    for line in message.splitlines() or [message]:
+        typer.echo(f"overheard: {line}", err=True)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()
