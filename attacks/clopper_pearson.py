@@ -119,15 +119,17 @@ def _best_threshold(members: Scores, others: Scores, alpha: float) -> float:
     cuts = np.concatenate([values[:-1] / 2 + values[1:] / 2, values[-1:]])
     fp = len(others) - np.searchsorted(others, cuts, side="right")
     fn = np.searchsorted(members, cuts, side="right")
-    fpr = _upper_limits(fp, len(others), alpha / 2)
-    fnr = _upper_limits(fn, len(members), alpha / 2)
+    fpr = _upper_limits(len(others), alpha / 2)[fp]
+    fnr = _upper_limits(len(members), alpha / 2)[fn]
     return float(cuts[np.argmax(np.maximum((1 - fnr) / fpr, (1 - fpr) / fnr))])
 
 
-def _upper_limits(errors: np.ndarray, trials: int, alpha: float) -> Scores:
-    limits = np.ones(len(errors))
-    some = errors < trials
-    limits[some] = betaincinv(errors[some] + 1, trials - errors[some], 1.0 - alpha)
+@lru_cache(maxsize=16)
+def _upper_limits(trials: int, alpha: float) -> Scores:
+    """Return the upper limit for every possible number of errors, shape (trials + 1,)."""
+    errors = np.arange(trials)
+    limits = np.append(betaincinv(errors + 1, trials - errors, 1.0 - alpha), 1.0)
+    limits.flags.writeable = False
     return limits
 
 

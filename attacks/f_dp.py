@@ -13,7 +13,7 @@ from statistics import NormalDist
 
 from attacks.evidence import Noise, Trials, Unit, check_delta, check_level, refusal
 from attacks.gdp import epsilon_from_mu
-from attacks.guesses import GuessPlan, count_correct, guess_plans, perfect_counts
+from attacks.guesses import count_correct, guess_plans, perfect_counts
 from targets.estimate import Estimate
 
 # Search step in μ. The refuted end is returned: coarseness costs power (0.001 in ε), not truth.
@@ -48,21 +48,22 @@ def refutes(mu: float, candidates: int, guesses: int, correct: int, error: float
     return right + wrong > limit
 
 
+# Coverage asks for the same few counts thousands of times.
 @lru_cache(maxsize=100_000)
-def mu_from_guesses(
-    candidates: int, guesses: int, correct: int, error: float, at_least: float = 0.0
-) -> float:
-    """Return the largest μ refuted at error rate `error`, or `at_least` if none above it is."""
+def mu_from_guesses(candidates: int, guesses: int, correct: int, error: float) -> float:
+    """Return the largest μ refuted at error rate `error`, or 0 where none is.
+
+    Args:
+        candidates: m, everyone with a coin, abstentions included.
+        guesses: g, fixed beforehand.
+        correct: c, right guesses.
+        error: one minus the confidence.
+    """
     if not 0 <= correct <= guesses <= candidates:
         raise ValueError(f"need correct <= guesses <= m, got {correct}, {guesses}, {candidates}")
-    low = at_least
-    if not refutes(low + _STEP, candidates, guesses, correct, error):
-        return low
-    low, width = low + _STEP, 0.5
-    while low + width < _LARGEST_MU and refutes(low + width, candidates, guesses, correct, error):
-        low += width
-        width *= 2.0
-    high = low + width
+    low, high = 0.0, 0.5
+    while high < _LARGEST_MU and refutes(high, candidates, guesses, correct, error):
+        low, high = high, 2.0 * high
     while high - low > _STEP:
         middle = (low + high) / 2.0
         if refutes(middle, candidates, guesses, correct, error):
@@ -70,16 +71,6 @@ def mu_from_guesses(
         else:
             high = middle
     return low
-
-
-def _best_mu(
-    candidates: int, plans: tuple[GuessPlan, ...], counts: list[int], error: float
-) -> float:
-    best = 0.0
-    for plan, count in zip(plans, counts, strict=True):
-        # One look tells whether a plan beats the best so far; most do not.
-        best = mu_from_guesses(candidates, plan.guesses, count, error, best)
-    return best
 
 
 def f_dp_bound(
@@ -106,10 +97,16 @@ def f_dp_bound(
         return Estimate.unscored(reason)
     plans = guess_plans(trials.size)
     share = (1.0 - level) / len(plans)
-    value, ceiling = (
-        epsilon_from_mu(_best_mu(trials.size, plans, counts, share), delta)
-        for counts in (count_correct(trials, plans), perfect_counts(trials, plans))
-    )
+
+    def best(counts: list[int]) -> float:
+        mu = max(
+            mu_from_guesses(trials.size, plan.guesses, count, share)
+            for plan, count in zip(plans, counts, strict=True)
+        )
+        return epsilon_from_mu(mu, delta)
+
+    value = best(count_correct(trials, plans))
+    ceiling = best(perfect_counts(trials, plans))
     method = (
         f"one run, f-DP (Mahloujifar et al. 2024), δ={delta:g}, Bonferroni over {len(plans)} plans"
     )
