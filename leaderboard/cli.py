@@ -67,7 +67,7 @@ def run(
 
     chosen = load_suite(suite)
     out = out or Path("runs") / chosen.name
-    if (out / FOLDER).is_dir() and any((out / FOLDER).glob("*.json")):
+    if any((out / FOLDER).glob("*.json")):
         # Before anything is computed: its results could not be kept beside these.
         read_records(out, chosen.conditions.digest)
 
@@ -80,8 +80,9 @@ def run(
     with watching() as progress:
         outcomes = runner.run(jobs, out, workers or provenance.cores(), progress)
 
-    typer.echo(table(out, Format.TEXT))
-    typer.echo(f"\nrecords: {out / FOLDER}", err=True)
+    if any((out / FOLDER).glob("*.json")):
+        typer.echo(table(out, Format.TEXT))
+        typer.echo(f"\nrecords: {out / FOLDER}", err=True)
     failed = [o for o in outcomes.values() if o.status in ("failed", "blocked")]
     for outcome in failed:
         log = out / runner.LOGS / f"{outcome.job}.log"

@@ -281,9 +281,11 @@ def read_record(path: Path) -> Record:
             parse_constant=_no_constant,
             object_pairs_hook=_each_key_once,
         )
+        stored = content.pop("digest", None) if isinstance(content, dict) else None
+        actual = digest_of(content)
     except OSError as error:
         raise RecordError(f"{path}: cannot be read: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RecordError(f"{path}: no record, not JSON: {error}") from None
     if not isinstance(content, dict) or "schema_version" not in content:
         raise RecordError(f"{path}: no record of overheard, it has no schema_version")
@@ -291,7 +293,7 @@ def read_record(path: Path) -> Record:
         raise RecordError(
             f"{path}: schema version {content['schema_version']}, this code reads {SCHEMA_VERSION}"
         )
-    if content.pop("digest", None) != digest_of(content):
+    if stored != actual:
         raise RecordError(f"{path}: its content does not match its digest: damaged or edited")
     try:
         return Record.model_validate_json(json.dumps(content))
@@ -314,6 +316,8 @@ def read_records(folder: Path, conditions: str | None = None) -> list[Record]:
     if not home.is_dir():
         raise RecordError(f"{folder}: no such folder")
     paths = sorted(p for p in home.glob("*.json") if not p.name.startswith(PARTIAL))
+    if not paths:
+        raise RecordError(f"{folder}: holds no records")
     records = {path: read_record(path) for path in paths}
     for path, record in records.items():
         if not re.fullmatch(rf"{re.escape(record.cell.id)}(\.\d+)?\.json", path.name):

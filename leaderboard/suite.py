@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
@@ -297,30 +297,33 @@ def load_suite(name_or_path: str | Path) -> Suite:
     else:
         known = ", ".join(built_in_suites())
         raise SuiteError(f"{text}: no such suite (built in: {known}; or give a path to a .toml)")
-    suite = _validate(source, _parse(source, read))
-    # Kept beside the content, not in it: the same suite in another file is the same suite.
-    suite._file = source
-    return suite
-
-
-def _parse(source: str, read: Callable[[], bytes]) -> dict[str, Any]:
     try:
-        return tomllib.loads(read().decode())
+        return parse_suite(source, read().decode())
     except OSError as error:
         raise SuiteError(f"{source}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise SuiteError(f"{source}: byte {error.start} is not UTF-8") from None
+
+
+def parse_suite(source: str, text: str) -> Suite:
+    """Return the suite that a TOML text describes; `source` names it in errors.
+
+    Raises:
+        SuiteError: one line for each mistake, naming the source and the key.
+    """
+    try:
+        content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SuiteError(f"{source}: not TOML: {error}") from None
-
-
-def _validate(source: str, content: dict[str, Any]) -> Suite:
     # Through JSON, because there a strict model still takes an array for a tuple.
     try:
-        return Suite.model_validate_json(json.dumps(content, default=str))
+        suite = Suite.model_validate_json(json.dumps(content, default=str))
     except ValidationError as error:
         lines = [f"{source}: {_key(e['loc'])}{_problem(e)}" for e in error.errors()]
         raise SuiteError("\n".join(lines)) from None
+    # Kept beside the content, not in it: the same suite in another file is the same suite.
+    suite._file = source
+    return suite
 
 
 def _key(location: tuple[int | str, ...]) -> str:
