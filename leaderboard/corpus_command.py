@@ -17,6 +17,7 @@ from tabulate import tabulate
 from targets.embedded import default_cache, embedded_corpus
 from targets.manifests import CorpusError, Problem, survey
 from targets.speech import Utterance
+from targets.synthesis import SynthesisError
 
 EMBEDDED = "embedded"
 # What is shown of the embedded corpus, which has any size that is asked for.
@@ -58,7 +59,7 @@ class Summary:
         if d:
             spread = f"{min(d):.2f} / {statistics.median(d):.2f} / {max(d):.2f}"
             rows.append(("seconds, min / median / max", spread))
-            rows.append(("sample rates in Hz", _tally(self.rates)))
+            rows.append(("recordings per sample rate in Hz", _tally_rates(self.rates)))
         splits = [
             (name, len(rows_), len({s for s, _ in rows_}), sum(t for _, t in rows_) / 3600)
             for name, rows_ in sorted(self.splits.items())
@@ -82,36 +83,45 @@ def corpus(
     ],
 ) -> None:
     """Show what a corpus holds and list everything that is wrong with it."""
-    messages = Console(stderr=True)
-    summary, found = Summary(), 0
+    console = Console(stderr=True)
+    summary, found = Summary(), []
     try:
-        for item in _embedded(messages) if path == EMBEDDED else survey(Path(path)):
-            if isinstance(item, Problem):
-                found += 1
-                # Straight to the stream: rich would wrap the line and style what looks like markup.
-                typer.echo(str(item), err=True)
-            else:
-                summary.add(item)
-    except (CorpusError, OSError) as error:
+        with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+            items = _embedded(bar) if path == EMBEDDED else survey(Path(path))
+            for item in bar.track(items, description="reading"):
+                if isinstance(item, Problem):
+                    found.append(item)
+                else:
+                    summary.add(item)
+    except (CorpusError, SynthesisError, OSError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
+    for problem in found:
+        # Not through rich: it would wrap the line, and style what looks like markup.
+        typer.echo(str(problem), err=True)
     typer.echo(summary.render())
     if found:
-        typer.echo(f"\n{found} problem{'s' if found > 1 else ''}, listed above", err=True)
+        typer.echo(f"\n{len(found)} problem{'s' if len(found) > 1 else ''}, listed above", err=True)
+        raise typer.Exit(1)
+    if not summary.durations:
+        typer.echo(f"{path}: no utterance — add lines to the manifest", err=True)
         raise typer.Exit(1)
 
 
-def _embedded(messages: Console) -> Iterable[Utterance]:
-    with Progress(console=messages, transient=True) as bar:
-        task = bar.add_task("synthesising", total=_UTTERANCES)
-        return embedded_corpus(
-            speakers=_SPEAKERS,
-            utterances=_UTTERANCES,
-            seed=_SEED,
-            cache=default_cache(),
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
-        )
+def _embedded(bar: Progress) -> Iterable[Utterance | Problem]:
+    task = bar.add_task("synthesising", total=_UTTERANCES)
+    return embedded_corpus(
+        speakers=_SPEAKERS,
+        utterances=_UTTERANCES,
+        seed=_SEED,
+        cache=default_cache(),
+        progress=lambda done, total: bar.update(task, completed=done, total=total),
+    )
 
 
 def _tally(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{n} {name}" for name, n in sorted(counts.items()))
+
+
+def _tally_rates(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{rate}: {n}" for rate, n in sorted(counts.items()))

@@ -1,4 +1,4 @@
-"""The embedded corpus: phrases, canaries of exact entropy, reproducibility, and a cache that heals."""
+"""The embedded corpus: phrases, canaries of exact entropy, reproducibility, a healing cache."""
 
 import logging
 import os

@@ -1,6 +1,7 @@
 """The speaking process: reproducible to the sample, aligned word by word, and failing in words."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -71,7 +72,7 @@ def test_word_timings_follow_the_words(speaker, template):
         assert words[-1].end <= len(dry) / SAMPLE_RATE + 0.01
         for word in words:
             assert word.end - word.start > 0.02, (text, word)
-        for word, following in zip(words, words[1:], strict=False):
+        for word, following in itertools.pairwise(words):
             assert word.end == following.start
 
 
