@@ -15,9 +15,9 @@ from rich.progress import Progress
 from tabulate import tabulate
 
 from targets.embedded import default_cache, embedded_corpus
-from targets.manifests import CorpusError, Problem, survey
+from targets.errors import OverheardError
+from targets.manifests import Problem, survey
 from targets.speech import Utterance
-from targets.synthesis import SynthesisError
 
 EMBEDDED = "embedded"
 # What is shown of the embedded corpus, which has any size that is asked for.
@@ -93,7 +93,7 @@ def corpus(
                     found.append(item)
                 else:
                     summary.add(item)
-    except (CorpusError, SynthesisError, OSError) as error:
+    except (OverheardError, OSError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
     for problem in found:

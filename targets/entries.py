@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from targets.audio import Recording
+from targets.errors import OverheardError
 
 # The words a manifest may use for its parts: the usual three, and the two of the membership game.
 KNOWN_SPLITS = ("train", "dev", "test", "public", "private")
@@ -26,10 +27,11 @@ class Problem:
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.line is not None else str(self.file)
-        return f"{where}: {self.message} — {self.remedy}"
+        # One line, whatever the manifest put into its paths.
+        return " ".join(f"{where}: {self.message} — {self.remedy}".splitlines())
 
 
-class CorpusError(ValueError):
+class CorpusError(OverheardError):
     """A corpus cannot be used; the message is one line that names file and line."""
 
 

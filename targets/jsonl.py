@@ -7,7 +7,6 @@ Keys: `audio_filepath` or `audio` (relative to the manifest), `text`, `speaker`;
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -18,6 +17,7 @@ from targets.entries import Entry, Problem
 
 Line = tuple[int, dict[str, Any]]  # its number, from 1, and its object
 
+_LONGEST = 1e9  # s; also refuses NaN, infinity, and integers that no float holds
 _OWN_KEYS = {"id", "speaker", "text", "audio", "audio_filepath", "duration", "offset", "split"}
 
 
@@ -37,11 +37,23 @@ def json_lines(lines: Iterator[bytes], file: Path) -> Iterator[Line | Problem]:
             )
         except RecursionError:
             yield Problem(file, number, "not JSON (nested too deep)", "correct the line")
+        except ValueError as error:  # such as a number of 5,000 digits
+            yield Problem(file, number, f"not JSON ({error})", "correct the line")
         else:
-            if isinstance(row, dict):
+            if not _is_unicode(row):
+                yield Problem(file, number, "half a character (lone surrogate)", "correct the line")
+            elif isinstance(row, dict):
                 yield number, row
             else:
                 yield Problem(file, number, "not a JSON object", "write one object a line")
+
+
+def _is_unicode(row: object) -> bool:
+    try:
+        json.dumps(row, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def read_jsonl(manifest: Path) -> Iterator[Entry | Problem]:
@@ -93,12 +105,7 @@ def _entry(manifest: Path, line: int, row: dict[str, Any]) -> Entry | Problem:
 
 
 def _is_time(value: object) -> bool:
-    return (
-        isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and math.isfinite(value)
-        and value >= 0
-    )
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _LONGEST
 
 
 def _identity(folder: Path, audio: Path, row: dict[str, Any]) -> str:

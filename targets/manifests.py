@@ -63,7 +63,7 @@ def survey(path: Path, *, split: str | None = None) -> Iterator[Utterance | Prob
         CorpusError: there is no corpus at `path` at all.
     """
     first_lines: dict[str, Entry] = {}
-    for item in _entries(path):
+    for item in _stated(path):
         if isinstance(item, Problem):
             yield item
             continue
@@ -89,6 +89,14 @@ def survey(path: Path, *, split: str | None = None) -> Iterator[Utterance | Prob
         # An entry without a split belongs to none: it is checked, and left out of every split.
         if utterance is not None and not found and (split is None or item.split == split):
             yield utterance
+
+
+def _stated(path: Path) -> Iterator[Entry | Problem]:
+    """Yield the entries of `path`, with the operating system's refusals in one line."""
+    try:
+        yield from _entries(path)
+    except OSError as error:
+        raise CorpusError(f"{path}: {error.strerror} — make it readable") from None
 
 
 def _entries(path: Path) -> Iterator[Entry | Problem]:
@@ -123,6 +131,8 @@ def _load(entry: Entry, found: list[Problem]) -> Utterance | None:
         recording = entry.read()
     except AudioError as error:
         found.append(entry.problem(str(error), error.remedy))
+    except OSError as error:
+        found.append(entry.problem(f"audio: {error.strerror}", "correct the path or its rights"))
     if recording is not None and entry.duration is not None:
         seconds = len(recording.samples) / SAMPLE_RATE
         if differs(entry.duration, seconds):

@@ -15,13 +15,14 @@ from types import TracebackType
 import numpy as np
 import soxr
 
+from targets.errors import OverheardError
 from targets.speech import SAMPLE_RATE, Samples, Word
 from targets.voices import Voice
 
 SLOWEST, FASTEST = 80, 900  # words a minute that still come out as speech
 
 
-class SynthesisError(RuntimeError):
+class SynthesisError(OverheardError):
     """The speaking process failed; the message is one line."""
 
 

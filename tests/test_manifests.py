@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from targets.audio import AudioError, read_audio
@@ -205,6 +205,9 @@ def drop(key):
 
 DAMAGES = {
     "missing audio": (damage_missing, "no audio file"),
+    "absurd path": (put(audio="x" * 5000), "audio: File name too long"),
+    "folder": (put(audio="."), "no audio file"),
+    "path of two lines": (put(audio="a\nb.wav"), "no audio file"),
     "truncated flac": (damage_truncated_flac, "truncated"),
     "truncated wav": (damage_truncated_wav, "is truncated"),
     "NaN": (damage_nan, "NaN"),
@@ -252,6 +255,8 @@ def test_every_defect_has_its_own_line(tmp_path, rows, name):
         ("[1, 2]", "not a JSON object"),
         ("17", "not a JSON object"),
         ("[" * 100_000, "not JSON"),
+        ('{"duration": ' + "9" * 5000 + "}", "not JSON"),
+        ('{"id": "\\ud800"}', "half a character"),
     ],
 )
 def test_wrong_json_on_line_17(tmp_path, rows, line, message):
@@ -460,6 +465,24 @@ def test_without_lhotse_the_extra_is_named(tmp_path, cuts, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "lhotse.serialization", None)
     with pytest.raises(CorpusError, match=re.escape("pip install overheard[lhotse]")):
         read_corpus(write_cuts(tmp_path, cuts))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=4,
+)
+KEYS = ("id", "audio", "audio_filepath", "text", "speaker", "duration", "offset", "split", "x")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(JSON | st.dictionaries(st.sampled_from(KEYS), JSON | st.just("0.wav"))))
+def test_no_manifest_crashes_the_survey(tmp_path, rows):
+    soundfile.write(tmp_path / "0.wav", tone(), SAMPLE_RATE)
+    write_manifest(tmp_path, [json.dumps(row) for row in rows])
+    for problem in problems(tmp_path):
+        assert "\n" not in str(problem)
+        assert problem.line is not None
 
 
 @given(st.text())
