@@ -75,7 +75,7 @@ def run(
     from leaderboard.progress import watching
     from leaderboard.table import table
 
-    plan = importlib.import_module("leaderboard.cell").plan
+    plan = importlib.import_module("leaderboard.plan").plan
     jobs: Sequence[runner.Job] = plan(chosen, out, data)
     with watching() as progress:
         outcomes = runner.run(jobs, out, workers or provenance.cores(), progress)

@@ -24,8 +24,8 @@ from pydantic import (
 from targets.errors import OverheardError
 
 Target = Literal["ctc", "rnnt"]
-SchemeName = Literal["none", "dpsgd", "pate-lnmax", "pate-gnmax"]
-AttackName = Literal["membership", "canary", "inversion"]
+SchemeName = Literal["none", "dpsgd", "edpsgd", "pate-lnmax", "pate-gnmax"]
+AttackName = Literal["membership", "membership-loss", "canary", "inversion"]
 Scalar = bool | int | float | str
 
 NAME = r"^[a-z0-9][a-z0-9._-]*$"  # names become file names
@@ -91,7 +91,8 @@ class Speech(Frozen):
     """Where the speech of one split comes from, and how much of it is taken.
 
     `source` is "embedded" or the name of a folder under the data folder. Absent numbers mean all
-    there is; the embedded corpus is made to order and needs them.
+    there is; the embedded corpus is made to order and needs them. Of public speech the first
+    `transcribed` utterances keep their transcripts, the rest is audio alone.
     """
 
     source: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
@@ -99,6 +100,7 @@ class Speech(Frozen):
     speakers: Count | None = None
     utterances: Count | None = None
     max_seconds: Positive | None = None
+    transcribed: Annotated[int, Field(ge=0)] | None = None
 
     @model_validator(mode="after")
     def _embedded_is_made_to_order(self) -> Speech:
@@ -116,6 +118,12 @@ class Splits(Frozen):
     public: Speech
     private: Speech
     test: Speech
+
+    @model_validator(mode="after")
+    def _only_the_public_may_be_without_words(self) -> Splits:
+        if self.private.transcribed is not None or self.test.transcribed is not None:
+            raise ValueError("'transcribed' is for the public speech only")
+        return self
 
 
 class Canaries(Frozen):

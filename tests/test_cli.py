@@ -51,7 +51,7 @@ def pretend(cell: Cell, out: Path, report: Report) -> None:
 
 
 def plan(suite: Suite, out: Path, data: Path) -> list[Job]:
-    """Stand in for `leaderboard.cell.plan`."""
+    """Stand in for `leaderboard.plan.plan`."""
     if not data.is_dir():
         raise suite.mistake("speech.private.source", f"no folder {data}")
     return [
@@ -80,7 +80,7 @@ def no_terminal(monkeypatch):
 def overheard(monkeypatch, capsys, tmp_path):
     """Return a function that runs the command line here: exit code, output, errors."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(sys.modules, "leaderboard.cell", sys.modules[__name__])
+    monkeypatch.setitem(sys.modules, "leaderboard.plan", sys.modules[__name__])
     (tmp_path / "small.toml").write_text(SMALL)
     (tmp_path / "data").mkdir()
 
@@ -204,7 +204,7 @@ SCRIPT = """
 import sys
 import leaderboard.cli
 import tests.test_cli
-sys.modules["leaderboard.cell"] = tests.test_cli
+sys.modules["leaderboard.plan"] = tests.test_cli
 if __name__ == "__main__":
     leaderboard.cli.main()
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -137,6 +138,7 @@ MISTAKES = [
     ('source = "embedded"', 'source = "../x"', r"speech\.public\.source: "),
     ('source = "embedded"', 'source = "embedded"\nsplit = "a"', r"speech\.public: .*no 'split'"),
     ("learning_rate = 2e-3", "learning_rate = nan", r"training\.learning_rate: should be a finite"),
+    ('split = "train"', "transcribed = 3", "speech: 'transcribed' is for the public"),
     ('name = "small"', 'name = "../small"', "name: "),
     ("seeds = [0]", "seeds = [0", "not TOML: .*line"),
 ]
@@ -208,6 +210,14 @@ def test_a_later_stage_can_name_file_and_key_too(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text(SMALL)
     assert str(load_suite(path).mistake("data", "gone")) == f"{path}: data: gone"
+
+
+def test_the_names_are_those_of_what_is_built_in():
+    from attacks.battery import ATTACKS
+    from defenses.schemes import SCHEMES
+
+    assert set(get_args(suites.SchemeName)) == set(SCHEMES)
+    assert set(get_args(suites.AttackName)) == set(ATTACKS)
 
 
 def test_suites_are_frozen():
