@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from targets.randomness import Randomness
 from targets.recipe import Recipe
+from targets.recognizer import Recognizer
 from targets.speech import Utterance
 
 
@@ -24,11 +25,16 @@ class Trained:
 
     weights: dict[str, Tensor]
     event: DpEvent
-    notes: dict[str, float | str] = field(default_factory=dict)
+    notes: Mapping[str, float | str] = field(default_factory=dict)
+
+
+def weights_of(recognizer: Recognizer) -> dict[str, Tensor]:
+    """Return a copy of a recogniser's weights."""
+    return {name: tensor.detach().clone() for name, tensor in recognizer.state_dict().items()}
 
 
 class Defense(Protocol):
-    """A scheme: public hyperparameters in its (frozen dataclass) fields, private data in `train`."""
+    """A scheme: public hyperparameters in its frozen fields, private data in `train` alone."""
 
     def train(
         self,
@@ -37,5 +43,8 @@ class Defense(Protocol):
         public: Sequence[Utterance],
         rng: Randomness,
     ) -> Trained:
-        """Train the recipe's target on the members, under this scheme."""
+        """Train the recipe's target on the members, under this scheme.
+
+        Public utterances without a transcript (text "") are untranscribed speech of the public.
+        """
         ...

@@ -1,0 +1,91 @@
+"""What an attack is, and the narrow views of a target through which it looks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from targets.randomness import Randomness
+from targets.recognizer import Recognizer
+from targets.speech import Utterance
+
+Access = Literal["transcripts", "scores", "weights"]
+Scores = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Transcripts:
+    """The target as a dictation service: audio in, text out.
+
+    Every view also holds what any attacker has: `start`, the public recogniser that training
+    began from, and `public`, transcribed public speech.
+    """
+
+    _target: Recognizer
+    start: Recognizer
+    public: Sequence[Utterance]
+
+    def transcribe(self, utterances: Sequence[Utterance]) -> list[str]:
+        """Return the target's transcripts."""
+        return self._target.transcribe(utterances)
+
+
+@dataclass(frozen=True, eq=False)
+class LossScores(Transcripts):
+    """The target as a service that also says how likely a transcript is."""
+
+    def loss(self, utterances: Sequence[Utterance]) -> Scores:
+        """Return the losses (N,) in nats."""
+        return self._target.loss(utterances).double().numpy()
+
+    def score(self, utterance: Utterance, texts: Sequence[str]) -> Scores:
+        """Return the losses (N,) in nats of N transcripts of one audio."""
+        return self._target.score(utterance, texts).double().numpy()
+
+
+@dataclass(frozen=True, eq=False)
+class Weights(LossScores):
+    """The target itself, with its weights."""
+
+    @property
+    def recognizer(self) -> Recognizer:
+        """The target."""
+        return self._target
+
+
+VIEWS: Mapping[Access, type[Transcripts]] = {
+    "transcripts": Transcripts,
+    "scores": LossScores,
+    "weights": Weights,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """What an attack found out about the candidates it looked at.
+
+    `scores` has one finite number per candidate, higher = "was trained on". `figures` are the
+    field's own quantities, also one per candidate, for the referee to average over members and
+    over held-out twins; NaN where a figure is not defined for a candidate.
+    """
+
+    candidates: tuple[Utterance, ...]
+    scores: Scores
+    figures: Mapping[str, Scores] = field(default_factory=dict)
+
+
+class Attack(Protocol):
+    """An attack: public settings in its (frozen dataclass) fields, never a coin anywhere."""
+
+    @property
+    def access(self) -> Access:
+        """The view it needs."""
+        ...
+
+    def score(self, view: Any, candidates: Sequence[Utterance], rng: Randomness) -> Findings:
+        """Score those of the candidates that the attack is about, through the view it declared."""
+        ...

@@ -1,0 +1,37 @@
+"""Means of per-candidate quantities, with intervals."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from targets.estimate import Estimate
+
+
+def mean(values: npt.ArrayLike, level: float = 0.95) -> Estimate:
+    """Return the mean of values (N,) with Student's t interval; unscored for fewer than two."""
+    sample = np.asarray(values, dtype=np.float64)
+    if len(sample) < 2:
+        return Estimate.unscored(f"{len(sample)} candidates: a mean with an interval needs two")
+    error = float(stats.sem(sample))
+    half = float(stats.t.ppf((1 + level) / 2, len(sample) - 1)) * error
+    value = float(sample.mean())
+    return Estimate(value, value - half, value + half, level, f"Student's t, n={len(sample)}")
+
+
+def mean_difference(inside: npt.ArrayLike, outside: npt.ArrayLike, level: float = 0.95) -> Estimate:
+    """Return mean(inside) - mean(outside) with Welch's t interval; both need two values."""
+    a, b = np.asarray(inside, dtype=np.float64), np.asarray(outside, dtype=np.float64)
+    if min(len(a), len(b)) < 2:
+        return Estimate.unscored(f"{len(a)} and {len(b)} candidates: two of each are needed")
+    value = float(a.mean() - b.mean())
+    method = f"Welch's t, n={len(a)}+{len(b)}"
+    if a.std() == 0 and b.std() == 0:
+        return Estimate(value, value, value, level, method)
+    interval = stats.ttest_ind(a, b, equal_var=False).confidence_interval(level)
+    if not math.isfinite(interval.low):
+        return Estimate.unscored("no spread to judge the difference by")
+    return Estimate(value, float(interval.low), float(interval.high), level, method)

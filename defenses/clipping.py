@@ -1,0 +1,57 @@
+"""Sums of clipped per-example gradients: by the book, and without a loop over examples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from targets.recognizer import Example, Recognizer
+from targets.tape import recording, square_norms, weighted_sums
+
+Gradients = dict[Tensor, Tensor]  # of every trained parameter
+ClippedSum = Callable[[Recognizer, Sequence[Example], float], Gradients]
+PHYSICAL_BATCH = 32  # examples in memory at once; the sum over more is the same
+
+
+def zeros(recognizer: Recognizer) -> Gradients:
+    """Return a zero gradient for every trained parameter."""
+    return {p: torch.zeros_like(p) for p in recognizer.network.parameters()}
+
+
+def clipped_sum_one_by_one(
+    recognizer: Recognizer, batch: Sequence[Example], clip: float
+) -> Gradients:
+    """Return the sum of the examples' gradients, each cut to norm `clip` over all parameters.
+
+    The definition (Abadi et al. 2016, algorithm 1), one example at a time.
+    """
+    total = zeros(recognizer)
+    for example in batch:
+        loss = recognizer.example_losses([example])[0]
+        gradients = torch.autograd.grad(loss, list(total))
+        norm = torch.sqrt(sum((g.square().sum() for g in gradients), torch.zeros(())))
+        # A diverged example must not turn the sum, and with it the model, into NaN.
+        factor = torch.nan_to_num(clip / norm.clamp_min(clip), nan=0.0)
+        for sum_, gradient in zip(total.values(), gradients, strict=True):
+            sum_ += torch.nan_to_num(gradient, posinf=0.0, neginf=0.0) * factor
+    return total
+
+
+def normalised_sum(recognizer: Recognizer, batch: Sequence[Example], clip: float) -> Gradients:
+    """Return the sum of the examples' gradients, each scaled to a norm just below `clip`.
+
+    Automatic clipping (Bu et al. 2023, arXiv 2206.07136): gradient / (norm + 0.01), so that no
+    threshold has to be tuned. All examples together, in physical batches, from a tape.
+    """
+    total = zeros(recognizer)
+    by_length = sorted(batch, key=lambda e: len(e.features))
+    for start in range(0, len(by_length), PHYSICAL_BATCH):
+        with recording() as tape:
+            losses = recognizer.example_losses(by_length[start : start + PHYSICAL_BATCH])
+        gradients = tape.gradients(losses)
+        weights = clip / (square_norms(gradients).sqrt() + 0.01)
+        for parameter, sum_ in weighted_sums(gradients, torch.nan_to_num(weights, nan=0.0)):
+            total[parameter] += sum_
+    return total

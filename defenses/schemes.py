@@ -1,0 +1,19 @@
+"""The built-in schemes by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from defenses.base import Defense
+from defenses.dpsgd import DPSGD, EDPSGD
+from defenses.none import NonPrivate
+from defenses.pate import PATE
+
+SCHEMES: Mapping[str, Callable[..., Defense]] = {
+    "none": NonPrivate,
+    "dpsgd": DPSGD,
+    "edpsgd": EDPSGD,
+    "pate-lnmax": partial(PATE, noise="laplace"),
+    "pate-gnmax": partial(PATE, noise="gaussian"),
+}

@@ -1,0 +1,92 @@
+"""The public start: trained once per suite, target and seed, and shared by every scheme."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from leaderboard.atomic import whole_file
+from leaderboard.corpora import deal
+from leaderboard.game import Game, repetitions
+from leaderboard.runner import Report
+from leaderboard.suite import Conditions, digest_of
+from targets.progress import listening, stage
+from targets.randomness import Randomness
+from targets.recipe import Recipe, Schedule
+from targets.tokens import Characters, Subwords, Tokens
+from targets.training import public_start
+
+SUBWORDS = 96  # units learnt from public transcripts
+
+
+def start_file(out: Path, conditions: Conditions, target: str, seed: int) -> Path:
+    """Return where the public start is kept; its name changes with all that determines it."""
+    content = {
+        "tokens": conditions.tokens,
+        "public": conditions.speech.public.model_dump(mode="json"),
+        "training": conditions.training.model_dump(mode="json"),
+    }
+    return out / "starts" / f"{target}-seed{seed}-{digest_of(content)[:12]}.safetensors"
+
+
+def train_start(
+    conditions: Conditions, target: str, seed: int, out: Path, data: Path, *, report: Report
+) -> None:
+    """Train the public start and keep it."""
+    with listening(report):
+        with stage(0.0, 0.2):
+            game = deal(conditions, seed, data)
+        recipe = _recipe(conditions, target, game)
+        training = conditions.training
+        schedule = Schedule(
+            training.public_epochs,
+            training.batch_size,
+            training.public_learning_rate or training.learning_rate,
+        )
+        transcribed = [u for u in game.public if u.text]
+        with stage(0.2, 1.0):
+            start = public_start(
+                recipe, transcribed, schedule, Randomness(seed).child("start", target)
+            )
+    with whole_file(start_file(out, conditions, target, seed)) as partial:
+        save_file(start.state_dict(), partial)
+
+
+def recipe_from_start(
+    conditions: Conditions, target: str, seed: int, out: Path, game: Game
+) -> Recipe:
+    """Return the recipe that every scheme of the suite is given."""
+    weights = load_file(start_file(out, conditions, target, seed))
+    return _recipe(conditions, target, game, weights)
+
+
+def _recipe(
+    conditions: Conditions, target: str, game: Game, start: dict[str, Tensor] | None = None
+) -> Recipe:
+    training = conditions.training
+    schedule = Schedule(training.epochs, training.batch_size, training.learning_rate)
+    return Recipe(
+        target=target,
+        tokens=_tokens(conditions, game),
+        channels=training.channels,
+        hidden=training.hidden,
+        schedule=schedule,
+        delta=conditions.delta or default_delta(len(game.candidates)),
+        # Of the fair coins, not of how they fell: the number of members is private.
+        expected_members=max(1, round(sum(map(repetitions, game.candidates)) / 2)),
+        start=start or {},
+    )
+
+
+def default_delta(candidates: int) -> float:
+    """Return a power of ten at most a tenth of one over the number of candidates."""
+    return 10.0 ** -math.ceil(math.log10(10 * candidates))
+
+
+def _tokens(conditions: Conditions, game: Game) -> Tokens:
+    if conditions.tokens == "characters":
+        return Characters()
+    return Subwords.learn([u.text for u in game.public if u.text], SUBWORDS)

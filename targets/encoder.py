@@ -1,0 +1,38 @@
+"""The acoustic encoder that all targets share: convolutions to 40 ms frames, then an LSTM."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from targets.features import MELS
+from targets.layers import LSTM, Convolution, LayerNorm, sequence_mask
+
+
+class Encoder(nn.Module):
+    """Standardised log-mel frames (B, T, M) to states (B, T', D) with T' = ceil(T / 4)."""
+
+    def __init__(self, channels: int, hidden: int) -> None:
+        super().__init__()
+        self.convolutions = nn.ModuleList(
+            [
+                Convolution(MELS, channels, width=5, stride=2),
+                Convolution(channels, channels, width=5, stride=2),
+                Convolution(channels, channels, width=3, stride=1),
+            ]
+        )
+        self.norms = nn.ModuleList([LayerNorm(channels) for _ in range(3)])
+        self.lstm = LSTM(channels, hidden, bidirectional=True)
+        self.output_norm = LayerNorm(2 * hidden)
+        self.width = 2 * hidden
+
+    def forward(self, features: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+        """Return states (B, T', D), zero where padded, and their counts (B,)."""
+        x, mask = features, sequence_mask(counts, features.shape[1])
+        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
+            assert isinstance(convolution, Convolution)
+            y = F.gelu(norm(convolution(x, mask)))
+            counts = convolution.counts(counts)
+            mask = sequence_mask(counts, y.shape[1])
+            x = x + y if x.shape == y.shape else y
+        return self.output_norm(self.lstm(x, mask)) * mask, counts
