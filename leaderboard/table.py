@@ -39,7 +39,7 @@ FOOTER = """\
 ε, δ             what is promised, for one `unit`; a dash is no promise
 WER %            word error rate on unheard speakers; lower is better
 membership AUC   how well members are told from held-out twins: 0.5 is guessing, 1 is certainty
-exposure bits    how far trained canaries rise among all possible secrets; 0 is nothing
+exposure bits    how far trained canaries rise among all possible secrets; 1.44 is chance
 inversion gain   how much better members' spectrograms are reconstructed than held-out ones
 audited ε        what an attack has proven at least; above ε the promise is false (`falsified`)
 [low, high]      95 % interval unless the JSON says otherwise; a dash is not measured, never zero"""
@@ -160,7 +160,7 @@ def compact(estimate: Estimate, *, percent: bool = False) -> str:
     if percent:
         value, low, high = (f"{100 * x:.1f}" for x in (estimate.value, estimate.low, estimate.high))
     else:
-        value, low, high = (f"{x:.2f}" for x in (estimate.value, estimate.low, estimate.high))
+        value, low, high = (f"{x:z.2f}" for x in (estimate.value, estimate.low, estimate.high))
     if math.isnan(estimate.low) or math.isnan(estimate.high):
         return value
     left = "(-∞" if math.isinf(estimate.low) else f"[{low}"

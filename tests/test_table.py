@@ -145,6 +145,7 @@ def test_the_table_does_not_depend_on_the_order_of_files(run):
         (Estimate(0.83, -math.inf, 0.86, 0.95, "m"), "0.83 (-∞, 0.86]"),
         (Estimate(0.83, math.nan, math.nan, math.nan, "m"), "0.83"),
         (Estimate.unscored("x"), "-"),
+        (Estimate(-0.001, -0.004, 0.004, 0.95, "m"), "0.00 [0.00, 0.00]"),
         (Estimate(0.0, 0.0, 0.0, 0.95, "m"), "0.00 [0.00, 0.00]"),
     ],
 )
