@@ -142,13 +142,16 @@ def test_voices_are_many_and_known():
     for gender in ("female", "male"):
         assert sum(v.gender == gender for v in voices) >= 25
     assert len({v.accent for v in voices}) == 4
+    # Any run of voices, such as a split takes, has both genders.
+    for first in range(voice_count() - 4):
+        assert len({v.gender for v in voices[first : first + 5]}) == 2
     for index in (-1, voice_count()):
         with pytest.raises(ValueError, match="no voice"):
             voice(index)
 
 
 def test_voices_are_distinct(speaker):
-    """Other words of a voice are usually closest to that voice, by mean and spread of MFCCs."""
+    """A voice in another order of words is closest to itself, by mean and spread of MFCCs."""
     import librosa
 
     def fingerprint(index, text):
@@ -156,16 +159,15 @@ def test_voices_are_distinct(speaker):
         cepstra = librosa.feature.mfcc(y=dry, sr=SAMPLE_RATE, n_mfcc=20)[1:]
         return np.concatenate([cepstra.mean(1), cepstra.std(1)])
 
-    # The same words once faster: the distance of a voice from itself.
     text = "wake me up at seven thirty and turn the kitchen lights on"
     other = "turn the kitchen lights on and wake me up at seven thirty"
     enrolled = np.stack([fingerprint(i, text) for i in range(voice_count())])
     probes = np.stack([fingerprint(i, other) for i in range(voice_count())])
     distances = np.linalg.norm(probes[:, None] - enrolled[None], axis=-1)
     nearest = distances.argmin(1)
-    assert np.mean(nearest == np.arange(voice_count())) > 0.9
+    assert np.mean(nearest == np.arange(voice_count())) > 0.97
     off_diagonal = distances + np.diag(np.full(voice_count(), np.inf))
-    # No two voices are as alike as one voice is to itself on other words.
+    # No two voices are as alike as one voice is to itself.
     assert off_diagonal.min() > np.median(np.diag(distances))
 
 
