@@ -51,7 +51,8 @@ def _tail(
         return right
     k = np.arange(correct)
     # ln(1 - q) as -ln(1 + e^ε): 1 - q itself vanishes for large ε.
-    log_mass = log_choose[:correct] + xlogy(k, q) - (guesses - k) * math.log1p(math.exp(epsilon))
+    log_wrong = -float(np.logaddexp(0.0, epsilon))
+    log_mass = log_choose[:correct] + xlogy(k, q) + (guesses - k) * log_wrong
     below = np.cumsum(np.exp(log_mass[::-1]))  # P[v > B >= v - i] for i = 1 ... v
     return right + 2.0 * candidates * delta * float(np.max(below / (1 + k)))
 

@@ -83,7 +83,9 @@ def tpr_at_fpr(
         allowed = fpr * roc.false_positive[:, -1:] * (1 + 1e-9)
         # Never none: the first column has no false positives.
         last = np.sum(roc.false_positive <= allowed, axis=1) - 1
-        return roc.true_positive[np.arange(len(last)), last] / roc.true_positive[:, -1]
+        hits = _divide(roc.true_positive[np.arange(len(last)), last], roc.true_positive[:, -1])
+        # A resample without held-out candidates has no threshold, and no rate either.
+        return np.where(roc.false_positive[:, -1] > 0, hits, np.nan)
 
     value = float(statistic(_roc(trials, np.ones((1, trials.size))))[0])
     if trials.in_groups is None:

@@ -25,7 +25,7 @@ from targets.errors import OverheardError
 
 Target = Literal["ctc", "rnnt"]
 SchemeName = Literal["none", "dpsgd", "edpsgd", "pate-lnmax", "pate-gnmax"]
-AttackName = Literal["membership", "membership-loss", "canary", "inversion"]
+AttackName = Literal["membership", "membership-calibrated", "canary", "inversion"]
 Scalar = bool | int | float | str
 
 NAME = r"^[a-z0-9][a-z0-9._-]*$"  # names become file names

@@ -170,14 +170,23 @@ def test_clustered_intervals_cover_where_independent_ones_do_not():
     assert clustered < 0.15  # 24 speakers are few; the bootstrap is known to be a little short
 
 
+@pytest.mark.parametrize("measure", [auc, balanced_accuracy, lambda t: tpr_at_fpr(t, 0.25)])
+def test_resamples_that_lose_a_side_are_dropped(measure):
+    # Two speakers, one on each side: half of all resamples hold one side only.
+    rng = np.random.default_rng(0)
+    groups = (np.zeros(10), np.ones(10))
+    found = measure(trials(rng.normal(1, 1, 10), rng.normal(size=10), groups))
+    assert 0.0 <= found.low <= found.high <= 1.0
+
+
 @settings(max_examples=20, deadline=None)
 @given(scores, scores, st.integers(0, 1000))
 def test_bootstrap_never_leaves_the_unit_interval(members, others, seed):
     rng = np.random.default_rng(seed)
     groups = (rng.integers(0, 5, len(members)), rng.integers(0, 5, len(others)))
     game = trials(members, others, groups)
-    for found in (auc(game), balanced_accuracy(game)):
-        assert 0.0 <= found.low <= found.high <= 1.0
+    for found in (auc(game), balanced_accuracy(game), tpr_at_fpr(game, 0.5)):
+        assert not found.scored or 0.0 <= found.low <= found.high <= 1.0
 
 
 def test_two_thousand_and_two_thousand_scores_under_a_second(benchmark):
