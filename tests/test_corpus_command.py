@@ -101,5 +101,5 @@ def test_embedded_is_shown(run, tmp_path, monkeypatch):
     monkeypatch.setattr(leaderboard.corpus_command, "_UTTERANCES", 60)
     result = run("embedded")
     assert result.exit_code == 0
-    assert "60 (30 female, 30 male)" in result.stdout
+    assert "60 (31 female, 29 male)" in result.stdout
     assert list(tmp_path.iterdir())
