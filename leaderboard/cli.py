@@ -16,6 +16,7 @@ from leaderboard.table import Format
 from targets.errors import OverheardError
 
 MISTAKE = 2  # exit code of what the user can mend
+STOPPED = 130  # exit code of what Ctrl-C ended, as shells have it
 FAILED = 1  # exit code of a run in which a cell failed
 
 app = typer.Typer(
@@ -137,9 +138,11 @@ def main() -> None:
     try:
         app()
     except OverheardError as error:
-        _give_up(str(error), MISTAKE)
+        # By name: the runner is not imported unless something ran.
+        stopped = type(error).__name__ == "InterruptedRunError"
+        _give_up(str(error), STOPPED if stopped else MISTAKE)
     except KeyboardInterrupt:
-        _give_up("stopped", 130)
+        _give_up("stopped", STOPPED)
     except BrokenPipeError:
         # The reader, such as `head`, has seen enough; Python would complain again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -13,10 +14,12 @@ from pathlib import Path
 
 import pytest
 import typer
+from rich.console import Console
 
 from leaderboard import cli
+from leaderboard.progress import Bars, remaining_seconds, spoken
 from leaderboard.record import Guarantee, Record, failed_record, recorded, write_record
-from leaderboard.runner import Job, Report
+from leaderboard.runner import Job, Outcome, Report
 from leaderboard.suite import Cell, Suite
 from targets.errors import OverheardError
 from targets.estimate import Estimate
@@ -248,6 +251,56 @@ def test_killed_in_the_middle_the_same_command_ends_with_the_same_table(tmp_path
     assert resumed == undisturbed
     assert errors.count(" done in ") < 5
     assert len(list((tmp_path / "broken").glob("records/*.json"))) == 5
+
+
+def test_ctrl_c_says_how_to_go_on(tmp_path):
+    (tmp_path / "script.py").write_text(SCRIPT)
+    (tmp_path / "small.toml").write_text(SMALL)
+    process = subprocess.Popen(
+        [sys.executable, "script.py", "run", "--suite", "small.toml", "--data", "."],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not list(tmp_path.glob("runs/small/records/*.json")):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == cli.STOPPED
+    last = errors.splitlines()[-1]
+    assert last.startswith("overheard: stopped with ")
+    assert last.endswith("the same command goes on from there")
+
+
+def test_bars_follow_jobs_and_tell_the_time_that_remains():
+    screen = Console(file=io.StringIO(), force_terminal=True, width=100)
+    jobs = [Job(name, print, (), bool, weight=w) for name, w in (("a", 1.0), ("b", 3.0))]
+    with Bars(screen) as bars:
+        bars.start(jobs)
+        bars.begin(jobs[0])
+        bars.update(jobs[0], 0.5)
+        bars.end(jobs[0], Outcome("a", "done", seconds=2))
+        bars.end(jobs[1], Outcome("b", "blocked", "needs [a]"))
+    shown = screen.file.getvalue()
+    assert "a done in 2 s" in shown
+    assert "b blocked: needs [a]" in shown
+    assert " left" in shown
+    with Bars(screen) as bars:
+        bars.start([])
+
+
+def test_the_time_that_remains():
+    assert remaining_seconds(10, 1, 4) == 30
+    assert remaining_seconds(10, 0, 4) is None
+    assert remaining_seconds(10, 4, 4) == 0
+    assert [spoken(s) for s in (None, 0, 89, 240, 7200)] == [
+        "a while",
+        "about 1 s",
+        "about 89 s",
+        "about 4 min",
+        "about 2.0 h",
+    ]
 
 
 def test_a_pipe_that_closes_early_is_no_error(overheard, tmp_path):
