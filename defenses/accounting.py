@@ -6,6 +6,7 @@ import logging
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from dp_accounting import (
     ComposedDpEvent,
@@ -97,6 +98,17 @@ def calibrate(event_of: Callable[[float], DpEvent], epsilon: float, delta: float
         middle = math.sqrt(low * high)
         low, high = (low, middle) if cost(middle) <= epsilon else (middle, high)
     return high
+
+
+@lru_cache(maxsize=256)
+def calibrated(
+    event_of: Callable[..., DpEvent], epsilon: float, delta: float, *settings: float
+) -> float:
+    """Return `calibrate` of `event_of(noise, *settings)`, remembered.
+
+    Calibration takes seconds, and an audit trains thousands of times with the same settings.
+    """
+    return calibrate(lambda noise: event_of(noise, *settings), epsilon, delta)
 
 
 def dp_sgd_event(noise: float, rate: float, steps: int) -> DpEvent:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 import torch
 
-from defenses.accounting import calibrate, dp_sgd_event
+from defenses.accounting import calibrated, dp_sgd_event
 from defenses.base import Trained, weights_of
 from defenses.clipping import (
     ClippedSum,
@@ -101,7 +101,7 @@ def noisy_descent(
             f"give a smaller batch_size"
         )
     steps = max(1, round(epochs / sampling_rate))
-    noise = calibrate(lambda n: dp_sgd_event(n, sampling_rate, steps), epsilon, recipe.delta)
+    noise = calibrated(dp_sgd_event, epsilon, recipe.delta, sampling_rate, steps)
     recognizer = recipe.build()
     examples = recognizer.examples(members)
     optimizer = torch.optim.Adam(recognizer.network.parameters(), lr=learning_rate)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from defenses.accounting import calibrate, gaussian_votes_event, laplace_votes_event
+from defenses.accounting import calibrated, gaussian_votes_event, laplace_votes_event
 from defenses.base import Trained, weights_of
 from defenses.votes import ballot, noisy_winner
 from targets.errors import OverheardError
@@ -61,7 +61,7 @@ class PATE:
         if not asked:
             raise OverheardError("PATE needs untranscribed public speech to vote on: there is none")
         event_of = laplace_votes_event if self.noise == "laplace" else gaussian_votes_event
-        scale = calibrate(lambda s: event_of(s, len(asked)), self.epsilon, recipe.delta)
+        scale = calibrated(event_of, self.epsilon, recipe.delta, len(asked))
         lists = _shortlists(recipe, asked, self.hypotheses)
         with stage(0.0, TEACHING + ASKING):
             heard = self._teach_and_ask(recipe, members, asked, rng)

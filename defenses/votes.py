@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
 Noise = Callable[[tuple[int, ...]], NDArray[np.float64]]  # shape to independent draws
+
+
+_watched: ContextVar[list[NDArray[np.float64]] | None] = ContextVar("watched", default=None)
+
+
+@contextmanager
+def watching_votes() -> Iterator[list[NDArray[np.float64]]]:
+    """Keep the noisy counts of every vote taken inside, for an auditor who sees the aggregator.
+
+    They are what the accounting prices; the winners that leave the aggregator tell less.
+    """
+    noisy: list[NDArray[np.float64]] = []
+    token = _watched.set(noisy)
+    try:
+        yield noisy
+    finally:
+        _watched.reset(token)
 
 
 def ballot(candidates: Sequence[str], transcripts: Sequence[str]) -> NDArray[np.int64]:
@@ -26,4 +45,8 @@ def ballot(candidates: Sequence[str], transcripts: Sequence[str]) -> NDArray[np.
 
 def noisy_winner(counts: NDArray[np.int64], noise: Noise) -> int:
     """Return the candidate with the most votes after independent noise on every count."""
-    return int(np.argmax(counts + noise(counts.shape)))
+    noisy = counts + noise(counts.shape)
+    watched = _watched.get()
+    if watched is not None:
+        watched.append(noisy)
+    return int(np.argmax(noisy))
