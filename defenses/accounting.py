@@ -13,10 +13,11 @@ from dp_accounting import (
     DpEvent,
     GaussianDpEvent,
     LaplaceDpEvent,
-    NonPrivateDpEvent,
+    NoOpDpEvent,
     PoissonSampledDpEvent,
     PrivacyAccountant,
     SelfComposedDpEvent,
+    UnsupportedEventError,
 )
 from dp_accounting.pld import PLDAccountant
 from dp_accounting.rdp import RdpAccountant
@@ -25,9 +26,14 @@ from targets.errors import OverheardError
 
 # PLD asks for memory in proportion to ε; beyond this the Rényi bound is kept (still valid).
 LARGEST_PLD_EPSILON = 200.0
-# Nor is it asked where one step alone spreads its loss over a huge grid.
+# Nor is it asked where one step alone spreads its loss over a huge grid, or where there are so
+# many steps, or so many different ones, that it would take minutes.
 SMALLEST_PLD_NOISE = 0.1
+MOST_PLD_STEPS = 1_000_000
+MOST_PLD_KINDS = 100
 PLD_GRID = 1e-3  # of privacy losses: rounds ε up by less than 1e-3, at a tenth of 1e-4's cost
+COARSE_PLD_GRID = 1e-2  # below this noise, where losses are large and the fine grid is slow:
+SMALL_PLD_NOISE = 0.3
 TOLERANCE = 2e-3  # relative, of a calibrated noise: always on the private side
 
 logging.getLogger("absl").setLevel(logging.ERROR)  # orders that did not converge are left out
@@ -53,16 +59,29 @@ class Guarantee:
 def price(
     event: DpEvent, delta: float, *, unit: str = "utterance", basis: str = "audited code"
 ) -> Guarantee:
-    """Return the guarantee that an event gives at δ, the tighter of Rényi and PLD accounting."""
+    """Return the guarantee that an event gives at δ: the tightest of the bounds that apply.
+
+    Rényi accounting, the exact composition of pure ε's (Laplace noise), and PLD accounting where
+    it takes about a second.
+
+    Raises:
+        OverheardError: δ is not in [0, 1), or the event is none that has a price.
+    """
+    if not 0 <= delta < 1:
+        raise OverheardError(f"delta must be in [0, 1): got {delta}")
+    parts = _parts(event)
     relation = "add or remove one " + unit
-    epsilon, accountant = _epsilon(RdpAccountant(), event, delta), "rdp (dp-accounting)"
-    if math.isinf(epsilon):
-        return Guarantee(math.inf, delta, unit, relation, accountant, "none")
-    if epsilon < LARGEST_PLD_EPSILON and _smallest_noise(event) >= SMALLEST_PLD_NOISE:
-        tighter = _epsilon(PLDAccountant(value_discretization_interval=PLD_GRID), event, delta)
-        if tighter < epsilon:
-            epsilon, accountant = tighter, "pld (dp-accounting)"
-    return Guarantee(epsilon, delta, unit, relation, accountant, basis)
+    bounds = {"rdp (dp-accounting)": _epsilon(RdpAccountant(), event, delta)}
+    bounds["composition of pure ε"] = sum(_pure_epsilon(part) * times for part, times in parts)
+    if min(bounds.values()) < LARGEST_PLD_EPSILON and _fit_for_pld(parts):
+        fine = min((_noise(part) for part, _ in parts), default=math.inf) >= SMALL_PLD_NOISE
+        accountant = PLDAccountant(
+            value_discretization_interval=PLD_GRID if fine else COARSE_PLD_GRID
+        )
+        bounds["pld (dp-accounting)"] = _epsilon(accountant, event, delta)
+    name = min(bounds, key=lambda name: bounds[name])  # the first of equals
+    basis = "none" if math.isinf(bounds[name]) else basis
+    return Guarantee(bounds[name], delta, unit, relation, name, basis)
 
 
 def calibrate(event_of: Callable[[float], DpEvent], epsilon: float, delta: float) -> float:
@@ -134,16 +153,51 @@ def laplace_votes_event(noise: float, votes: int) -> DpEvent:
 
 
 def _epsilon(accountant: PrivacyAccountant, event: DpEvent, delta: float) -> float:
-    if isinstance(event, NonPrivateDpEvent):
-        return math.inf
-    accountant.compose(event)
+    try:
+        accountant.compose(event)
+    except UnsupportedEventError as error:
+        raise OverheardError(f"no accountant for {event!r}: {error}") from None
     return float(accountant.get_epsilon(delta))
 
 
-def _smallest_noise(event: DpEvent) -> float:
-    """Return the smallest noise multiplier anywhere in an event."""
-    if isinstance(event, SelfComposedDpEvent | PoissonSampledDpEvent):
-        return _smallest_noise(event.event)
+def _parts(event: DpEvent) -> list[tuple[DpEvent, int]]:
+    """Return the events of which an event is composed, each with how often it happened.
+
+    Raises:
+        OverheardError: a number in it is out of range. (dp-accounting prices NaN at zero.)
+    """
     if isinstance(event, ComposedDpEvent):
-        return min(map(_smallest_noise, event.events))
+        return [part for e in event.events for part in _parts(e)]
+    if isinstance(event, SelfComposedDpEvent):
+        if not (isinstance(event.count, int) and event.count > 0):
+            raise OverheardError(f"{event!r}: the count must be a whole number above 0")
+        return [(part, times * event.count) for part, times in _parts(event.event)]
+    if not 0 <= _noise(event) < math.inf:
+        raise OverheardError(f"{event!r}: the noise must be finite and not negative")
+    if isinstance(event, PoissonSampledDpEvent) and not 0 <= event.sampling_probability <= 1:
+        raise OverheardError(f"{event!r}: the sampling probability must be in [0, 1]")
+    return [(event, 1)]
+
+
+def _noise(event: DpEvent) -> float:
+    """Return the noise multiplier of one part of an event, 0 where it has none."""
+    if isinstance(event, PoissonSampledDpEvent):
+        return _noise(event.event)
     return float(getattr(event, "noise_multiplier", 0.0))
+
+
+def _pure_epsilon(event: DpEvent) -> float:
+    """Return the ε of one part of an event at δ = 0."""
+    if isinstance(event, PoissonSampledDpEvent):
+        return _pure_epsilon(event.event)  # sampling can only help
+    if isinstance(event, LaplaceDpEvent) and event.noise_multiplier > 0:
+        return 1 / event.noise_multiplier
+    return 0.0 if isinstance(event, NoOpDpEvent) else math.inf
+
+
+def _fit_for_pld(parts: list[tuple[DpEvent, int]]) -> bool:
+    return (
+        len(parts) <= MOST_PLD_KINDS
+        and sum(times for _, times in parts) <= MOST_PLD_STEPS
+        and all(_noise(part) >= SMALLEST_PLD_NOISE for part, _ in parts)
+    )

@@ -23,7 +23,8 @@ class CTC(nn.Module):
 
     def __init__(self, units: int, channels: int, hidden: int) -> None:
         super().__init__()
-        self.encoder = Encoder(channels, hidden)
+        # CTC writes at most one unit a state, and characters come at up to 20 a second.
+        self.encoder = Encoder(channels, hidden, slowing=4)
         self.output = Linear(self.encoder.width, units)
 
     def log_probabilities(self, features: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:

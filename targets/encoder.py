@@ -1,4 +1,4 @@
-"""The acoustic encoder that all targets share: convolutions to 40 ms frames, then an LSTM."""
+"""The acoustic encoder that all targets share: convolutions to slower frames, then an LSTM."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from targets.layers import LSTM, Convolution, LayerNorm, sequence_mask
 
 
 class Encoder(nn.Module):
-    """Standardised log-mel frames (B, T, M) to states (B, T', D) with T' = ceil(T / 4)."""
+    """Standardised log-mel frames (B, T, M) to states (B, T', D), one state every `slowing` frames.
 
-    def __init__(self, channels: int, hidden: int) -> None:
+    `slowing` is 4 (a state every 40 ms) or 8 (every 80 ms).
+    """
+
+    def __init__(self, channels: int, hidden: int, slowing: int) -> None:
         super().__init__()
         self.convolutions = nn.ModuleList(
             [
                 Convolution(MELS, channels, width=5, stride=2),
                 Convolution(channels, channels, width=5, stride=2),
-                Convolution(channels, channels, width=3, stride=1),
+                Convolution(channels, channels, width=3, stride=slowing // 4),
             ]
         )
         self.norms = nn.ModuleList([LayerNorm(channels) for _ in range(3)])
