@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import eq
 from typing import ClassVar
 
 import numpy as np
@@ -21,7 +22,7 @@ from targets.progress import report
 from targets.randomness import Randomness
 from targets.speech import SAMPLE_RATE, Utterance
 
-SECONDS_A_WORD = 0.4  # of noise in place of each secret word
+SECONDS_A_WORD = 0.4  # of noise for each word of the longest secret
 LOUDNESS = 0.5  # of the noise, relative to the speech around it
 
 CANARY, SECRET = "canary", "secret"  # attributes of a canary: its template, its filling
@@ -45,8 +46,8 @@ class Extraction:
             gains = view.start.score(masked, texts).numpy() - view.score(masked, texts)
             bits[n] = exposure(gains[secret], np.delete(gains, secret))
             guess = template.secret_words(int(gains.argmax()))
-            hits = [a == b for a, b in zip(guess, template.secret_words(secret), strict=True)]
-            recovered[n] = np.mean(hits)
+            truth = template.secret_words(secret)  # some secrets have more words than others
+            recovered[n] = sum(map(eq, guess, truth)) / max(len(guess), len(truth))
             report((n + 1) / len(canaries))
         return Findings(canaries, bits, {"exposure": bits, "words_recovered": recovered})
 
@@ -59,6 +60,6 @@ def mask_secret(canary: Utterance, template: Template, secret: int, rng: Randomn
     after = canary.samples[int(last.end * SAMPLE_RATE) :]
     kept = np.concatenate([before, after])
     power = float(np.sqrt(np.mean(kept**2))) if len(kept) else 0.01
-    length = int(SECONDS_A_WORD * len(positions) * SAMPLE_RATE)
+    length = int(SECONDS_A_WORD * template.longest_secret * SAMPLE_RATE)
     noise = rng.numpy().normal(0.0, LOUDNESS * power, length).astype(np.float32)
     return replace(canary, samples=np.concatenate([before, noise, after]), words=())

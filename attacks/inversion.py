@@ -39,6 +39,8 @@ class Inversion:
     def score(self, view: Weights, candidates: Sequence[Utterance], rng: Randomness) -> Findings:
         """See `Attack`."""
         chosen = _draw(candidates, self.candidates, rng)
+        if not chosen:
+            return Findings((), np.zeros(0))
         truth, counts = view.recognizer.logmel(chosen)
         mean = mean_spectrogram(view.start, view.public, counts)
         with stage(0.0, 0.5):

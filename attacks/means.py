@@ -29,7 +29,7 @@ def mean_difference(inside: npt.ArrayLike, outside: npt.ArrayLike, level: float 
         return Estimate.unscored(f"{len(a)} and {len(b)} candidates: two of each are needed")
     value = float(a.mean() - b.mean())
     method = f"Welch's t, n={len(a)}+{len(b)}"
-    if a.std() == 0 and b.std() == 0:
+    if np.ptp(a) == 0 and np.ptp(b) == 0:
         return Estimate(value, value, value, level, method)
     interval = stats.ttest_ind(a, b, equal_var=False).confidence_interval(level)
     if not math.isfinite(interval.low):

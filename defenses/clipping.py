@@ -48,10 +48,24 @@ def normalised_sum(recognizer: Recognizer, batch: Sequence[Example], clip: float
     total = zeros(recognizer)
     by_length = sorted(batch, key=lambda e: len(e.features))
     for start in range(0, len(by_length), PHYSICAL_BATCH):
-        with recording() as tape:
-            losses = recognizer.example_losses(by_length[start : start + PHYSICAL_BATCH])
-        gradients = tape.gradients(losses)
-        weights = clip / (square_norms(gradients).sqrt() + 0.01)
-        for parameter, sum_ in weighted_sums(gradients, torch.nan_to_num(weights, nan=0.0)):
-            total[parameter] += sum_
+        _add_normalised(recognizer, by_length[start : start + PHYSICAL_BATCH], clip, total)
     return total
+
+
+def _add_normalised(
+    recognizer: Recognizer, batch: Sequence[Example], clip: float, total: Gradients
+) -> None:
+    with recording() as tape:
+        losses = recognizer.example_losses(batch)
+    gradients = tape.gradients(losses)
+    norms = square_norms(gradients).sqrt()
+    sound = torch.isfinite(norms).tolist()
+    if not all(sound):
+        # A diverged example must not turn the sum, and with it the model, into NaN; and since
+        # zero times NaN is NaN, it has to leave the batch.
+        rest = [example for example, finite in zip(batch, sound, strict=True) if finite]
+        if rest:
+            _add_normalised(recognizer, rest, clip, total)
+        return
+    for parameter, sum_ in weighted_sums(gradients, clip / (norms + 0.01)):
+        total[parameter] += sum_

@@ -91,9 +91,7 @@ class PATE:
         rng: Randomness,
     ) -> list[list[str]]:
         """Return the transcripts of the asked utterances by every teacher."""
-        schedule = Schedule(
-            self.teacher_epochs, batch_size=8, learning_rate=self.teacher_learning_rate
-        )
+        schedule = Schedule(self.teacher_epochs, SHARD_BATCH, self.teacher_learning_rate)
         heard = []
         for number, shard in enumerate(shards(members, self.teachers, rng.child("shards"))):
             teacher = recipe.build()

@@ -9,7 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from dp_accounting import ComposedDpEvent, DpEvent, LaplaceDpEvent, SelfComposedDpEvent
+from dp_accounting import (
+    ComposedDpEvent,
+    DpEvent,
+    GaussianDpEvent,
+    NonPrivateDpEvent,
+    PoissonSampledDpEvent,
+    SelfComposedDpEvent,
+)
 from safetensors.torch import load_file, save_file
 
 from attacks.base import VIEWS, Attack, Findings
@@ -214,11 +221,10 @@ def _digests(game: Game) -> dict[str, str]:
 
 
 def _noise(event: DpEvent) -> Noise:
-    """Return whether an event's trade-off curve lies above a Gaussian one."""
-    if isinstance(event, LaplaceDpEvent):
-        return "any"
-    if isinstance(event, SelfComposedDpEvent):
+    """Return whether an event's trade-off curve lies above a Gaussian one; "any" if unknown."""
+    if isinstance(event, SelfComposedDpEvent | PoissonSampledDpEvent):
         return _noise(event.event)
     if isinstance(event, ComposedDpEvent):
         return "gaussian" if all(_noise(e) == "gaussian" for e in event.events) else "any"
-    return "gaussian"
+    # A scheme that promises nothing is judged like one whose noise is Gaussian.
+    return "gaussian" if isinstance(event, GaussianDpEvent | NonPrivateDpEvent) else "any"

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from targets.tape import EmbeddingUse, LinearUse, ScaleUse, current_tape
@@ -112,6 +113,7 @@ class _Recurrence(torch.autograd.Function):
         return states
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor | None, None]:
         """Return the gradients of gates and weights."""
         (incoming,) = gradients

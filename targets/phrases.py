@@ -93,6 +93,11 @@ class Template:
         return math.prod(map(len, self._options))
 
     @property
+    def longest_secret(self) -> int:
+        """How many words the longest of all fillings has."""
+        return sum(max(len(option.split()) for option in options) for options in self._options)
+
+    @property
     def bits(self) -> float:
         """The entropy of a filling drawn uniformly, in bits."""
         return math.log2(self.space_size)

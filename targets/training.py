@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from targets.errors import OverheardError
 from targets.progress import report
 from targets.randomness import Randomness
 from targets.recipe import Recipe, Schedule
@@ -57,7 +58,13 @@ def public_start(
     schedule: Schedule,
     rng: Randomness,
 ) -> Recognizer:
-    """Return the recipe's target trained on public speech alone, from random weights."""
+    """Return the recipe's target trained on public speech alone, from random weights.
+
+    Raises:
+        OverheardError: there is no public speech.
+    """
+    if not public:
+        raise OverheardError("there is no transcribed public speech to start from")
     recognizer = recipe.untrained(rng.child("weights"))
     recognizer.logmel.calibrate(public)
     fit(recognizer, public, schedule, rng.child("fit"))
