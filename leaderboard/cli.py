@@ -116,6 +116,12 @@ def corpus(context: typer.Context) -> None:
 
 
 @app.command(context_settings=HAND_ON)
+def train(context: typer.Context) -> None:
+    """Train a target without privacy and measure its word error rate."""
+    _hand_on(context, "train")
+
+
+@app.command(context_settings=HAND_ON)
 def audit(context: typer.Context) -> None:
     """Bound ε from below by scores and coins in a file."""
     _hand_on(context, "audit")

@@ -1,0 +1,86 @@
+"""`overheard train`: one target without privacy, to see that it is a real recogniser."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from safetensors.torch import save_file
+
+from leaderboard.atomic import whole_file
+from leaderboard.corpora import EMBEDDED, SPEECH_SEED
+from leaderboard.table import compact
+from targets.embedded import default_cache, embedded_corpus
+from targets.errors import OverheardError
+from targets.manifests import read_corpus
+from targets.progress import listening
+from targets.randomness import Randomness
+from targets.recipe import Recipe, Schedule
+from targets.recognizer import NETWORKS
+from targets.speech import Utterance
+from targets.tokens import Characters
+from targets.training import public_start
+from targets.wer import word_error_rate
+
+EMBEDDED_TRAINING, EMBEDDED_TEST = (40, 2000), (8, 200)  # voices, utterances
+
+
+def train(
+    corpus: Annotated[str, typer.Argument(help="'embedded', or a corpus with splits train, test.")],
+    target: Annotated[str, typer.Option(help="ctc or rnnt.")] = "ctc",
+    epochs: Annotated[int, typer.Option(min=1)] = 20,
+    batch_size: Annotated[int, typer.Option(min=1)] = 16,
+    learning_rate: Annotated[float, typer.Option(min=1e-6)] = 2e-3,
+    channels: Annotated[int, typer.Option(min=1)] = 128,
+    hidden: Annotated[int, typer.Option(min=1)] = 128,
+    beam: Annotated[int, typer.Option(min=1, help="1 is greedy decoding.")] = 8,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    out: Annotated[Path | None, typer.Option(help="Where to keep the weights.")] = None,
+) -> None:
+    """Train a target without privacy and measure its word error rate on unheard speakers."""
+    if target not in NETWORKS:
+        raise OverheardError(f"--target {target}: no such target (known: {', '.join(NETWORKS)})")
+    training, test = _splits(corpus)
+    if not training or not test:
+        raise OverheardError(f"{corpus}: needs utterances in the splits train and test")
+    schedule = Schedule(epochs, batch_size, learning_rate)
+    recipe = Recipe(target, Characters(), channels, hidden, schedule, 0.0, len(training))
+    rng = Randomness(seed)
+    began = time.monotonic()
+    with Progress(console=Console(stderr=True), transient=True) as bars:
+        bar = bars.add_task(f"{target} on {len(training)} utterances", total=1.0)
+        with listening(lambda fraction: bars.update(bar, completed=fraction)):
+            recognizer = public_start(recipe, training, schedule, rng)
+    seconds = time.monotonic() - began
+    error_rate = word_error_rate(test, recognizer.transcribe(test, beam), rng.child("wer"))
+    parameters = sum(p.numel() for p in recognizer.network.parameters())
+    typer.echo(f"{parameters:,} parameters, trained for {seconds:.0f} s")
+    typer.echo(f"test WER {compact(error_rate)}, {len(test)} utterances ({error_rate.method})")
+    if out is not None:
+        with whole_file(out) as aside:
+            save_file(recognizer.state_dict(), aside)
+
+
+def _splits(corpus: str) -> tuple[list[Utterance], list[Utterance]]:
+    if corpus != EMBEDDED:
+        path = Path(corpus)
+        if not path.exists():
+            raise OverheardError(f"{path}: no such corpus; give its path, or 'embedded'")
+        return list(read_corpus(path, split="train")), list(read_corpus(path, split="test"))
+    first = 0
+    splits = []
+    for voices, utterances in (EMBEDDED_TRAINING, EMBEDDED_TEST):
+        made = embedded_corpus(
+            speakers=voices,
+            utterances=utterances,
+            seed=SPEECH_SEED,
+            cache=default_cache(),
+            first_speaker=first,
+        )
+        splits.append(list(made))
+        first += voices
+    return splits[0], splits[1]
