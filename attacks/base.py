@@ -70,12 +70,14 @@ class Findings:
 
     `scores` has one finite number per candidate, higher = "was trained on". `figures` are the
     field's own quantities, also one per candidate, for the referee to average over members and
-    over held-out twins; NaN where a figure is not defined for a candidate.
+    over held-out twins; NaN where a figure is not defined for a candidate. `ceilings` are the
+    largest values that figures can take, where there are such.
     """
 
     candidates: tuple[Utterance, ...]
     scores: Scores
     figures: Mapping[str, Scores] = field(default_factory=dict)
+    ceilings: Mapping[str, float] = field(default_factory=dict)
 
 
 class Attack(Protocol):

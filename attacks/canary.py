@@ -8,6 +8,7 @@ the secret took to say must not give it away.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from operator import eq
@@ -49,7 +50,10 @@ class Extraction:
             truth = template.secret_words(secret)  # some secrets have more words than others
             recovered[n] = sum(map(eq, guess, truth)) / max(len(guess), len(truth))
             report((n + 1) / len(canaries))
-        return Findings(canaries, bits, {"exposure": bits, "words_recovered": recovered})
+        figures = {"exposure": bits, "words_recovered": recovered}
+        templates = {CANARIES[c.attributes[CANARY]] for c in canaries}
+        most = max((math.log2(t.space_size) for t in templates), default=0.0)
+        return Findings(canaries, bits, figures, {"exposure": most, "words_recovered": 1.0})
 
 
 def mask_secret(canary: Utterance, template: Template, secret: int, rng: Randomness) -> Utterance:

@@ -57,7 +57,8 @@ class Inversion:
             "cosine_beyond_mean": beyond,
             "cosine_gain": beyond - beyond_of_start,
         }
-        return Findings(chosen, beyond - beyond_of_start, figures)
+        ceilings = dict.fromkeys(figures, 1.0) | {"cosine_gain": 2.0}
+        return Findings(chosen, beyond - beyond_of_start, figures, ceilings)
 
     def reconstruct(
         self, recognizer: Recognizer, utterances: Sequence[Utterance], prior: Tensor

@@ -11,15 +11,19 @@ from scipy import stats
 from targets.estimate import Estimate
 
 
-def mean(values: npt.ArrayLike, level: float = 0.95) -> Estimate:
-    """Return the mean of values (N,) with Student's t interval; unscored for fewer than two."""
+def mean(values: npt.ArrayLike, level: float = 0.95, ceiling: float | None = None) -> Estimate:
+    """Return the mean of values (N,) with Student's t interval; unscored for fewer than two.
+
+    `ceiling` is the largest value that any of them can take; it goes with the estimate.
+    """
     sample = np.asarray(values, dtype=np.float64)
     if len(sample) < 2:
         return Estimate.unscored(f"{len(sample)} candidates: a mean with an interval needs two")
     error = float(stats.sem(sample))
     half = float(stats.t.ppf((1 + level) / 2, len(sample) - 1)) * error
     value = float(sample.mean())
-    return Estimate(value, value - half, value + half, level, f"Student's t, n={len(sample)}")
+    method = f"Student's t, n={len(sample)}"
+    return Estimate(value, value - half, value + half, level, method, ceiling)
 
 
 def mean_difference(inside: npt.ArrayLike, outside: npt.ArrayLike, level: float = 0.95) -> Estimate:

@@ -39,8 +39,9 @@ def leakage(findings: Findings, coins: Mapping[str, bool], rng: Randomness) -> d
     for name, values in findings.figures.items():
         known = np.isfinite(values)
         inside, outside = values[heads & known], values[~heads & known]
-        figures[name] = mean(inside)
-        figures[f"{name}_held_out"] = mean(outside)
+        ceiling = findings.ceilings.get(name)
+        figures[name] = mean(inside, ceiling=ceiling)
+        figures[f"{name}_held_out"] = mean(outside, ceiling=ceiling)
         figures[f"{name}_difference"] = mean_difference(inside, outside)
     return figures
 
