@@ -1,0 +1,243 @@
+"""White-box audits of DP-SGD: crafted gradients go in, the attacker watches every noisy update.
+
+The mechanism is the defense's own `train`, untouched. Only what it trains is a rig: a linear model
+in which utterance i has whatever gradient the auditor wrote down for it, so that clipping, the
+sum, the noise, the sampling and the optimiser are the real ones and nothing else costs time.
+
+A canary's gradient is far longer than the clipping norm and points where no other gradient does.
+Neighbouring datasets then differ as much as the guarantee allows, at every step in which the
+canary is drawn, and what the updates show along that direction is all there is to know.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import torch
+from dp_accounting import DpEvent, GaussianDpEvent, PoissonSampledDpEvent, SelfComposedDpEvent
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.optim.optimizer import Optimizer, register_optimizer_step_pre_hook
+
+from attacks.evidence import Trials
+from defenses.dpsgd import DPSGD, EDPSGD
+from targets.errors import OverheardError
+from targets.layers import Linear
+from targets.progress import listening, report
+from targets.randomness import Randomness
+from targets.recipe import Recipe
+from targets.recognizer import Example
+from targets.speech import Utterance
+
+LOUD = 1e4  # norm of a crafted gradient: cut to the clipping norm, and normalised to nearly one
+QUIET = 32  # directions without any gradient, where the noise is seen alone
+
+Updates = NDArray[np.float64]  # (steps, directions), in clipping norms of one example
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What an audit of one mechanism saw: the event it claims, and trials of every statistic."""
+
+    event: DpEvent
+    trials: Mapping[str, Trials]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A world for canaries: the defense, the public numbers, and who else is in the data.
+
+    `tensors` is how many parameter tensors a gradient is spread over, equally. `company` is how
+    many other members there are, each with a direction of its own.
+    """
+
+    defense: DPSGD | EDPSGD
+    expected_members: int
+    delta: float
+    tensors: int = 1
+    company: int = 0
+
+
+class _Network(nn.Module):
+    """One linear functional a parameter tensor."""
+
+    def __init__(self, tensors: int, directions: int) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList(Linear(directions, 1, bias=False) for _ in range(tensors))
+
+
+class _Rig(nn.Module):
+    """As much of a `Recognizer` as training touches; an example's gradient is its features."""
+
+    def __init__(self, tensors: int, directions: int, of: Mapping[str, int]) -> None:
+        super().__init__()
+        self.network = _Network(tensors, directions)
+        self._shape = tensors, directions
+        self._of = of
+
+    def examples(self, utterances: Sequence[Utterance]) -> list[Example]:
+        """Return the crafted gradients: of norm `LOUD`, equal parts in every tensor."""
+        found = []
+        for utterance in utterances:
+            features = torch.zeros(self._shape)
+            features[:, self._of[utterance.id]] = LOUD / math.sqrt(self._shape[0])
+            found.append(Example(features, []))
+        return found
+
+    def example_losses(self, batch: Sequence[Example]) -> Tensor:
+        """Return (B,): linear in the weights, so that the gradient is the same at every step."""
+        x = torch.stack([e.features for e in batch])
+        parts = [part(x[:, i : i + 1]) for i, part in enumerate(self.network.parts)]
+        return torch.cat(parts, 1).sum((1, 2))
+
+
+@dataclass(frozen=True)
+class _RigRecipe:
+    """As much of a `Recipe` as a defense asks for."""
+
+    tensors: int
+    directions: int
+    of: Mapping[str, int]
+    delta: float
+    expected_members: int
+
+    def build(self) -> _Rig:
+        return _Rig(self.tensors, self.directions, self.of)
+
+
+@contextmanager
+def watching_updates() -> Iterator[list[Tensor]]:
+    """Keep the gradient that every optimiser inside is handed, (tensors, directions) a step.
+
+    It is what DP-SGD releases: the noisy mean. Whatever the optimiser makes of it is
+    post-processing.
+    """
+    seen: list[Tensor] = []
+
+    def look(optimizer: Optimizer, *_: object) -> None:
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        seen.append(torch.cat([p.grad.detach().clone() for p in parameters]))
+
+    handle = register_optimizer_step_pre_hook(look)
+    try:
+        yield seen
+    finally:
+        handle.remove()
+
+
+def train_and_watch(
+    setting: Setting, canaries: Sequence[bool], rng: Randomness
+) -> tuple[DpEvent, Updates]:
+    """Train once with the canaries whose coin is True; return the event and the updates.
+
+    The first directions of the updates are the canaries', in order, whether they are in or not.
+    """
+    names = [f"canary-{i}" for i in range(len(canaries))]
+    others = [f"company-{i}" for i in range(setting.company)]
+    of = {name: i for i, name in enumerate([*names, *others])}
+    present = [name for name, heads in zip(names, canaries, strict=True) if heads] + others
+    recipe = _RigRecipe(
+        setting.tensors,
+        len(of) + (QUIET if setting.company else 0),
+        of,
+        setting.delta,
+        setting.expected_members,
+    )
+    members = [_silence(name) for name in present]
+    with watching_updates() as seen:
+        # The rig keeps every promise that training relies on, and no other.
+        trained = setting.defense.train(cast(Recipe, recipe), members, (), rng)
+    clip = getattr(setting.defense, "clip", 1.0)
+    # Along a direction spread equally over the tensors; in units of one clipped gradient.
+    along = torch.stack(seen).sum(1) / math.sqrt(setting.tensors)
+    return trained.event, along.double().numpy() * (setting.defense.batch_size / clip)
+
+
+def many_runs(setting: Setting, runs: int, rng: Randomness) -> Evidence:
+    """Train 2 `runs` times, half of them with one canary; every score has a run of its own."""
+    event: DpEvent | None = None
+    sides: dict[bool, list[dict[str, float]]] = {True: [], False: []}
+    for number in range(2 * runs):
+        heads = number % 2 == 0
+        with listening(None):
+            claimed, updates = train_and_watch(setting, [heads], rng.child("run", number))
+        if event is not None and claimed != event:
+            raise OverheardError(f"the event depends on the data: {event} and {claimed}")
+        event = claimed
+        found = statistics(updates[:, :1], event)
+        if setting.company:
+            found["quiet"] = quiet(updates[:, 1 + setting.company :])
+        sides[heads].append({name: float(values[0]) for name, values in found.items()})
+        report((number + 1) / (2 * runs))
+    assert event is not None
+    trials = {
+        name: Trials(
+            np.array([s[name] for s in sides[True]]),
+            np.array([s[name] for s in sides[False]]),
+            "utterance",
+            "many_runs",
+        )
+        for name in sides[True][0]
+    }
+    return Evidence(event, trials)
+
+
+def one_run(setting: Setting, canaries: int, rng: Randomness) -> Evidence:
+    """Train once with many canaries, each by its own fair coin and along its own direction."""
+    coins = rng.child("coins").numpy().random(canaries) < 0.5
+    event, updates = train_and_watch(setting, coins.tolist(), rng.child("run"))
+    found = statistics(updates[:, :canaries], event)
+    return Evidence(
+        event,
+        {name: Trials(s[coins], s[~coins], "utterance", "one_run") for name, s in found.items()},
+    )
+
+
+def statistics(updates: Updates, event: DpEvent) -> dict[str, NDArray[np.float64]]:
+    """Return what the attacker computes of each canary's direction, (directions,) a statistic.
+
+    `likelihood` is the likelihood ratio of the claimed mechanism, the best there is against it.
+    Where batches are drawn, two more look for what that ratio does not expect: `range` is the
+    largest update less the smallest (noise that repeats, or is missing, leaves none without the
+    canary), `schedule` sums the first step of every epoch, where a loader without chance puts the
+    first member. Which are used follows from the event, before any update is seen.
+    """
+    noise, rate = subsampled_gaussian(event)
+    evidence = (updates - 0.5) / noise**2
+    if rate == 1.0:
+        return {"likelihood": evidence.sum(0)}
+    return {
+        "likelihood": np.logaddexp(math.log1p(-rate), math.log(rate) + evidence).sum(0),
+        "range": np.ptp(updates, axis=0),
+        "schedule": updates[:: round(1 / rate)].sum(0),
+    }
+
+
+def quiet(updates: Updates) -> NDArray[np.float64]:
+    """Return (1,) how little noise there is where no gradient points: does it tell the number?
+
+    Noise divided by the drawn batch size shrinks with every further member.
+    """
+    return -np.log(np.mean(np.square(updates)) + 1e-30)[None]
+
+
+def subsampled_gaussian(event: DpEvent) -> tuple[float, float]:
+    """Return noise multiplier and sampling rate of the event of DP-SGD.
+
+    Raises:
+        OverheardError: the event is another one.
+    """
+    if isinstance(event, SelfComposedDpEvent) and isinstance(event.event, PoissonSampledDpEvent):
+        inner = event.event.event
+        if isinstance(inner, GaussianDpEvent):
+            return inner.noise_multiplier, event.event.sampling_probability
+    raise OverheardError(f"gradient canaries audit DP-SGD, not {event}")
+
+
+def _silence(name: str) -> Utterance:
+    return Utterance(name, name, np.zeros(0, np.float32), "")
