@@ -42,7 +42,7 @@ from targets.speech import Corpus, Utterance
 from targets.wer import word_error_rate
 
 BEAM = 4  # of the transcripts that word error rates are measured on
-MOST_HEARD = 200  # members, and held-out candidates, that are transcribed to be compared
+MOST_HEARD = 100  # members, and held-out candidates, that are transcribed to be compared
 
 
 def defense_of(cell: Cell) -> Defense:
