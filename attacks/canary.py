@@ -8,7 +8,6 @@ the secret took to say must not give it away.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from operator import eq
@@ -51,8 +50,7 @@ class Extraction:
             recovered[n] = sum(map(eq, guess, truth)) / max(len(guess), len(truth))
             report((n + 1) / len(canaries))
         figures = {"exposure": bits, "words_recovered": recovered}
-        templates = {CANARIES[c.attributes[CANARY]] for c in canaries}
-        most = max((math.log2(t.space_size) for t in templates), default=0.0)
+        most = max((CANARIES[c.attributes[CANARY]].bits for c in canaries), default=0.0)
         return Findings(canaries, bits, figures, {"exposure": most, "words_recovered": 1.0})
 
 
