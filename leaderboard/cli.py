@@ -122,6 +122,12 @@ def train(context: typer.Context) -> None:
 
 
 @app.command(context_settings=HAND_ON)
+def account(context: typer.Context) -> None:
+    """Price DP-SGD, or find the noise that an ε needs."""
+    _hand_on(context, "account")
+
+
+@app.command(context_settings=HAND_ON)
 def audit(context: typer.Context) -> None:
     """Bound ε from below by scores and coins in a file."""
     _hand_on(context, "audit")
