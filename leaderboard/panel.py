@@ -1,4 +1,7 @@
-"""The spectrogram panel: one training utterance beside what each model gives away of it."""
+"""The spectrogram panel: one training utterance beside what each model gives away of it.
+
+The second picture is the control: what the attack begins with, before it sees any model.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ from targets.randomness import Randomness
 from targets.speech import SAMPLE_RATE
 
 DECIBELS_A_NEPER = 10 / np.log(10)  # of power: log-mel is the natural logarithm of power
-FLOOR_DECIBELS = 60  # shown below the loudest
+SHOWN_DECIBELS = 60  # below the loudest of each picture
 
 
 def panel_file(out: Path) -> Path:
@@ -56,7 +59,11 @@ def draw_panel(cells: Sequence[Cell], out: Path, data: Path, *, report: Report) 
     truth, counts = features([chosen])
     public = [u for u in game.public if u.text]
     mean = mean_spectrogram(recipe.build(), public, counts)
-    pictures = [("original", truth[0])]
+    prior = float(cosines(mean, truth, counts)[0])
+    pictures = [
+        ("original", truth[0]),
+        (f"mean speaker, no model\ncosine {prior:.2f}", mean[0]),
+    ]
     with listening(report):
         for number, cell in enumerate(cells):
             guess = attack.reconstruct(load_recognizer(recipe, out, cell), [chosen], mean)
@@ -70,9 +77,9 @@ def draw_panel(cells: Sequence[Cell], out: Path, data: Path, *, report: Report) 
     ):
         power = (picture * features.scale + features.mean).numpy().T * DECIBELS_A_NEPER
         librosa.display.specshow(
-            np.maximum(power, power.max() - FLOOR_DECIBELS),
-            sr=SAMPLE_RATE, hop_length=HOP, n_fft=FFT, fmin=40.0, fmax=SAMPLE_RATE / 2,
+            power, sr=SAMPLE_RATE, hop_length=HOP, n_fft=FFT, fmin=40.0, fmax=SAMPLE_RATE / 2,
             x_axis="time", y_axis="mel", ax=axes,
+            cmap="magma", vmin=power.max() - SHOWN_DECIBELS, vmax=power.max(),
         )  # fmt: skip
         axes.set_title(title, fontsize=10)
         axes.label_outer()
