@@ -1,0 +1,37 @@
+"""Draws the tables of a page from published records: `python -m leaderboard.readme README.md`."""
+
+from __future__ import annotations
+
+import re
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+from leaderboard.atomic import whole_file
+from leaderboard.table import Format, table
+
+PLACE = re.compile(r"(<!-- table: (?P<name>[\w-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
+
+
+def published(name: str) -> Path:
+    """Return the folder of the published records of a suite."""
+    return Path(str(files("leaderboard") / "published" / name))
+
+
+def drawn(page: str) -> str:
+    """Return a Markdown page with every marked place filled from the records it names."""
+    return PLACE.sub(
+        lambda m: f"{m[1]}\n{table(published(m['name']), Format.MARKDOWN)}\n\n{m[3]}", page
+    )
+
+
+def main(path: Path) -> None:
+    """Redraw a page in place."""
+    page = drawn(path.read_text(encoding="utf-8"))
+    with whole_file(path) as aside:
+        aside.write_text(page, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    for argument in sys.argv[1:]:
+        main(Path(argument))
