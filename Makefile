@@ -3,12 +3,17 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: leaderboard test lint types clean
+.PHONY: leaderboard test bench lint types clean
 leaderboard: $(VENV)/installed
 	$(BIN)/overheard run --suite quick
 
 test: $(VENV)/installed
 	$(BIN)/python -m pytest
+
+# Times are ratios within one run: "(1.0)" is the plain step of each group.
+bench: $(VENV)/installed
+	$(BIN)/python -m pytest tests/test_bench_steps.py --benchmark-enable \
+		--benchmark-columns=min,median --benchmark-sort=name --benchmark-group-by=group
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .
