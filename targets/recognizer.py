@@ -10,11 +10,18 @@ from torch import Tensor, nn
 
 from targets.ctc import CTC
 from targets.features import LogMel
+from targets.hybrid import Hybrid
+from targets.las import LAS
 from targets.rnnt import Transducer
 from targets.speech import Utterance
 from targets.tokens import Tokens
 
-NETWORKS: dict[str, type[CTC] | type[Transducer]] = {"ctc": CTC, "rnnt": Transducer}
+NETWORKS: dict[str, type[CTC | Transducer | LAS | Hybrid]] = {
+    "ctc": CTC,
+    "rnnt": Transducer,
+    "las": LAS,
+    "hybrid": Hybrid,
+}
 BATCH = 32  # utterances at once where nothing is learnt
 
 Result = TypeVar("Result")
