@@ -8,9 +8,13 @@ from importlib.resources import files
 from pathlib import Path
 
 from leaderboard.atomic import whole_file
+from leaderboard.compare import compare
 from leaderboard.table import Format, table
 
-PLACE = re.compile(r"(<!-- table: (?P<name>[\w-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
+DRAWN = {"table": table, "compare": compare}
+PLACE = re.compile(
+    r"(<!-- (?P<kind>table|compare): (?P<name>[\w-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL
+)
 
 
 def published(name: str) -> Path:
@@ -20,9 +24,12 @@ def published(name: str) -> Path:
 
 def drawn(page: str) -> str:
     """Return a Markdown page with every marked place filled from the records it names."""
-    return PLACE.sub(
-        lambda m: f"{m[1]}\n{table(published(m['name']), Format.MARKDOWN)}\n\n{m[3]}", page
-    )
+
+    def fill(place: re.Match[str]) -> str:
+        content = DRAWN[place["kind"]](published(place["name"]), Format.MARKDOWN)
+        return f"{place[1]}\n{content}\n\n{place[4]}"
+
+    return PLACE.sub(fill, page)
 
 
 def main(path: Path) -> None:
