@@ -97,7 +97,9 @@ def test_the_promised_suites_are_there():
         ),
     }
     paper = load_suite("paper")
-    assert len(paper.cells()) == len(paper.targets) * 3 * (1 + 3 * 3)
+    assert set(paper.targets) == {"ctc", "rnnt", "las", "hybrid"}
+    assert {scheme.epsilon for scheme in paper.schemes} == {None, (0.1, 1, 10)}
+    assert len(paper.cells()) == len(paper.targets) * 3 * (1 + 3 * (len(paper.schemes) - 1))
     assert "ctc-dpsgd-eps0.1-seed2" in {cell.id for cell in paper.cells()}
 
 
