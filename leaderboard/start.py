@@ -13,6 +13,7 @@ from leaderboard.corpora import deal
 from leaderboard.game import Game, repetitions
 from leaderboard.runner import Report
 from leaderboard.suite import Conditions, digest_of
+from targets.errors import OverheardError
 from targets.progress import listening, stage
 from targets.randomness import Randomness
 from targets.recipe import Recipe, Schedule
@@ -74,11 +75,22 @@ def _recipe(
         channels=training.channels,
         hidden=training.hidden,
         schedule=schedule,
-        delta=conditions.delta or default_delta(len(game.candidates)),
+        delta=_delta(conditions, len(game.candidates)),
         # Of the fair coins, not of how they fell: the number of members is private.
         expected_members=max(1, round(sum(map(repetitions, game.candidates)) / 2)),
         start=start or {},
     )
+
+
+def _delta(conditions: Conditions, candidates: int) -> float:
+    if conditions.delta is None:
+        return default_delta(candidates)
+    if conditions.delta >= 1 / candidates:
+        raise OverheardError(
+            f"delta {conditions.delta:g} is not below one over the {candidates} candidates, and so "
+            f"promises next to nothing: leave it out, or give at most {default_delta(candidates):g}"
+        )
+    return conditions.delta
 
 
 def default_delta(candidates: int) -> float:
