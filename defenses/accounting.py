@@ -157,6 +157,8 @@ def _epsilon(accountant: PrivacyAccountant, event: DpEvent, delta: float) -> flo
         accountant.compose(event)
     except UnsupportedEventError as error:
         raise OverheardError(f"no accountant for {event!r}: {error}") from None
+    except ZeroDivisionError:  # Laplace noise of scale zero
+        return math.inf
     return float(accountant.get_epsilon(delta))
 
 

@@ -1,0 +1,219 @@
+"""Prices against closed forms, against each other, and where mechanisms are absurd."""
+
+from __future__ import annotations
+
+import math
+import time
+
+import dp_accounting as dp
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import brentq
+from scipy.stats import norm
+
+from defenses.accounting import (
+    COARSE_PLD_GRID,
+    PLD_GRID,
+    TOLERANCE,
+    calibrate,
+    calibrated,
+    dp_sgd_event,
+    gaussian_votes_event,
+    laplace_votes_event,
+    price,
+)
+from targets.errors import OverheardError
+
+
+def gaussian_epsilon(noise, delta):
+    """Return the exact ε of the Gaussian mechanism (Balle and Wang 2018)."""
+
+    def excess(epsilon):
+        a, b = 1 / (2 * noise), epsilon * noise
+        return norm.cdf(a - b) - math.exp(epsilon + norm.logcdf(-a - b)) - delta
+
+    return brentq(excess, 0, 2000) if excess(0) > 0 else 0.0
+
+
+def epsilon(event, delta=1e-5):
+    return price(event, delta).epsilon
+
+
+@pytest.mark.parametrize("noise", [0.2, 0.5, 1.0, 3.0, 20.0, 1e3])
+@pytest.mark.parametrize("delta", [1e-3, 1e-6])
+def test_one_gaussian_costs_what_the_closed_form_says(noise, delta):
+    exact = gaussian_epsilon(noise, delta)
+    grid = PLD_GRID if noise >= 0.3 else COARSE_PLD_GRID
+    assert exact - 1e-9 <= epsilon(dp.GaussianDpEvent(noise), delta) <= exact + grid
+
+
+@given(noise=st.floats(1, 50), votes=st.integers(1, 200))
+@settings(max_examples=10)
+def test_gaussian_votes_are_one_gaussian_of_the_whole_sensitivity(noise, votes):
+    exact = gaussian_epsilon(noise / math.sqrt(2 * votes), 1e-5)
+    found = epsilon(gaussian_votes_event(noise, votes))
+    assert exact - 1e-6 <= found <= exact * (1 + 1e-4) + PLD_GRID or exact > 100
+
+
+# Of ESTIMATORS.md: the σ at which ε = ρ + 2 sqrt(ρ ln 1/δ) with ρ = Q/σ² is 1, or 10.
+@pytest.mark.parametrize(
+    ("promise", "votes", "noise"),
+    [(1, 100, 69), (1, 1_000, 219), (1, 5_000, 490), (1, 20_000, 980),
+     (10, 100, 8.0), (10, 1_000, 25), (10, 5_000, 57), (10, 20_000, 114)],
+)  # fmt: skip
+def test_the_table_of_vote_noises_is_an_upper_bound(promise, votes, noise):
+    rho = votes / noise**2
+    formula = rho + 2 * math.sqrt(rho * math.log(1e5))
+    assert formula == pytest.approx(promise, rel=0.02)
+    assert 0.5 * formula < epsilon(gaussian_votes_event(noise, votes)) <= formula
+    least = calibrated(gaussian_votes_event, float(promise), 1e-5, votes)
+    assert 0.5 * noise < least <= noise * 1.01
+
+
+@given(noise=st.floats(1e-6, 1e6), votes=st.integers(1, 2_000))
+@settings(max_examples=25)
+def test_laplace_votes_cost_at_most_their_pure_composition(noise, votes):
+    assert epsilon(laplace_votes_event(noise, votes)) <= 2 * votes / noise * (1 + 1e-12)
+
+
+def test_pure_epsilon_needs_no_delta():
+    found = price(laplace_votes_event(4.0, 6), 0.0)
+    assert found.epsilon == pytest.approx(3.0)
+    assert found.basis == "audited code"
+
+
+@pytest.mark.parametrize(
+    ("noise", "rate", "steps"), [(1.0, 0.1, 100), (0.6, 0.02, 500), (4, 0.5, 9)]
+)
+@pytest.mark.parametrize("delta", [1e-3, 1e-8])
+def test_the_price_is_never_above_the_renyi_bound(noise, rate, steps, delta):
+    event = dp_sgd_event(noise, rate, steps)
+    renyi = dp.rdp.RdpAccountant()
+    renyi.compose(event)
+    found = price(event, delta)
+    assert 0 < found.epsilon <= renyi.get_epsilon(delta)
+    assert found.accountant == "pld (dp-accounting)"
+
+
+def test_sampling_all_is_no_sampling():
+    assert epsilon(dp_sgd_event(2.0, 1.0, 16)) == pytest.approx(
+        gaussian_epsilon(0.5, 1e-5), abs=16 * PLD_GRID
+    )
+
+
+@pytest.mark.parametrize(("noise", "rate", "steps"), [(0.7, 0.3, 5), (3.0, 0.05, 50)])
+def test_more_noise_costs_less_more_of_all_else_more(noise, rate, steps):
+    here = epsilon(dp_sgd_event(noise, rate, steps))
+    assert epsilon(dp_sgd_event(noise * 1.5, rate, steps)) <= here
+    assert epsilon(dp_sgd_event(noise, rate * 1.5, steps)) >= here
+    assert epsilon(dp_sgd_event(noise, rate, steps + 20)) >= here
+    assert price(dp_sgd_event(noise, rate, steps), 1e-3).epsilon <= here
+
+
+@pytest.mark.parametrize("target", [0.1, 1.0, 10.0, 300.0])
+@pytest.mark.parametrize(
+    ("event_of", "settings"),
+    [(dp_sgd_event, (0.05, 200)), (gaussian_votes_event, (400,)), (laplace_votes_event, (400,))],
+)
+def test_calibration_hits_the_target_from_below(event_of, settings, target):
+    noise = calibrate(lambda n: event_of(n, *settings), target, 1e-4)
+    assert epsilon(event_of(noise, *settings), 1e-4) <= target
+    assert epsilon(event_of(noise * (1 - 2 * TOLERANCE), *settings), 1e-4) > target
+    assert calibrated(event_of, target, 1e-4, *settings) == noise
+
+
+@pytest.mark.parametrize(("target", "delta"), [(0, 1e-5), (-1, 1e-5), (1, 0), (1, 1), (1, -1)])
+def test_senseless_promises_are_refused(target, delta):
+    with pytest.raises(OverheardError, match="epsilon must be above 0 and delta in"):
+        calibrate(gaussian_votes_event, target, delta)
+
+
+def test_what_is_out_of_reach_says_what_is_within():
+    with pytest.raises(OverheardError, match=r"out of reach: with noise .* it is still 0\.172"):
+        calibrate(lambda n: dp_sgd_event(n, 1.0, 10**9), 1e-4, 1e-9)
+
+
+ABSURD = [
+    (dp_sgd_event, 1e-6, 0.01, 1000), (dp_sgd_event, 1e6, 0.01, 1000),
+    (dp_sgd_event, 1e6, 1.0, 10**6), (dp_sgd_event, 1.1, 0.01, 10**6),
+    (dp_sgd_event, 0.1, 1e-6, 10), (dp_sgd_event, 0.1, 0.5, 1), (dp_sgd_event, 1.0, 1e-6, 10**8),
+    (dp_sgd_event, 5.0, 0.03, 10**12), (dp_sgd_event, 1.0, 0.0, 10), (dp_sgd_event, 100, 1e-9, 10),
+    (gaussian_votes_event, 1e-6, 1), (gaussian_votes_event, 1e6, 10**6),
+    (gaussian_votes_event, 10.0, 0),
+    (laplace_votes_event, 1e-6, 10**6), (laplace_votes_event, 1e6, 1),
+    (laplace_votes_event, 10.0, 0), (laplace_votes_event, 1e4, 10**8),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("mechanism", ABSURD, ids=lambda m: f"{m[0].__name__}{m[1:]}")
+def test_absurd_mechanisms_are_priced_at_once(mechanism):
+    event_of, *settings = mechanism
+    began = time.process_time()
+    found = price(event_of(*settings), 1e-6)
+    # A second or so by itself; wider, for a machine that is doing something else.
+    assert time.process_time() - began < 4
+    assert 0 <= found.epsilon < math.inf
+    if settings[0] == 1e-6:
+        assert found.epsilon > 1e5
+
+
+def test_many_different_steps_are_priced_at_once():
+    event = dp.ComposedDpEvent([dp.GaussianDpEvent(10 + n / 10) for n in range(2_000)])
+    began = time.process_time()
+    squares = sum((10 + n / 10) ** -2 for n in range(2_000))
+    found = epsilon(event)
+    assert time.process_time() - began < 4
+    assert gaussian_epsilon(1 / math.sqrt(squares), 1e-5) <= found
+    assert found <= 1.2 * gaussian_epsilon(1 / math.sqrt(squares), 1e-5)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        dp.NonPrivateDpEvent(),
+        dp.GaussianDpEvent(0.0),
+        dp.ComposedDpEvent([dp.GaussianDpEvent(1.0), dp.NonPrivateDpEvent()]),
+        dp.SelfComposedDpEvent(dp.LaplaceDpEvent(0.0), 3),
+    ],
+)
+def test_no_noise_is_no_guarantee(event):
+    found = price(event, 1e-5)
+    assert (found.epsilon, found.basis) == (math.inf, "none")
+
+
+@pytest.mark.parametrize("event", [dp.NoOpDpEvent(), dp.ComposedDpEvent([])])
+def test_doing_nothing_costs_nothing(event):
+    assert epsilon(event) == 0.0
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        dp.UnsupportedDpEvent(),
+        dp.GaussianDpEvent(math.nan),  # dp-accounting itself prices it at zero
+        dp.GaussianDpEvent(math.inf),
+        dp.LaplaceDpEvent(-1.0),
+        dp_sgd_event(math.nan, 0.1, 10),
+        dp_sgd_event(1.0, 1.5, 10),
+        dp_sgd_event(1.0, math.nan, 10),
+        dp_sgd_event(1.0, 0.1, 0),
+        dp.ComposedDpEvent([dp.GaussianDpEvent(1.0), dp.GaussianDpEvent(math.nan)]),
+    ],
+    ids=repr,
+)
+def test_events_without_a_price_are_refused_in_words(event):
+    with pytest.raises(OverheardError, match="DpEvent"):
+        price(event, 1e-5)
+
+
+@pytest.mark.parametrize("delta", [-1e-9, 1.0, 2.0, math.nan])
+def test_a_delta_out_of_range_is_refused(delta):
+    with pytest.raises(OverheardError, match="delta"):
+        price(dp.GaussianDpEvent(1.0), delta)
+
+
+def test_a_guarantee_says_what_it_is_about():
+    found = price(dp.GaussianDpEvent(1.0), 1e-5, unit="speaker", basis="claimed")
+    assert (found.unit, found.relation) == ("speaker", "add or remove one speaker")
+    assert (found.basis, found.delta) == ("claimed", 1e-5)

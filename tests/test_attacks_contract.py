@@ -1,0 +1,191 @@
+"""Every attack keeps the contract, and the contract catches who does not."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import random
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from attacks.base import VIEWS, Findings
+from attacks.battery import ATTACKS
+from attacks.contract import check_attack
+from targets.contract import ContractError
+from targets.randomness import Randomness
+from targets.training import fit
+from tests.fakes import TARGETS, canary, recipe_for, speech
+
+PUBLIC = speech(4, "public")
+CANDIDATES = [*speech(5, "private"), canary(0, 123), canary(1, 7, repetitions=4)]
+OPTIONS = {"inversion": {"candidates": 3, "steps": 2}}
+
+
+@pytest.fixture(scope="module", params=TARGETS)
+def target(request):
+    recipe = recipe_for(request.param, PUBLIC)
+    trained = recipe.build()
+    fit(trained, CANDIDATES[:3], recipe.schedule, Randomness(0))
+    return trained.requires_grad_(False), recipe.build().requires_grad_(False)
+
+
+def view_of(attack, target):
+    return VIEWS[attack.access](*target, PUBLIC)
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_every_attack_keeps_the_contract(target, name):
+    attack = ATTACKS[name](**OPTIONS.get(name, {}))
+    found = check_attack(attack, view_of(attack, target), CANDIDATES)
+    assert len(found.candidates) == {"canary": 2, "inversion": 3}.get(name, len(CANDIDATES))
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_no_attack_asks_for_coins(name):
+    attack = ATTACKS[name](**OPTIONS.get(name, {}))
+    assert list(inspect.signature(attack.score).parameters) == ["view", "candidates", "rng"]
+
+
+class Honest:
+    """An attack that knows nothing; what follows spoils it."""
+
+    access = "scores"
+
+    def score(self, view, candidates, rng):  # noqa: ARG002
+        return Findings(tuple(candidates), np.array([float(len(c.text)) for c in candidates]))
+
+
+def spoilt(function):
+    class Spoilt(Honest):
+        def score(self, view, candidates, rng):
+            found = super().score(view, list(candidates), rng)
+            other = function(found, view, candidates, rng)
+            return found if other is None else other
+
+    Spoilt.__name__ = function.__name__
+    return Spoilt
+
+
+@spoilt
+def wrong_type(found, *_):
+    return found.scores
+
+
+@spoilt
+def too_few(found, *_):
+    return replace(found, scores=found.scores[1:])
+
+
+@spoilt
+def not_finite(found, *_):
+    return replace(found, scores=np.where(found.scores > 2, math.nan, found.scores))
+
+
+@spoilt
+def infinite_figure(found, *_):
+    return replace(found, figures={"bits": found.scores + math.inf})
+
+
+@spoilt
+def foreigners(found, *_):
+    return replace(found, candidates=tuple(PUBLIC), scores=np.zeros(len(PUBLIC)))
+
+
+@spoilt
+def twice(found, *_):
+    return replace(
+        found, candidates=found.candidates * 2, scores=np.concatenate([found.scores] * 2)
+    )
+
+
+@spoilt
+def by_place(found, *_):
+    return replace(found, scores=np.arange(float(len(found.scores))))
+
+
+@spoilt
+def picks_by_place(found, *_):
+    return replace(found, candidates=found.candidates[:2], scores=found.scores[:2])
+
+
+@spoilt
+def global_torch(found, *_):
+    return replace(found, scores=found.scores + torch.rand(()).item())
+
+
+@spoilt
+def global_python(found, *_):
+    return replace(found, scores=found.scores + random.random())
+
+
+@spoilt
+def trains_the_target(found, view, *_):  # noqa: ARG001
+    view._target.network.output.bias.add_(0.1)
+
+
+@spoilt
+def reorders_in_place(found, view, candidates, rng):  # noqa: ARG001
+    candidates.reverse()
+
+
+@spoilt
+def fears_the_void(found, view, candidates, rng):  # noqa: ARG001
+    return replace(found, scores=found.scores - min(found.scores))
+
+
+@spoilt
+def fears_solitude(found, view, candidates, rng):  # noqa: ARG001
+    if len(candidates) == 1:
+        raise ValueError("one is no population")
+
+
+@pytest.mark.parametrize(
+    ("attack", "complaint"),
+    [
+        (wrong_type, "returned ndarray, not Findings"),
+        (too_few, r"shape \(6,\) for 7 candidates"),
+        (not_finite, "the score of private-0 is nan"),
+        (infinite_figure, "figure 'bits'"),
+        (foreigners, "claims public-0"),
+        (twice, "a candidate twice"),
+        (by_place, "belongs to the candidate, not to its place"),
+        (picks_by_place, "no longer scored"),
+        (global_torch, "the same seed gives other scores"),
+        (global_python, "the same seed gives other scores"),
+        (trains_the_target, "changed its inputs: the target's weights"),
+        (reorders_in_place, "changed its inputs: candidates"),
+        (fears_the_void, "no candidates: score raised ValueError"),
+        (fears_solitude, "one candidate: score raised ValueError"),
+    ],
+)
+def test_the_contract_names_what_is_broken(attack, complaint):
+    recipe = recipe_for("ctc", PUBLIC)
+    target = recipe.build().requires_grad_(False), recipe.build().requires_grad_(False)
+    view = view_of(Honest, target)
+    check_attack(Honest(), view, CANDIDATES)
+    with pytest.raises(ContractError, match=complaint):
+        check_attack(attack(), view, CANDIDATES)
+
+
+def test_the_view_must_be_the_one_it_declares(target):
+    attack = ATTACKS["inversion"](steps=1)
+    with pytest.raises(ContractError, match="wants weights, the view is LossScores"):
+        check_attack(attack, VIEWS["scores"](*target, PUBLIC), CANDIDATES)
+    odd = Honest()
+    odd.access = "coins"
+    with pytest.raises(ContractError, match="access is 'coins'"):
+        check_attack(odd, VIEWS["scores"](*target, PUBLIC), CANDIDATES)
+
+
+def test_views_are_as_narrow_as_they_say(target):
+    for access, hidden in {
+        "transcripts": ("loss", "score", "recognizer"),
+        "scores": ("recognizer",),
+        "weights": (),
+    }.items():
+        view = VIEWS[access](*target, PUBLIC)
+        assert all(not hasattr(view, name) for name in hidden)
+        assert view.transcribe(CANDIDATES[:1]) == target[0].transcribe(CANDIDATES[:1])

@@ -1,0 +1,120 @@
+"""Clipped sums: what one utterance can change is at most the clipping norm."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from defenses import clipping
+from defenses.clipping import clipped_sum_one_by_one, normalised_sum, zeros
+from targets.randomness import Randomness
+from targets.recognizer import Example
+from tests.fakes import TARGETS, recipe_for, speech
+
+PUBLIC = speech(4, "public")
+SUMS = [clipped_sum_one_by_one, normalised_sum]
+
+
+@pytest.fixture(scope="module", params=TARGETS)
+def recognizer(request):
+    return recipe_for(request.param, PUBLIC).build()
+
+
+@pytest.fixture(scope="module")
+def batch(recognizer):
+    return recognizer.examples(speech(7, "members", words=3))
+
+
+def flat(gradients):
+    return torch.cat([g.flatten() for g in gradients.values()])
+
+
+def gradient(recognizer, example):
+    loss = recognizer.example_losses([example])[0]
+    found = torch.autograd.grad(loss, list(recognizer.network.parameters()))
+    return torch.cat([g.flatten() for g in found])
+
+
+@pytest.mark.parametrize("clip", [0.01, 1.0, 30.0, 1e6])
+def test_one_by_one_is_the_definition(recognizer, batch, clip):
+    expected = torch.zeros(())
+    for example in batch:
+        g = gradient(recognizer, example)
+        expected = expected + g * min(1.0, clip / g.norm().item())
+    total = flat(clipped_sum_one_by_one(recognizer, batch, clip))
+    torch.testing.assert_close(total, expected, rtol=1e-4, atol=1e-5 * min(clip, 10))
+
+
+@pytest.mark.parametrize("clip", [0.01, 1.0, 30.0])
+def test_normalised_is_its_definition(recognizer, batch, clip):
+    expected = torch.zeros(())
+    for example in batch:
+        g = gradient(recognizer, example)
+        expected = expected + g * clip / (g.norm() + 0.01)
+    total = flat(normalised_sum(recognizer, batch, clip))
+    torch.testing.assert_close(total, expected, rtol=1e-3, atol=1e-4 * clip)
+
+
+@pytest.mark.parametrize("clipped_sum", SUMS)
+@given(seed=st.integers(0, 99), loudness=st.sampled_from([1e-3, 1.0, 1e3]))
+@settings(max_examples=8)
+def test_no_example_weighs_more_than_the_clip(recognizer, clipped_sum, seed, loudness):
+    rng = Randomness(seed).numpy()
+    frames = torch.from_numpy(loudness * rng.normal(size=(40, 64))).float()
+    total = clipped_sum(recognizer, [Example(frames, [1, 2, 3])], 0.5)
+    assert flat(total).norm() <= 0.5 * (1 + 1e-5)
+
+
+@pytest.mark.parametrize("clipped_sum", SUMS)
+@pytest.mark.parametrize("clip", [0.1, 2.0])
+def test_neighbours_differ_by_at_most_the_sensitivity(recognizer, batch, clipped_sum, clip):
+    whole = flat(clipped_sum(recognizer, batch, clip))
+    for removed in range(len(batch)):
+        rest = batch[:removed] + batch[removed + 1 :]
+        distance = (whole - flat(clipped_sum(recognizer, rest, clip))).norm().item()
+        assert distance <= clip * (1 + 1e-4)
+        # And not much less: a real gradient is cut, not lost.
+        assert distance >= 0.9 * clip
+
+
+def test_physical_batches_give_the_same_sum(recognizer, batch, monkeypatch):
+    whole = flat(normalised_sum(recognizer, batch, 1.0))
+    for size in (1, 2, 3):
+        monkeypatch.setattr(clipping, "PHYSICAL_BATCH", size)
+        parts = flat(normalised_sum(recognizer, batch, 1.0))
+        torch.testing.assert_close(parts, whole, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("clipped_sum", SUMS)
+def test_the_order_does_not_matter(recognizer, batch, clipped_sum):
+    forward = flat(clipped_sum(recognizer, batch, 1.0))
+    torch.testing.assert_close(
+        flat(clipped_sum(recognizer, batch[::-1], 1.0)), forward, rtol=1e-4, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("clipped_sum", SUMS)
+def test_an_empty_batch_sums_to_zero(recognizer, clipped_sum):
+    total = clipped_sum(recognizer, [], 1.0)
+    assert list(total) == list(recognizer.network.parameters())
+    assert not flat(total).any()
+
+
+@pytest.mark.parametrize("clipped_sum", SUMS)
+@pytest.mark.parametrize("poison", [math.nan, math.inf, 1e38])
+def test_a_diverged_example_spoils_nothing(recognizer, batch, clipped_sum, poison):
+    bad = Example(torch.full((40, 64), poison), [1, 2])
+    sound = flat(clipped_sum(recognizer, batch, 1.0))
+    spoilt = flat(clipped_sum(recognizer, [bad, *batch], 1.0))
+    assert torch.isfinite(spoilt).all()
+    assert (spoilt - sound).norm() <= 1 + 1e-4
+    assert not flat(clipped_sum(recognizer, [bad], 1.0)).isnan().any()
+
+
+def test_zeros_are_one_for_every_parameter(recognizer):
+    assert not flat(zeros(recognizer)).any()
+    assert len(flat(zeros(recognizer))) == sum(p.numel() for p in recognizer.network.parameters())

@@ -1,0 +1,223 @@
+"""Every scheme keeps the contract, and the contract catches who does not."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from dp_accounting import GaussianDpEvent, NonPrivateDpEvent, UnsupportedDpEvent
+
+from defenses.base import Trained, weights_of
+from defenses.contract import check_defense
+from defenses.schemes import SCHEMES
+from targets.contract import ContractError, global_randomness
+from targets.errors import OverheardError
+from tests.fakes import TARGETS, recipe_for, speech, without_text
+
+PUBLIC = [*speech(4, "public"), *without_text(speech(3, "audio"))]
+MEMBERS = speech(5, "private")
+OPTIONS = {
+    "none": {},
+    "dpsgd": {"epsilon": 4, "epochs": 1, "batch_size": 4},
+    "edpsgd": {"epsilon": 4, "epochs": 1, "batch_size": 4},
+    "pate-lnmax": {"epsilon": 4, "teachers": 2, "teacher_epochs": 1, "student_epochs": 1},
+    "pate-gnmax": {"epsilon": 4, "teachers": 2, "teacher_epochs": 1, "student_epochs": 1},
+}
+NOISY = sorted(set(SCHEMES) - {"none"})
+
+
+@pytest.fixture(scope="module", params=TARGETS)
+def recipe(request):
+    return recipe_for(request.param, PUBLIC)
+
+
+@pytest.mark.parametrize("name", SCHEMES)
+def test_every_scheme_keeps_the_contract(recipe, name):
+    options = OPTIONS.get(name, {"epsilon": 4})
+    trained = check_defense(partial(SCHEMES[name], **options), recipe, MEMBERS, PUBLIC)
+    if name == "none":
+        assert trained.event == NonPrivateDpEvent()
+    else:
+        assert any(not torch.equal(w, recipe.start[n]) for n, w in trained.weights.items())
+
+
+@pytest.mark.parametrize("name", NOISY)
+@pytest.mark.parametrize("epsilon", [1e-4, 1e4])
+def test_absurd_noise_survives(name, epsilon):
+    recipe = recipe_for("ctc", PUBLIC)
+    scheme = partial(SCHEMES[name], **{**OPTIONS[name], "epsilon": epsilon})
+    check_defense(scheme, recipe, MEMBERS, PUBLIC)
+
+
+@pytest.mark.parametrize("name", NOISY)
+def test_an_epsilon_out_of_reach_is_a_clear_error(name):
+    recipe = replace(recipe_for("ctc", PUBLIC), delta=1e-200)
+    with pytest.raises(ContractError, match=r"OverheardError: .*out of reach"):
+        check_defense(
+            partial(SCHEMES[name], **{**OPTIONS[name], "epsilon": 1e-9}), recipe, MEMBERS, PUBLIC
+        )
+
+
+@dataclass
+class Honest:
+    """A defense that returns the start; what follows spoils it."""
+
+    calls: list[int] = field(default_factory=list)
+
+    def train(self, recipe, members, public, rng):  # noqa: ARG002
+        return Trained(weights_of(recipe.build()), GaussianDpEvent(1.0))
+
+
+class Spoilt(Honest):
+    """A defense with one defect, done to what the honest one returns."""
+
+    def train(self, recipe, members, public, rng):
+        trained = super().train(recipe, members, public, rng)
+        return self.spoil(trained, recipe, members, public, rng) or trained
+
+
+def spoilt(function):
+    return type(function.__name__, (Spoilt,), {"spoil": staticmethod(function)})
+
+
+@spoilt
+def WrongType(trained, *_):  # noqa: N802
+    return trained.weights
+
+
+@spoilt
+def MissingWeight(trained, *_):  # noqa: N802
+    del trained.weights["network.output.bias"]
+
+
+@spoilt
+def ForeignWeight(trained, *_):  # noqa: N802
+    trained.weights["network.spare"] = torch.zeros(3)
+
+
+@spoilt
+def WrongShape(trained, *_):  # noqa: N802
+    trained.weights["network.output.bias"] = torch.zeros(3)
+
+
+@spoilt
+def WrongPrecision(trained, *_):  # noqa: N802
+    trained.weights["network.output.bias"] = trained.weights["network.output.bias"].double()
+
+
+@spoilt
+def NotFinite(trained, *_):  # noqa: N802
+    trained.weights["network.output.bias"][0] = math.nan
+
+
+@spoilt
+def GlobalTorch(trained, *_):  # noqa: N802
+    trained.weights["network.output.bias"] += torch.rand(())
+
+
+@spoilt
+def GlobalNumpy(trained, *_):  # noqa: N802
+    trained.weights["network.output.bias"] += np.random.normal()  # noqa: NPY002
+
+
+@spoilt
+def TouchesSpeech(trained, recipe, members, public, rng):  # noqa: N802, ARG001
+    members.sort(key=lambda m: m.text)
+
+
+@spoilt
+def LosesPublic(trained, recipe, members, public, rng):  # noqa: N802, ARG001
+    public.clear()
+
+
+@spoilt
+def TouchesStart(trained, recipe, *_):  # noqa: N802, ARG001
+    recipe.start["network.output.bias"].add_(1)
+
+
+@spoilt
+def RefusesNobody(trained, recipe, members, public, rng):  # noqa: N802, ARG001
+    if not members:
+        raise ZeroDivisionError("division by zero")
+
+
+@spoilt
+def CountsMembers(trained, recipe, members, public, rng):  # noqa: N802, ARG001
+    return replace(trained, event=GaussianDpEvent(1.0 + len(members)))
+
+
+@spoilt
+def NoEvent(trained, *_):  # noqa: N802
+    return replace(trained, event=0.5)
+
+
+@spoilt
+def NoPrice(trained, *_):  # noqa: N802
+    return replace(trained, event=UnsupportedDpEvent())
+
+
+@spoilt
+def NotANumberOfNoise(trained, *_):  # noqa: N802
+    return replace(trained, event=GaussianDpEvent(math.nan))
+
+
+@spoilt
+def BadNote(trained, *_):  # noqa: N802
+    return replace(trained, notes={"loss": math.inf})
+
+
+class Remembers(Honest):
+    """Its result depends on how often it was asked."""
+
+    def train(self, recipe, members, public, rng):
+        trained = super().train(recipe, members, public, rng)
+        self.calls.append(1)
+        trained.weights["network.output.bias"] += len(self.calls)
+        return trained
+
+
+@pytest.mark.parametrize(
+    ("defense", "complaint"),
+    [
+        (WrongType, "returned dict, not Trained"),
+        (MissingWeight, "missing .'network.output.bias'"),
+        (ForeignWeight, "foreign .'network.spare'"),
+        (WrongShape, r"network.output.bias is \(3,\)"),
+        (WrongPrecision, "float64"),
+        (NotFinite, "network.output.bias is not finite"),
+        (GlobalTorch, "other weights: network.output.bias"),
+        (GlobalNumpy, "other weights: network.output.bias"),
+        (Remembers, "the same defense, trained again"),
+        (TouchesSpeech, "changed its inputs: members"),
+        (LosesPublic, "changed its inputs: public"),
+        (TouchesStart, "changed its inputs: recipe.start"),
+        (RefusesNobody, "no members: train raised ZeroDivisionError"),
+        (CountsMembers, "must not depend on the private speech"),
+        (NoEvent, "event is float"),
+        (NoPrice, "event has no price"),
+        (NotANumberOfNoise, "event has no price"),
+        (BadNote, "note 'loss' is inf"),
+    ],
+)
+def test_the_contract_names_what_is_broken(defense, complaint):
+    recipe = recipe_for("ctc", PUBLIC)
+    check_defense(Honest, recipe, MEMBERS, PUBLIC)
+    with pytest.raises(ContractError, match=complaint):
+        check_defense(defense, recipe, MEMBERS, PUBLIC)
+
+
+def test_a_broken_contract_is_one_line_for_the_user():
+    assert issubclass(ContractError, OverheardError)
+
+
+def test_the_check_leaves_the_global_generators_as_they_were():
+    torch.manual_seed(3)
+    before = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    with global_randomness(5):
+        torch.rand(2), np.random.normal()  # noqa: NPY002
+    assert torch.equal(before[0], torch.get_rng_state())
+    assert (before[1] == np.random.get_state()[1]).all()  # noqa: NPY002

@@ -1,0 +1,128 @@
+"""From findings and coins to figures: which candidates may speak, and what is always there."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from attacks.base import Findings
+from leaderboard.measure import AUDITED_WITH, audit, leakage
+from leaderboard.table import HEADLINE
+from targets.randomness import Randomness
+from tests.fakes import canary, utterance
+
+RNG = Randomness(0)
+
+
+def game(count, repeated=0):
+    """Return candidates, the last `repeated` of them canaries said often, and fair coins."""
+    spoken = [utterance(f"u{n}", "a", f"s{n % 20}") for n in range(count)]
+    spoken += [canary(n, n, repetitions=16) for n in range(repeated)]
+    coins = {c.id: bool(RNG.child(c.id).integer() & 1) for c in spoken}
+    return spoken, coins
+
+
+def findings(spoken, scores, **figures):
+    return Findings(tuple(spoken), np.asarray(scores, float), figures)
+
+
+def perfect(spoken, coins):
+    return findings(spoken, [coins[c.id] for c in spoken])
+
+
+def test_every_attack_has_its_headline():
+    spoken, coins = game(30)
+    names = {name for name in HEADLINE.values() if name != "auc"}
+    found = findings(spoken, np.arange(30), **{n: np.arange(30.0) for n in names})
+    figures = leakage(found, coins, RNG)
+    assert set(HEADLINE.values()) <= set(figures)
+    assert {"tpr_at_1pct_fpr", "balanced_accuracy"} <= set(figures)
+    assert all(figures[name].scored for name in HEADLINE.values())
+
+
+def test_figures_are_of_members_of_the_held_out_and_of_their_difference():
+    spoken, coins = game(40)
+    bits = np.array([7.0 if coins[c.id] else 2.0 for c in spoken])
+    bits[0] = math.nan
+    figures = leakage(findings(spoken, bits > 3, exposure=bits), coins, RNG)
+    assert figures["exposure"].value == pytest.approx(7.0)
+    assert figures["exposure_held_out"].value == pytest.approx(2.0)
+    assert figures["exposure_difference"].value == pytest.approx(5.0)
+
+
+@pytest.mark.parametrize("heads", [True, False])
+def test_one_sided_coins_leave_the_attack_unscored(heads):
+    spoken, _ = game(6)
+    coins = dict.fromkeys((c.id for c in spoken), heads)
+    figures = leakage(findings(spoken, range(6)), coins, RNG)
+    assert not figures["auc"].scored
+    assert "one side of the coin" in figures["auc"].method
+    assert not audit({"membership": findings(spoken, range(6))}, coins, 1e-3, "any").scored
+
+
+def test_an_attack_without_candidates_is_unscored():
+    assert not leakage(findings([], []), {}, RNG)["auc"].scored
+
+
+def test_repeated_canaries_do_not_enter_the_audit():
+    spoken, coins = game(60, repeated=60)
+    scores = [
+        (coins[c.id] if c.attributes else 0) + RNG.child("noise", c.id).numpy().normal() / 100
+        for c in spoken
+    ]
+    found = findings(spoken, scores)
+    # The canaries are betrayed perfectly; the utterances not at all, and only they count.
+    assert leakage(found, coins, RNG)["auc"].value > 0.7
+    assert audit({"membership": found}, coins, 1e-3, "any").low < 1.0
+    alone = findings(spoken[60:], scores[60:])
+    assert not audit({"membership": alone}, coins, 1e-3, "any").scored
+
+
+def test_a_perfect_attack_proves_something_and_never_above_its_ceiling():
+    spoken, coins = game(400)
+    found = {"membership": perfect(spoken, coins)}
+    for noise in ("any", "gaussian"):
+        proven = audit(found, coins, 1e-4, noise)
+        assert 2.0 < proven.low <= proven.ceiling
+        assert proven.level == 0.95
+    two = audit({name: perfect(spoken, coins) for name in AUDITED_WITH}, coins, 1e-4, "any")
+    one = audit(found, coins, 1e-4, "any")
+    assert two.low < one.low, "two attacks share the level"
+
+
+def test_only_membership_attacks_audit():
+    spoken, coins = game(60)
+    unscored = audit({"inversion": perfect(spoken, coins)}, coins, 1e-4, "any")
+    assert not unscored.scored
+    assert "no membership attack" in unscored.method
+
+
+def test_pure_noise_seldom_proves_anything():
+    spoken, coins = game(200)
+    rng = np.random.default_rng(0)
+    false = sum(
+        audit({"membership": findings(spoken, rng.normal(size=200))}, coins, 1e-4, "any").low > 0
+        for _ in range(100)
+    )
+    assert false <= 12
+
+
+def test_the_order_of_candidates_does_not_matter():
+    spoken, coins = game(50)
+    scores = {c.id: RNG.child("score", c.id).numpy().normal() for c in spoken}
+
+    def figures(order):
+        found = findings(order, [scores[c.id] for c in order])
+        return leakage(found, coins, RNG)["auc"].value, audit(
+            {"membership": found}, coins, 1e-3, "any"
+        )
+
+    assert figures(spoken) == figures(spoken[::-1])
+
+
+def test_scores_that_are_not_finite_are_no_evidence():
+    spoken, coins = game(30)
+    with pytest.raises(ValueError, match="not finite"):
+        leakage(findings(spoken, [math.nan, *range(29)]), coins, RNG)

@@ -1,0 +1,123 @@
+"""PATE: one utterance belongs to one teacher, and nothing leaves but the noisy votes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from defenses import pate
+from defenses.accounting import gaussian_votes_event, laplace_votes_event, price
+from defenses.pate import PATE, shards
+from defenses.votes import watching_votes
+from targets.errors import OverheardError
+from targets.randomness import Randomness
+from tests.fakes import recipe_for, speech, without_text
+
+TRANSCRIBED, UNTRANSCRIBED = speech(4, "public"), without_text(speech(5, "audio"))
+PUBLIC = [*TRANSCRIBED, *UNTRANSCRIBED]
+MEMBERS = speech(9, "private")
+SMALL = {"teachers": 3, "teacher_epochs": 1, "queries": 4, "hypotheses": 3, "student_epochs": 1}
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    return recipe_for("ctc", PUBLIC)
+
+
+ids = st.lists(st.integers(0, 8), max_size=9, unique=True)
+
+
+@given(chosen=ids, count=st.integers(1, 5), seed=st.integers(0, 9))
+def test_shards_are_disjoint_and_lose_nobody(chosen, count, seed):
+    members = [MEMBERS[i] for i in chosen]
+    dealt = shards(members, count, Randomness(seed))
+    assert len(dealt) == count
+    assert sorted(u.id for s in dealt for u in s) == sorted(u.id for u in members)
+
+
+@given(chosen=ids.filter(bool), count=st.integers(1, 5), seed=st.integers(0, 9), data=st.data())
+def test_one_utterance_changes_one_shard(chosen, count, seed, data):
+    members = [MEMBERS[i] for i in chosen]
+    gone = data.draw(st.sampled_from(members))
+    whole = shards(members, count, Randomness(seed))
+    rest = shards([m for m in members if m is not gone], count, Randomness(seed))
+    changed = [(a, b) for a, b in zip(whole, rest, strict=True) if a != b]
+    assert len(changed) == 1
+    assert changed[0][1] == [m for m in changed[0][0] if m is not gone]
+
+
+def test_a_repeated_canary_stays_with_one_teacher():
+    dealt = shards([MEMBERS[0]] * 5, 4, Randomness(0))
+    assert sorted(map(len, dealt)) == [0, 0, 0, 5]
+
+
+def test_shards_are_about_equal():
+    many = [m for n in range(40) for m in speech(25, f"g{n}")]
+    sizes = [len(s) for s in shards(many, 10, Randomness(0))]
+    assert 60 < min(sizes) <= max(sizes) < 140
+
+
+@pytest.mark.parametrize(
+    ("noise", "event_of", "deviation"),
+    [("gaussian", gaussian_votes_event, 1.0), ("laplace", laplace_votes_event, 2**0.5)],
+)
+def test_the_votes_have_the_noise_of_the_event(recipe, noise, event_of, deviation, monkeypatch):
+    monkeypatch.setattr(PATE, "_teach_and_ask", lambda *_: [[""] * 1_500])
+    monkeypatch.setattr(pate, "_shortlists", lambda *_: [["", "on", "off"]] * 1_500)
+    asked = without_text(speech(1, "audio")) * 1_500
+    with watching_votes() as noisy:
+        trained = PATE(4, noise, **{**SMALL, "queries": 10_000, "student_epochs": 0}).train(
+            recipe, MEMBERS, asked, Randomness(0)
+        )
+    scale = trained.notes["vote_noise"]
+    assert trained.event == event_of(scale, 1_500)
+    assert trained.notes["votes"] == len(noisy) == 1_500
+    assert 3.9 < price(trained.event, recipe.delta).epsilon <= 4
+    seen = np.array(noisy) - [1, 0, 0]
+    assert seen.std() == pytest.approx(scale * deviation, rel=0.05)
+
+
+def test_one_member_moves_one_vote_a_query(recipe):
+    """The same randomness, one member less: the ballots differ in one teacher's votes only."""
+
+    def heard(members):
+        return PATE(4, **SMALL)._teach_and_ask(recipe, members, UNTRANSCRIBED, Randomness(0))
+
+    whole, rest = heard(MEMBERS), heard(MEMBERS[1:])
+    assert len(whole) == len(rest) == SMALL["teachers"]
+    assert sum(a != b for a, b in zip(whole, rest, strict=True)) <= 1
+
+
+def test_members_reach_the_student_through_votes_alone(recipe, monkeypatch):
+    """With the votes fixed, other members give the same weights to the last bit."""
+    monkeypatch.setattr(pate, "noisy_winner", lambda *_: 0)
+    one, other = (
+        PATE(4, **SMALL).train(recipe, members, PUBLIC, Randomness(0)).weights
+        for members in (MEMBERS, MEMBERS[5:])
+    )
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_agreeing_teachers_teach_the_student(recipe, monkeypatch):
+    """Where all teachers hear the truth and noise is small, the lessons are the truth."""
+    truth = [u.text for u in speech(5, "audio")]
+    lessons = []
+    monkeypatch.setattr(PATE, "_teach_and_ask", lambda *_: [truth] * 50)
+    monkeypatch.setattr(pate, "_shortlists", lambda *_: [["a", t, "b"] for t in truth])
+    monkeypatch.setattr(pate, "fit", lambda *settings: lessons.extend(settings[1]))
+    PATE(10, **{**SMALL, "queries": 9}).train(recipe, MEMBERS, PUBLIC, Randomness(0))
+    assert [u.text for u in lessons] == [u.text for u in TRANSCRIBED] + truth
+    assert [u.id for u in lessons] == [u.id for u in PUBLIC]
+
+
+def test_only_so_many_queries_are_asked_and_paid_for(recipe):
+    trained = PATE(4, **{**SMALL, "queries": 2}).train(recipe, MEMBERS, PUBLIC, Randomness(0))
+    assert trained.notes["votes"] == 2
+
+
+def test_without_untranscribed_speech_there_is_nothing_to_vote_on(recipe):
+    with pytest.raises(OverheardError, match="needs untranscribed public speech"):
+        PATE(4, **SMALL).train(recipe, MEMBERS, TRANSCRIBED, Randomness(0))
