@@ -134,6 +134,12 @@ def audit(context: typer.Context) -> None:
 
 
 @app.command(context_settings=HAND_ON)
+def audit_training(context: typer.Context) -> None:
+    """Audit the training itself: how much of the claimed ε an observer of the mechanism proves."""
+    _hand_on(context, "audit_training")
+
+
+@app.command(context_settings=HAND_ON)
 def coverage(context: typer.Context) -> None:
     """Check by simulation how often each bound claims too much."""
     _hand_on(context, "coverage")
@@ -142,7 +148,7 @@ def coverage(context: typer.Context) -> None:
 def _hand_on(context: typer.Context, name: str) -> None:
     command = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     command.command()(getattr(importlib.import_module(f"leaderboard.{name}_command"), name))
-    command(context.args, prog_name=f"overheard {name}")
+    command(context.args, prog_name=f"overheard {name.replace('_', '-')}")
 
 
 def main() -> None:
