@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Annotated
 
+import torch
 import typer
 from rich.console import Console
 from rich.progress import Progress
@@ -31,7 +32,7 @@ EMBEDDED_TRAINING, EMBEDDED_TEST = (40, 2000), (8, 200)  # voices, utterances
 
 def train(
     corpus: Annotated[str, typer.Argument(help="'embedded', or a corpus with splits train, test.")],
-    target: Annotated[str, typer.Option(help="ctc or rnnt.")] = "ctc",
+    target: Annotated[str, typer.Option(help="ctc, rnnt, las or hybrid.")] = "ctc",
     epochs: Annotated[int, typer.Option(min=1)] = 20,
     batch_size: Annotated[int, typer.Option(min=1)] = 16,
     learning_rate: Annotated[float, typer.Option(min=1e-6)] = 2e-3,
@@ -47,6 +48,8 @@ def train(
     training, test = _splits(corpus)
     if not training or not test:
         raise OverheardError(f"{corpus}: needs utterances in the splits train and test")
+    # One thread: the steps are small, and the same seed gives the same weights on any machine.
+    torch.set_num_threads(1)
     schedule = Schedule(epochs, batch_size, learning_rate)
     recipe = Recipe(target, Characters(), channels, hidden, schedule, 0.0, len(training))
     rng = Randomness(seed)
