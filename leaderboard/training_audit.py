@@ -13,6 +13,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from dp_accounting import DpEvent
+
 from attacks.audit import Verdict, audited_epsilon, verdict
 from attacks.evidence import Design, Noise
 from attacks.gdp import mu_from_epsilon
@@ -70,6 +72,17 @@ def runs_for(epsilon: float, delta: float, noise: Noise = "gaussian") -> int:
     return max(FEWEST_RUNS, math.ceil((RUNS / mu_from_epsilon(epsilon, delta)) ** 2))
 
 
+_prices: dict[tuple[str, float], Guarantee] = {}
+
+
+def _price(event: DpEvent, delta: float) -> Guarantee:
+    """Return `price`, remembered: it takes a second, and hundreds of audits share an event."""
+    key = repr(event), delta  # composed events hold lists, which have no hash
+    if key not in _prices:
+        _prices[key] = price(event, delta)
+    return _prices[key]
+
+
 def conclude(
     scheme: str,
     watched: str,
@@ -83,7 +96,7 @@ def conclude(
     """Price the event and bound ε by all statistics together, which share the level."""
     audited = audited_epsilon(evidence.trials, delta=delta, level=level, noise=noise)
     some = next(iter(evidence.trials.values()))
-    claimed = price(evidence.event, delta)
+    claimed = _price(evidence.event, delta)
     return TrainingAudit(scheme, watched, some.design, some.size, claimed, audited, seconds)
 
 

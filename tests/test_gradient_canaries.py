@@ -13,7 +13,7 @@ from scipy.stats import norm
 
 from attacks.gdp import delta_from_mu, mu_from_epsilon
 from defenses import dpsgd
-from defenses.accounting import calibrate, dp_sgd_event
+from defenses.accounting import calibrated, dp_sgd_event
 from defenses.base import Trained
 from defenses.dpsgd import DPSGD, EDPSGD
 from leaderboard.gradient_canaries import (
@@ -33,7 +33,7 @@ RNG = Randomness(0)
 SCHEMES = (DPSGD, EDPSGD)
 
 
-def setting(scheme=DPSGD, epsilon=4.0, rate=0.5, steps=8, **world):
+def setting(scheme=DPSGD, epsilon=4.0, rate=0.25, steps=8, **world):
     defense = scheme(epsilon, epochs=steps * rate, batch_size=4)
     return Setting(defense, round(4 / rate), DELTA, **world)
 
@@ -73,9 +73,9 @@ def test_a_canary_is_drawn_at_the_sampling_rate():
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_without_members_the_updates_are_noise_of_the_claimed_size(scheme):
-    event, updates = train_and_watch(setting(scheme, steps=500), [False] * 4, RNG)
+    event, updates = train_and_watch(setting(scheme, 1.0, 1.0, steps=500), [False] * 4, RNG)
     assert updates.std() / event.event.event.noise_multiplier == pytest.approx(1, abs=0.05)
-    assert abs(updates.mean()) < 0.2
+    assert abs(updates.mean() / updates.std()) < 0.1
 
 
 def test_the_likelihood_is_the_ratio_of_densities():
@@ -92,7 +92,7 @@ def test_the_likelihood_is_the_ratio_of_densities():
 def test_the_hook_is_gone_afterwards():
     with watching_updates() as seen:
         pass
-    train_and_watch(setting(steps=1), [True], RNG)
+    train_and_watch(setting(rate=1.0, steps=1), [True], RNG)
     assert seen == []
 
 
@@ -112,7 +112,7 @@ def test_an_event_that_depends_on_the_data_is_refused():
     class Telling(DPSGD):
         def train(self, recipe, members, public, rng):
             trained = super().train(recipe, members, public, rng)
-            return Trained(trained.weights, dp_sgd_event(1.0 + len(members), 0.5, 8))
+            return Trained(trained.weights, dp_sgd_event(1.0 + len(members), 0.25, 8))
 
     with pytest.raises(OverheardError, match="the event depends on the data"):
         many_runs(setting(Telling), 2, RNG)
@@ -136,7 +136,7 @@ def test_at_epsilon_four_the_audit_proves_four_fifths(scheme):
 
 
 def test_one_run_of_many_canaries_is_a_one_run_trial():
-    evidence = one_run(setting(steps=4), 300, RNG)
+    evidence = one_run(setting(), 300, RNG)
     trials = evidence.trials["likelihood"]
     assert trials.design == "one_run"
     assert trials.size == 300
@@ -156,12 +156,17 @@ def test_a_rate_that_is_no_share_is_refused(rate):
 
 @pytest.mark.parametrize(
     ("epsilon", "rate", "steps"),
-    [(1.0, 1 / 16, 32), (4.0, 0.25, 8), (4.0, 0.5, 4), (10.0, 0.5, 16)],
+    [
+        (4.0, 0.25, 8),
+        pytest.param(1.0, 1 / 16, 32, marks=pytest.mark.slow),
+        pytest.param(4.0, 0.5, 4, marks=pytest.mark.slow),
+        pytest.param(10.0, 0.5, 16, marks=pytest.mark.slow),
+    ],
 )
 def test_the_gaussian_curve_bounds_the_drawn_batches_of_these_audits(epsilon, rate, steps):
     # What noise="gaussian" promises: at every ε' up to the claimed one δ(ε') is no larger than the
     # Gaussian mechanism's. Beyond it both are below δ.
-    noise = calibrate(lambda n: dp_sgd_event(n, rate, steps), epsilon, DELTA)
+    noise = calibrated(dp_sgd_event, epsilon, DELTA, rate, steps)
     accountant = PLDAccountant(value_discretization_interval=1e-3)
     accountant.compose(dp_sgd_event(noise, rate, steps))
     mu = mu_from_epsilon(epsilon, DELTA)

@@ -267,11 +267,20 @@ ZOO = (
         descent(1.0, 1 / 16),
         runs=250,
     ),
-    Broken("ε of one epoch claimed for 8", "dpsgd", _one_epoch, descent(epochs=8.0), runs=250),
+    Broken(
+        "ε of one epoch claimed for 8", "dpsgd", _one_epoch, descent(epochs=8.0), 250, slow=True
+    ),
     Broken("the same shard to all teachers", "pate-gnmax", _same_shard, votes("gaussian"), runs=80),
     Broken(
         "the same shard to all teachers", "pate-lnmax", _same_shard, votes("laplace", 1.0), runs=200
     ),
     Broken("a moved vote counted once", "pate-gnmax", _votes_once, votes("gaussian"), runs=800),
-    Broken("a moved vote counted once", "pate-lnmax", _votes_once, votes("laplace", 1.0), runs=800),
+    Broken(
+        "a moved vote counted once",
+        "pate-lnmax",
+        _votes_once,
+        votes("laplace", 1.0),
+        800,
+        slow=True,
+    ),
 )
