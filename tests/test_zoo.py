@@ -50,8 +50,9 @@ def test_sound_mechanisms_are_never_falsified_in_200_audits():
         verdicts.append(audit.verdict)
     assert len(verdicts) == AUDITS
     assert set(verdicts) <= {"consistent", "cannot tell: ceiling below the claim"}
-    # Nearly all of them could have falsified, and did not.
-    assert verdicts.count("consistent") > 0.9 * AUDITS
+    # Most of them could have falsified, and did not; with few runs the ceiling of the bound for
+    # Laplace noise is below the larger claims.
+    assert verdicts.count("consistent") > 0.8 * AUDITS
 
 
 def sound(scheme, epsilon):
