@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 from defenses.accounting import calibrated, gaussian_votes_event, laplace_votes_event
 from defenses.base import Trained, weights_of
@@ -23,6 +23,7 @@ from targets.speech import Utterance
 from targets.training import fit
 
 SHARD_BATCH = 8  # a shard holds few utterances, and a teacher needs more than a step an epoch
+Noise = Literal["laplace", "gaussian"]
 TEACHING, ASKING = 0.6, 0.2  # shares of the work; the rest is the student's
 
 
@@ -35,7 +36,7 @@ class PATE:
     """
 
     epsilon: float
-    noise: Literal["laplace", "gaussian"] = "gaussian"
+    noise: Noise = "gaussian"
     teachers: int = 50
     teacher_epochs: int = 10
     teacher_learning_rate: float = 1e-3
@@ -43,6 +44,18 @@ class PATE:
     hypotheses: int = 16
     student_epochs: int = 8
     student_learning_rate: float = 1e-3
+
+    def __post_init__(self) -> None:
+        """Refuse settings that mean nothing.
+
+        Raises:
+            OverheardError: an unknown noise, or fewer than one teacher, query or hypothesis.
+        """
+        if self.noise not in get_args(Noise):
+            raise OverheardError(f"noise {self.noise!r}: use one of {', '.join(get_args(Noise))}")
+        for name in ("teachers", "queries", "hypotheses"):
+            if getattr(self, name) < 1:
+                raise OverheardError(f"{name} is {getattr(self, name)}: give at least 1")
 
     def train(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,7 +34,9 @@ from leaderboard.record import Guarantee, Record, failed_record, write_record
 from leaderboard.runner import Report
 from leaderboard.start import recipe_from_start
 from leaderboard.suite import Cell
+from leaderboard.table import HEADLINE
 from targets.errors import OverheardError
+from targets.estimate import Estimate
 from targets.progress import listening, stage
 from targets.randomness import Randomness
 from targets.recipe import Recipe
@@ -159,13 +162,24 @@ def _measure(
         }
     attacks = attacks_of(cell)
     findings: dict[str, Findings] = {}
+    leakages: dict[str, dict[str, Estimate]] = {}
     start = recipe.build().requires_grad_(False)
     public = [u for u in game.public if u.text]
     for number, (name, attack) in enumerate(attacks.items()):
         begin, end = (0.1 + 0.9 * (number + k) / len(attacks) for k in (0, 1))
         with stage(begin, end), clock(name):
             view = VIEWS[attack.access](recognizer, start, public)
-            findings[name] = attack.score(view, game.candidates, rng.child("attack", name))
+            try:
+                findings[name] = attack.score(view, game.candidates, rng.child("attack", name))
+                leakages[name] = measure.leakage(
+                    findings[name], coins, rng.child("intervals", name)
+                )
+            except Exception as error:
+                # What has been computed is worth keeping, and a missing figure is not a zero.
+                traceback.print_exc()
+                findings.pop(name, None)
+                reason = f"the attack failed: {type(error).__name__}: {error}"
+                leakages[name] = {HEADLINE.get(name, "auc"): Estimate.unscored(reason)}
     audited = measure.audit(findings, coins, guarantee.delta, _noise(trained.event))
     falsified = audited.scored and audited.low > guarantee.epsilon
     return Record(
@@ -189,10 +203,7 @@ def _measure(
         wer=error_rates["test"],
         wer_members=error_rates["members"],
         wer_held_out=error_rates["held_out"],
-        leakages={
-            name: measure.leakage(found, coins, rng.child("intervals", name))
-            for name, found in findings.items()
-        },
+        leakages=leakages,
         audited_epsilon=audited,
         coins=coins,
         scores={

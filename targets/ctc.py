@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,8 @@ from targets.encoder import Encoder
 from targets.layers import Linear
 from targets.tokens import BLANK
 from targets.trie import Trie
+
+IMPOSSIBLE = 1e4  # nats, in place of the infinite loss of a transcript longer than its audio
 
 Hypothesis = tuple[tuple[int, ...], float]  # units and log-probability
 
@@ -35,15 +38,9 @@ class CTC(nn.Module):
     def losses(self, features: Tensor, counts: Tensor, units: Sequence[Sequence[int]]) -> Tensor:
         """Return the negative log-likelihood (B,) of each transcript, in nats.
 
-        A transcript that does not fit into its frames has infinite loss; it is returned as zero,
-        with zero gradient, as is usual in training.
+        A transcript that does not fit into its frames costs `IMPOSSIBLE`, without a gradient.
         """
-        log_probs, counts = self.log_probabilities(features, counts)
-        flat = torch.tensor([u for row in units for u in row], dtype=torch.long)
-        lengths = torch.tensor([len(row) for row in units])
-        return F.ctc_loss(
-            log_probs.transpose(0, 1), flat, counts, lengths, BLANK, "none", zero_infinity=True
-        )
+        return ctc_losses(*self.log_probabilities(features, counts), units)
 
     @torch.no_grad()
     def greedy(self, features: Tensor, counts: Tensor) -> list[list[int]]:
@@ -90,7 +87,21 @@ class CTC(nn.Module):
                 blank[t + 1] = pause[t] + torch.logaddexp(blank[t], label[t])
             last = u
             finals.append(torch.logaddexp(blank[-1], label[-1]))
-        return -trie.collect(finals)
+        return -trie.collect(finals).clamp_min(-IMPOSSIBLE)
+
+
+def ctc_losses(log_probs: Tensor, counts: Tensor, units: Sequence[Sequence[int]]) -> Tensor:
+    """Return the losses (B,) in nats of transcripts under frame log-probabilities (B, T', V)."""
+    flat = torch.tensor([u for row in units for u in row], dtype=torch.long)
+    lengths = torch.tensor([len(row) for row in units])
+    losses = F.ctc_loss(
+        log_probs.transpose(0, 1), flat, counts, lengths, BLANK, "none", zero_infinity=True
+    )
+    # A frame a unit, and a blank between equal ones. Torch would give zero for what does not fit,
+    # the loss of a perfect fit: every attack would take it for the surest member.
+    needed = [len(row) + sum(a == b for a, b in pairwise(row)) for row in units]
+    fits = torch.tensor(needed, device=counts.device) <= counts
+    return torch.where(fits, losses, IMPOSSIBLE)
 
 
 def _prefix_beam(log_probs: Tensor, width: int) -> list[Hypothesis]:

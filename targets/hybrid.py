@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from targets.attention import END, NEVER, AttentionDecoder, AttentionWriter, search
-from targets.ctc import CTC, Hypothesis
+from targets.ctc import CTC, Hypothesis, ctc_losses
 from targets.tokens import BLANK
 
 CTC_WEIGHT = 0.5  # of the CTC loss; the rest is attention's
@@ -30,13 +30,10 @@ class Hybrid(nn.Module):
     def losses(self, features: Tensor, counts: Tensor, units: Sequence[Sequence[int]]) -> Tensor:
         """Return the loss (B,) of each transcript, in nats.
 
-        A transcript that does not fit into its frames has infinite CTC loss, here zero as in CTC.
+        A transcript that does not fit into its frames has the CTC loss `IMPOSSIBLE`.
         """
         states, counts = self.ctc.encoder(features, counts)
-        flat = torch.tensor([u for row in units for u in row], dtype=torch.long)
-        lengths = torch.tensor([len(row) for row in units])
-        log_probs = self.ctc.output(states).log_softmax(-1).transpose(0, 1)
-        ctc = F.ctc_loss(log_probs, flat, counts, lengths, BLANK, "none", zero_infinity=True)
+        ctc = ctc_losses(self.ctc.output(states).log_softmax(-1), counts, units)
         attention = self.decoder.losses(self.decoder.memory(states, counts), units)
         return CTC_WEIGHT * ctc + (1 - CTC_WEIGHT) * attention
 

@@ -22,6 +22,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+ROUNDING = 1e-6  # relative error of single-precision products of a few hundred terms
+
 Named = list[tuple[Tensor, Tensor]]
 
 
@@ -72,7 +74,12 @@ class LinearUse:
         gram = self.activation @ self.activation.transpose(1, 2)
         if self.bias is not None:
             gram = gram + 1  # a bias is a weight on a constant input of one
-        return (gram * (gradient @ gradient.transpose(1, 2))).sum((1, 2)).clamp_min(0)
+        other = gradient @ gradient.transpose(1, 2)
+        # Where steps cancel, rounding could make the sum too small, and a clipped gradient then
+        # larger than it may be: err on the other side, by the size of what was added up.
+        sizes = (gram.diagonal(dim1=1, dim2=2) * other.diagonal(dim1=1, dim2=2)).clamp_min(0)
+        slack = ROUNDING * sizes.sqrt().sum(1).square()
+        return (gram * other).sum((1, 2)).clamp_min(0) + slack
 
     def weighted_sums(self, gradient: Tensor, weights: Tensor) -> Named:
         """See `Use`."""
