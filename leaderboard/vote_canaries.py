@@ -123,9 +123,11 @@ def many_runs(setting: VoteSetting, runs: int, rng: Randomness) -> Evidence:
         if event is not None and claimed != event:
             raise OverheardError(f"the event depends on the data: {event} and {claimed}")
         event = claimed
-        # Texts that are no label, such as an empty one, are for neither side.
-        label_score = labels.count(YES) - labels.count(NO)
-        sides[heads].append((likelihood(setting, noise, noisy), float(label_score)))
+        # Whole numbers tie, and no threshold may cut through a tie: a fraction drawn by chance
+        # orders equals, and tells nothing.
+        fraction = float(rng.child("tie", number).numpy().random())
+        label_score = labels.count(YES) - labels.count(NO) + fraction
+        sides[heads].append((likelihood(setting, noise, noisy), label_score))
         report((number + 1) / (2 * runs))
     assert event is not None
     members, others = (np.array(sides[heads]) for heads in (True, False))
