@@ -15,6 +15,7 @@ from typing import Literal, get_args
 from defenses.accounting import calibrated, gaussian_votes_event, laplace_votes_event
 from defenses.base import Trained, weights_of
 from defenses.votes import ballot, noisy_winner
+from targets.ensemble import fit_ensemble
 from targets.errors import OverheardError
 from targets.progress import report, stage
 from targets.randomness import Randomness
@@ -105,14 +106,11 @@ class PATE:
     ) -> list[list[str]]:
         """Return the transcripts of the asked utterances by every teacher."""
         schedule = Schedule(self.teacher_epochs, SHARD_BATCH, self.teacher_learning_rate)
-        heard = []
-        for number, shard in enumerate(shards(members, self.teachers, rng.child("shards"))):
-            teacher = recipe.build()
-            if shard:
-                with stage(number / self.teachers, (number + 0.7) / self.teachers):
-                    fit(teacher, shard, schedule, rng.child("teacher", number))
-            heard.append(teacher.transcribe(asked))
-            report((number + 1) / self.teachers)
+        dealt = shards(members, self.teachers, rng.child("shards"))
+        with stage(0.0, TEACHING / (TEACHING + ASKING)):
+            teachers = fit_ensemble(recipe, dealt, schedule, rng.child("teachers"))
+        heard = teachers.transcribe(asked)
+        report(1.0)
         return heard
 
 

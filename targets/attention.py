@@ -99,7 +99,7 @@ class AttentionDecoder(nn.Module):
 
     def step(self, units: Tensor, state: State) -> State:
         """Return the LSTM's state after one more unit (N,) each."""
-        return self.lstm.step(self.embedding.weight[units], state)[1]
+        return self.lstm.step(self.embedding(units), state)[1]
 
     def score(self, memory: Memory, units: Sequence[Sequence[int]]) -> Tensor:
         """Return the losses (N,) of N transcripts of the one utterance in `memory`."""

@@ -50,7 +50,7 @@ class Transducer(nn.Module):
         self, units: Tensor, state: tuple[Tensor, Tensor]
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Advance the prediction network by one unit (N,) each."""
-        h, state = self.prediction.step(self.embedding.weight[units], state)
+        h, state = self.prediction.step(self.embedding(units), state)
         return self.from_prediction(h), state
 
     def _join(self, frames: Tensor, predicted: Tensor) -> Tensor:
@@ -61,21 +61,23 @@ class Transducer(nn.Module):
         """Return the units of each utterance, the best one at every step."""
         states, counts = self.encoder(features, counts)
         frames = self.from_encoder(states)
-        B = len(frames)
-        written: list[list[int]] = [[] for _ in range(B)]
-        predicted, (h, c) = self._predict(torch.full((B,), BLANK), self.prediction.start(B))
+        written = [torch.full_like(counts, BLANK)]
+        predicted, state = self._predict(written[0], self.prediction.start(len(frames)))
         for t in range(frames.shape[1]):
-            active = torch.nonzero(counts > t).flatten()
+            active = counts > t
             for _ in range(MOST_UNITS_A_FRAME):
-                best = self._join(frames[active, t], predicted[active]).argmax(-1)
-                active, best = active[best != BLANK], best[best != BLANK]
-                if not len(active):
+                best = self._join(frames[:, t], predicted).argmax(-1).where(active, BLANK)
+                active = best != BLANK
+                if not active.any():
                     break
-                for b, unit in zip(active.tolist(), best.tolist(), strict=True):
-                    written[b].append(unit)
-                new, (new_h, new_c) = self._predict(best, (h[active], c[active]))
-                predicted[active], h[active], c[active] = new, new_h, new_c
-        return written
+                written.append(best)
+                # All rows are computed and the finished ones keep what they had: to pick rows
+                # would cost as much, and would mix up the models of an ensemble.
+                new, (h, c) = self._predict(best, state)
+                kept = active[:, None]
+                predicted = new.where(kept, predicted)
+                state = h.where(kept, state[0]), c.where(kept, state[1])
+        return [[u for u in row if u != BLANK] for row in torch.stack(written, 1).tolist()]
 
     @torch.no_grad()
     def beam(self, features: Tensor, counts: Tensor, width: int) -> list[list[Hypothesis]]:
