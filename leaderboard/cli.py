@@ -102,11 +102,21 @@ def table(folder: Folder, form: Written = Format.TEXT) -> None:
 
 
 @app.command()
-def compare(folder: Folder, form: Written = Format.TEXT) -> None:
-    """Print the claimed ε beside the audited one, from the records of a run alone."""
+def compare(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="The folders of runs.")],
+    form: Written = Format.TEXT,
+    plot: Annotated[
+        Path | None, typer.Option(help="A PNG file for the picture.", show_default=False)
+    ] = None,
+) -> None:
+    """Print the claimed ε beside the audited one, from the records of runs alone."""
     from leaderboard import compare as comparisons
 
-    typer.echo(comparisons.compare(folder, form))
+    typer.echo(comparisons.compare(folders, form))
+    if plot is not None:
+        from leaderboard.compare_plot import draw
+
+        draw(folders, plot)
 
 
 @app.command(context_settings=HAND_ON)

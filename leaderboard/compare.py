@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from statistics import NormalDist
 
 import numpy as np
-from numpy.typing import NDArray
 
+from leaderboard.rank_correlation import permutation_p, spearman
 from leaderboard.record import Record, read_records
-from leaderboard.table import HEADLINE, TITLES, Format, Row, render, rows
+from leaderboard.table import HEADLINE, TITLES, Format, Row, compact, render, rows
 from targets.estimate import Estimate
 
 KEYS = (
     "target", "scheme", "seed", "unit", "epsilon", "audited_epsilon", "ceiling", "ratio",
-    "membership", "canary", "inversion", "wer", "status",
+    *HEADLINE, "wer", "status",
 )  # fmt: skip
 
 HEADERS = TITLES | {"epsilon": "claimed ε", "ratio": "audited/claimed"}
@@ -28,8 +28,17 @@ ceiling          the most a perfect attack could have proven with so many candid
 audited/claimed  above 1 the promise is false, near 1 it is tight; far below 1 the attack was weak,
                  its ceiling low or the accounting generous: no proof of more privacy"""
 
-FEWEST = 4  # cells that promise an ε, for a rank correlation
-LEVEL = 0.95
+FEWEST = 7  # cells for a rank correlation: of fewer its interval is too narrow where ε ties
+UNDEFENDED = "none"
+
+# What may rise or fall with ε; where ε ranks leakage rightly, the first ones rise.
+RANKED = (*HEADLINE, "audited_epsilon", "wer")
+CORRELATION_KEYS = ("cells", *RANKED)
+CORRELATION_FOOTER = f"""\
+Spearman's ρ between claimed ε and each figure, over cells made under equal conditions;
++1: the figure rises with ε, 0: ε says nothing about it; without DP ε counts as infinite. [95 %
+interval of Bonett and Wright (2000)], p of the permutation test: how often chance orders so well.
+A dash: fewer than {FEWEST} cells, or all alike."""
 
 
 def comparison(records: Sequence[Record]) -> list[Row]:
@@ -42,64 +51,60 @@ def comparison(records: Sequence[Record]) -> list[Row]:
     return found
 
 
-def compare(folder: Path, form: Format) -> str:
-    """Return the comparison of a folder of records, with correlations below the text form."""
-    found = comparison(read_records(folder))
-    drawn = render(found, KEYS, HEADERS, FOOTER, form)
-    if form is not Format.TEXT:
-        return drawn
-    return "\n".join([drawn, "", *correlation_lines(found)])
+def compare(folders: Sequence[Path], form: Format) -> str:
+    """Return the comparison of folders of records, with correlations below the text form.
 
-
-def correlation_lines(found: Sequence[Row]) -> list[str]:
-    """Return one line a leakage figure: does it rise with the ε that is promised?"""
-    lines = []
-    for attack in HEADLINE:
-        result = correlation(found, attack)
-        shown = (
-            f"{result.value:+.2f} [{result.low:+.2f}, {result.high:+.2f}] ({result.method})"
-            if result.scored
-            else result.method
-        )
-        lines.append(f"rank correlation of claimed ε and {TITLES[attack]}: {shown}")
-    return lines
-
-
-def correlation(found: Sequence[Row], attack: str) -> Estimate:
-    """Return Spearman's rank correlation between claimed ε and an attack's figure."""
-    pairs = [
-        (row["epsilon"], row[attack].value)
-        for row in found
-        if row["epsilon"] is not None and row[attack].scored
-    ]
-    if len(pairs) < FEWEST:
-        return Estimate.unscored(f"{len(pairs)} cells with ε and this figure, {FEWEST} are needed")
-    claimed, leaked = (np.array(side) for side in zip(*pairs, strict=True))
-    return spearman(claimed, leaked)
-
-
-def spearman(x: NDArray[np.float64], y: NDArray[np.float64]) -> Estimate:
-    """Return Spearman's ρ of two arrays (N,) with the interval of Bonett and Wright (2000).
-
-    Fisher's transform with standard error sqrt((1 + ρ²/2) / (N - 3)). A perfect ρ would give an
-    interval of no width; it is taken a step back, by one exchange of neighbouring ranks.
+    Several folders give one table; correlations stay within each, because figures of different
+    speech and training do not compare.
     """
-    n = len(x)
-    if len(set(x.tolist())) < 2 or len(set(y.tolist())) < 2:
-        return Estimate.unscored("all values are equal")
-    rho = float(np.corrcoef(_ranks(x), _ranks(y))[0, 1])
-    rho = min(1.0, max(-1.0, rho))
-    most = 1 - 12 / (n * (n**2 - 1))
-    inner = min(most, max(-most, rho))
-    half = NormalDist().inv_cdf((1 + LEVEL) / 2) * math.sqrt((1 + inner**2 / 2) / (n - 3))
-    low, high = math.tanh(math.atanh(inner) - half), math.tanh(math.atanh(inner) + half)
-    return Estimate(
-        rho, min(low, rho), max(high, rho), LEVEL, f"Spearman, {n} cells, Bonett-Wright interval"
-    )
+    parts = [comparison(read_records(folder)) for folder in folders]
+    keys = KEYS if len(parts) == 1 else ("suite", *KEYS)
+    drawn = render([row for part in parts for row in part], keys, HEADERS, FOOTER, form)
+    return drawn if form is not Format.TEXT else f"{drawn}\n\n{correlation_table(folders, form)}"
 
 
-def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return ranks (N,) from 1; equal values share the mean of theirs."""
-    below = (values[None, :] < values[:, None]).sum(axis=1)
-    equal = (values[None, :] == values[:, None]).sum(axis=1)
-    return below + (equal + 1) / 2
+def correlation_table(folders: Sequence[Path], form: Format) -> str:
+    """Return the rank correlations within each folder of records, one row a group of cells."""
+    content = [
+        {"cells": f"{found[0]['suite']}: {name} ({len(cells)})"}
+        | {figure: _shown(correlation(cells, figure)) for figure in RANKED}
+        for found in (comparison(read_records(folder)) for folder in folders)
+        for name, cells in groups(found).items()
+    ]
+    return render(content, CORRELATION_KEYS, TITLES | {"wer": "WER"}, CORRELATION_FOOTER, form)
+
+
+def groups(found: Sequence[Row]) -> dict[str, list[Row]]:
+    """Return the rows among which ε is ranked: all schemes, these and no DP, each scheme alone."""
+    promising = [row for row in found if row["epsilon"] is not None]
+    undefended = [row for row in found if row["scheme"] == UNDEFENDED]
+    schemes = sorted({row["scheme"] for row in promising})
+    return {
+        "all schemes": promising,
+        "all schemes and no DP": [*promising, *undefended],
+        **{scheme: [row for row in promising if row["scheme"] == scheme] for scheme in schemes},
+    }
+
+
+def correlation(found: Sequence[Row], figure: str) -> Estimate:
+    """Return Spearman's rank correlation between claimed ε and a figure; no claim is ε = inf.
+
+    The method says the interval's, and the p-value of the permutation test.
+    """
+    pairs = [(_rounded(row["epsilon"]), row[figure].value) for row in found if row[figure].scored]
+    if len(pairs) < FEWEST:
+        return Estimate.unscored(f"{len(pairs)} cells with this figure, {FEWEST} are needed")
+    claimed, seen = (np.array(side) for side in zip(*pairs, strict=True))
+    result = spearman(claimed, seen)
+    if not result.scored:
+        return result
+    return replace(result, method=f"{result.method}; p = {permutation_p(claimed, seen):.2g}")
+
+
+def _rounded(epsilon: float | None) -> float:
+    """Return a claim to two digits: 9.97 and 10.0 are one ε, met with more or less waste."""
+    return math.inf if epsilon is None else float(f"{epsilon:.2g}")
+
+
+def _shown(result: Estimate) -> str:
+    return f"{compact(result)}, {result.method.rpartition('; ')[2]}" if result.scored else "-"

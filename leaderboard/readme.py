@@ -8,12 +8,17 @@ from importlib.resources import files
 from pathlib import Path
 
 from leaderboard.atomic import whole_file
-from leaderboard.compare import compare
+from leaderboard.compare import compare, correlation_table
 from leaderboard.table import Format, table
 
-DRAWN = {"table": table, "compare": compare}
+DRAWN = {
+    "table": table,
+    "compare": lambda folder, form: compare([folder], form),
+    "correlations": lambda folder, form: correlation_table([folder], form),
+}
 PLACE = re.compile(
-    r"(<!-- (?P<kind>table|compare): (?P<name>[\w-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL
+    rf"(<!-- (?P<kind>{'|'.join(DRAWN)}): (?P<name>[\w-]+) -->\n).*?(<!-- end of table -->)",
+    re.DOTALL,
 )
 
 

@@ -71,6 +71,7 @@ def _place(record: Record) -> tuple[str, bool, str, float, int]:
 def _row(record: Record) -> Row:
     cell, promise = record.cell, record.guarantee
     return {
+        "suite": cell.suite,
         "target": cell.target,
         "scheme": cell.label,
         "seed": cell.seed,

@@ -160,6 +160,8 @@ def test_a_false_claim_is_falsified(out, monkeypatch):
         (dp.ComposedDpEvent([dp.GaussianDpEvent(1.0), dp.LaplaceDpEvent(1.0)]), "any"),
         (dp.RandomizedResponseDpEvent(0.5, 4), "any"),
         (dp.UnsupportedDpEvent(), "any"),
+        (dp.NonPrivateDpEvent(), "any"),
+        (dp.ComposedDpEvent([dp.GaussianDpEvent(1.0), dp.NonPrivateDpEvent()]), "any"),
     ],
     ids=repr,
 )  # fmt: skip

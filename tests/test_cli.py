@@ -116,7 +116,7 @@ def test_a_run_ends_with_the_table_and_a_second_one_keeps_it(overheard, tmp_path
         code, _, errors = overheard("table", "runs/small", "--format", form)
         assert (code, errors) == (0, "")
     assert len(json.loads(overheard("table", "runs/small", "--format", "json")[1])) == 5
-    assert "rank correlation" in overheard("compare", "runs/small")[1]
+    assert "permutation test" in overheard("compare", "runs/small")[1]
 
 
 def test_a_failed_cell_is_shown_and_ends_in_a_nonzero_code(overheard, tmp_path):
