@@ -15,10 +15,10 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import (
     BaseModel,
@@ -132,68 +132,89 @@ class _Part(BaseModel):
 
 
 class Code(_Part):
-    """Which code ran: its commit, and whether files differed from it."""
+    """Which code ran."""
 
     commit: str | None
+    """Its git commit; null outside its repository."""
     dirty: bool | None
+    """Whether files differed from that commit."""
 
 
 class Hardware(_Part):
     """What it ran on, without names of machines or users."""
 
     cpu: str
+    """Model name of the processor, or its architecture."""
     cores: int
+    """How many of its cores the process might use."""
     ram_gib: float
+    """Memory in GiB."""
     accelerator: str | None
+    """Name of the GPU; null where none was used."""
 
 
 class Guarantee(_Part):
-    """The promise: ε and δ for which unit, under which relation, by whose accounting.
-
-    `epsilon` is null where nothing is promised; given as infinity, it becomes null. `basis` says
-    what the promise rests on: audited code, a claim, or none.
-    """
+    """The promise: ε and δ for which unit, under which relation, by whose accounting."""
 
     epsilon: Annotated[
         Annotated[float, Field(ge=0, allow_inf_nan=False)] | None,
         BeforeValidator(lambda epsilon: None if epsilon == math.inf else epsilon),
     ]
+    """ε; null where nothing is promised. Given as infinity, it becomes null."""
     delta: Annotated[float, Field(ge=0, le=1)] | None
+    """δ."""
     unit: str
+    """Whose presence is hidden: an utterance or a speaker."""
     relation: str | None
+    """What neighbouring training sets differ in."""
     accountant: str | None
+    """What priced the event."""
     basis: str
+    """What the promise rests on: audited code, a claim, or none."""
 
 
 class Record(_Part):
-    """What one cell gave.
-
-    `corpora` maps public, private and test to the digest of their speech. `leakages` maps attack
-    to figure to estimate. `scores` maps attack to candidate to score (higher = member) and
-    `coins` candidate to membership: with both, every figure can be computed again. `seconds` maps
-    stage to time. WER is a fraction.
-    """
+    """What one cell gave."""
 
     schema_version: Literal[1] = SCHEMA_VERSION
+    """Version of this schema; another version is refused."""
     cell: Cell
+    """What was asked for."""
     status: Status
+    """`ok`, or why the entry counts for less: see `reason`."""
     reason: str | None = None
+    """Why, in one line, where the status is not `ok`."""
     corpora: dict[str, str] = {}
+    """For public, private and test: SHA-256 of their speech."""
     event: Plain = None
+    """What the mechanism did, as text: the `DpEvent` that was priced."""
     guarantee: Guarantee | None = None
+    """What it promises; null where the cell gave nothing."""
     wer: Measured = Estimate.unscored("not reached")
+    """Word error rate on the test speech, a fraction."""
     wer_members: Measured = Estimate.unscored("not reached")
+    """Word error rate on private utterances that were trained on, a fraction."""
     wer_held_out: Measured = Estimate.unscored("not reached")
+    """Word error rate on private utterances that were held out, a fraction."""
     leakages: dict[str, dict[str, Measured]] = {}
+    """For each attack, each of its figures."""
     audited_epsilon: Measured = Estimate.unscored("not reached")
+    """The least ε compatible with what the attacks achieved."""
     coins: dict[str, bool] = {}
+    """For each candidate, whether it was trained on."""
     scores: dict[str, dict[str, Number]] = {}
+    """For each attack, each candidate's score (higher: rather a member). With the coins, every
+    figure can be computed again."""
     notes: dict[str, Plain] = {}
+    """What the scheme reports of itself."""
     seconds: dict[str, float] = {}
+    """How long each stage took."""
     code: Code = Field(
         default_factory=lambda: Code(commit=provenance.commit(), dirty=provenance.dirty())
     )
+    """Which code ran."""
     packages: dict[str, str] = Field(default_factory=provenance.packages)
+    """Versions of Python and of what overheard depends on."""
     hardware: Hardware = Field(
         default_factory=lambda: Hardware(
             cpu=provenance.cpu(),
@@ -202,8 +223,11 @@ class Record(_Part):
             accelerator=provenance.accelerator(),
         )
     )
+    """What it ran on."""
     made: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    """When, in UTC (ISO 8601)."""
     supersedes: str | None = None
+    """Digest of the record that this one corrects."""
 
     @property
     def content(self) -> dict[str, Any]:
@@ -240,8 +264,8 @@ def write_record(record: Record, run: Path, *, correction: bool = False) -> Path
     """
     chain = _chain(run, record.cell)
     if chain:
-        last = read_record(chain[-1])
-        if last.status != "failed" and not correction:
+        last = _stored(chain[-1])
+        if last.record.status != "failed" and not correction:
             raise RecordError(f"{chain[-1]}: exists; a record is never overwritten")
         record = record.model_copy(update={"supersedes": last.digest})
     number = f".{len(chain) + 1}" if chain else ""
@@ -269,12 +293,24 @@ def _chain(run: Path, cell: Cell) -> list[Path]:
     return chain
 
 
+class Stored(NamedTuple):
+    """A record with its file and the digest that is written there."""
+
+    path: Path
+    digest: str
+    record: Record
+
+
 def read_record(path: Path) -> Record:
     """Read one record.
 
     Raises:
         RecordError: it is corrupt, changed since it was written, or of another schema.
     """
+    return _stored(path).record
+
+
+def _stored(path: Path) -> Stored:
     try:
         content = json.loads(
             path.read_text(encoding="utf-8"),
@@ -296,7 +332,7 @@ def read_record(path: Path) -> Record:
     if stored != actual:
         raise RecordError(f"{path}: its content does not match its digest: damaged or edited")
     try:
-        return Record.model_validate_json(json.dumps(content))
+        return Stored(path, actual, Record.model_validate_json(json.dumps(content)))
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
@@ -312,40 +348,56 @@ def read_records(folder: Path, conditions: str | None = None) -> list[Record]:
     Raises:
         RecordError: there are none, or one is corrupt, edited, foreign or superseded by nothing.
     """
+    return [stored.record for stored in _last_of_each(_read_all(folder, conditions))]
+
+
+def read_history(folder: Path) -> list[Stored]:
+    """Read every record of a run, those too that a later one supersedes.
+
+    Raises:
+        RecordError: as `read_records`.
+    """
+    history = _read_all(folder, None)
+    _last_of_each(history)
+    return history
+
+
+def _read_all(folder: Path, conditions: str | None) -> list[Stored]:
     home = folder / FOLDER if (folder / FOLDER).is_dir() else folder
     if not home.is_dir():
         raise RecordError(f"{folder}: no such folder")
     paths = sorted(p for p in home.glob("*.json") if not p.name.startswith(PARTIAL))
     if not paths:
         raise RecordError(f"{folder}: holds no records")
-    records = {path: read_record(path) for path in paths}
-    for path, record in records.items():
+    history = [_stored(path) for path in paths]
+    for path, _, record in history:
         if not re.fullmatch(rf"{re.escape(record.cell.id)}(\.\d+)?\.json", path.name):
             raise RecordError(f"{path}: holds {record.cell.id} under another name")
-        conditions = conditions or record.cell.conditions.digest
-        if record.cell.conditions.digest != conditions:
+        made_under = record.cell.conditions.digest
+        conditions = conditions or made_under
+        if made_under != conditions:
             raise RecordError(
                 f"{path}: made under other conditions (speech, canaries, training or attacks "
                 f"differ): keep it in another folder"
             )
-    return _last_of_each(records)
+    return history
 
 
-def _last_of_each(records: Mapping[Path, Record]) -> list[Record]:
-    by_digest = {record.digest: path for path, record in records.items()}
-    superseded = {record.supersedes for record in records.values()} - {None}
-    for path, record in records.items():
-        if record.supersedes is not None and record.supersedes not in by_digest:
+def _last_of_each(history: Sequence[Stored]) -> list[Stored]:
+    digests = {stored.digest for stored in history}
+    superseded = {stored.record.supersedes for stored in history}
+    for path, _, record in history:
+        if record.supersedes is not None and record.supersedes not in digests:
             raise RecordError(f"{path}: the record it supersedes is missing")
-    last = {path: r for path, r in records.items() if r.digest not in superseded}
+    last = [stored for stored in history if stored.digest not in superseded]
     home: dict[str, Path] = {}
-    for path, record in last.items():
+    for path, _, record in last:
         if record.cell.id in home:
             raise RecordError(
                 f"{path}: a second record of {record.cell.id}, beside {home[record.cell.id].name}"
             )
         home[record.cell.id] = path
-    return list(last.values())
+    return last
 
 
 def _no_constant(text: str) -> None:

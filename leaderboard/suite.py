@@ -77,6 +77,7 @@ class Options(Frozen):
     """A name from a fixed list and the scalars passed to what it names."""
 
     options: dict[str, Any] = {}
+    """What is passed by name: scalars only."""
 
     @field_validator("options")
     @classmethod
@@ -90,17 +91,21 @@ class Options(Frozen):
 class Speech(Frozen):
     """Where the speech of one split comes from, and how much of it is taken.
 
-    `source` is "embedded" or the name of a folder under the data folder. Absent numbers mean all
-    there is; the embedded corpus is made to order and needs them. Of public speech the first
-    `transcribed` utterances keep their transcripts, the rest is audio alone.
+    Absent numbers mean all there is; the embedded corpus is made to order and needs them.
     """
 
     source: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    """A folder under the data folder, or "embedded" for speech that is made to order."""
     split: str | None = None
+    """Which split of that folder; null takes all."""
     speakers: Count | None = None
+    """How many speakers."""
     utterances: Count | None = None
+    """How many utterances."""
     max_seconds: Positive | None = None
+    """Longer utterances are left out."""
     transcribed: Annotated[int, Field(ge=0)] | None = None
+    """Of public speech the first so many keep their transcripts, the rest is audio alone."""
 
     @model_validator(mode="after")
     def _embedded_is_made_to_order(self) -> Speech:
@@ -116,8 +121,11 @@ class Splits(Frozen):
     """The three disjoint groups of speakers of a game."""
 
     public: Speech
+    """What everyone has: speech that training starts from."""
     private: Speech
+    """What is to be protected: the candidates."""
     test: Speech
+    """What judges the word error rate."""
 
     @model_validator(mode="after")
     def _only_the_public_may_be_without_words(self) -> Splits:
@@ -127,26 +135,33 @@ class Splits(Frozen):
 
 
 class Canaries(Frozen):
-    """Spoken secrets that join the private candidates.
-
-    `repetitions` are dealt out in turn: canary i is said `repetitions[i % len]` times.
-    """
+    """Spoken secrets that join the private candidates."""
 
     count: int = Field(ge=0)
+    """How many."""
     template: str = "pin"
+    """The sentence that holds the secret."""
     repetitions: Annotated[tuple[Count, ...], AfterValidator(_some)] = (1,)
+    """Dealt out in turn: canary i is said `repetitions[i % len]` times."""
 
 
 class Training(Frozen):
     """How the target is built and trained, the same for every scheme of the suite."""
 
     public_epochs: int = Field(ge=0)
+    """Passes over the public speech, before any private speech is seen."""
     epochs: Count
+    """Passes over the private speech."""
     batch_size: Count
+    """Utterances a step."""
     learning_rate: Positive
+    """Of training on private speech."""
     public_learning_rate: Positive | None = None
+    """Of training on public speech; null takes the same."""
     channels: Count = 64
+    """Width of the convolutions."""
     hidden: Count = 128
+    """Width of the recurrent layers."""
 
 
 class Scheme(Options):
@@ -169,17 +184,24 @@ class AttackChoice(Options):
     """An attack that every cell of the suite undergoes."""
 
     name: AttackName
+    """Which attack."""
 
 
 class Conditions(Frozen):
     """What all cells of a suite share: only cells under equal conditions may be compared."""
 
     tokens: Literal["characters", "subwords"] = "characters"
+    """What the target writes."""
     delta: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """δ that every scheme is priced at; null derives it from the number of candidates."""
     speech: Splits
+    """Whose speech."""
     canaries: Canaries = Canaries(count=0)
+    """Spoken secrets."""
     training: Training
+    """How every target is built and trained."""
     attacks: Annotated[tuple[AttackChoice, ...], AfterValidator(_some)]
+    """What every target undergoes."""
 
     @field_validator("attacks")
     @classmethod
@@ -203,13 +225,21 @@ class Cell(Frozen):
     """One entry of the grid: a target trained under one scheme at one ε with one seed."""
 
     suite: str = Field(pattern=NAME)
+    """Name of the suite."""
     conditions: Conditions
+    """What all cells of the suite share."""
     target: Target
+    """Which recogniser."""
     scheme: SchemeName
+    """Which scheme protects it."""
     label: str = Field(pattern=NAME)
+    """What the row is called: tells two settings of one scheme apart."""
     epsilon: Positive | None
+    """ε asked for; null asks for none."""
     options: dict[str, Any]
+    """Public hyperparameters of the scheme."""
     seed: int = Field(ge=0)
+    """Where all random numbers come from."""
 
     @property
     def id(self) -> str:
