@@ -60,15 +60,17 @@ Row = dict[str, Any]
 
 def rows(records: Iterable[Record]) -> list[Row]:
     """Return one row a record, in the order of the table; measured values are Estimates."""
-    return [_row(record) for record in sorted(records, key=_place)]
+    return [_row(record) for record in sorted(records, key=place)]
 
 
-def _place(record: Record) -> tuple[str, bool, str, float, int]:
+def place(record: Record) -> tuple[str, bool, str, float, int]:
+    """Return the key that sorts records: by target, then no privacy first, scheme, ε and seed."""
     cell = record.cell
     return (cell.target, cell.scheme != "none", cell.label, cell.epsilon or math.inf, cell.seed)
 
 
-def _row(record: Record) -> Row:
+def identity(record: Record) -> Row:
+    """Return the columns that say which entry it is and what it promises."""
     cell, promise = record.cell, record.guarantee
     return {
         "suite": cell.suite,
@@ -78,6 +80,12 @@ def _row(record: Record) -> Row:
         "unit": promise.unit if promise else None,
         "epsilon": promise.epsilon if promise else cell.epsilon,
         "delta": promise.delta if promise else None,
+    }
+
+
+def _row(record: Record) -> Row:
+    return {
+        **identity(record),
         "wer": record.wer,
         **{attack: headline(record, attack) for attack in HEADLINE},
         "audited_epsilon": record.audited_epsilon,
