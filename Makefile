@@ -3,12 +3,16 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: leaderboard test bench lint types clean
+.PHONY: leaderboard test site bench lint types clean
 leaderboard: $(VENV)/installed
 	$(BIN)/overheard run --suite quick
 
 test: $(VENV)/installed
 	$(BIN)/python -m pytest
+
+# The published leaderboard as a page: open build/site/index.html.
+site: $(VENV)/installed
+	$(BIN)/overheard site build/site
 
 # Times are ratios within one run: "(1.0)" is the plain step of each group.
 bench: $(VENV)/installed

@@ -119,6 +119,32 @@ def compare(
         draw(folders, plot)
 
 
+@app.command()
+def export(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders of runs.")],
+    form: Written = Format.CSV,
+) -> None:
+    """Print every figure of the records, one a line, with level, method and ceiling."""
+    from leaderboard import export as exports
+
+    typer.echo(exports.export(folders, form))
+
+
+@app.command()
+def site(
+    out: Annotated[Path, typer.Argument(metavar="DIR", help="Where the page goes.")],
+    runs: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[RUN...]", help="Folders of runs.", show_default="the published"),
+    ] = None,
+) -> None:
+    """Write the leaderboard as a page that needs no server, from records alone."""
+    from leaderboard import site as sites
+
+    page = sites.write_site(out, runs or sites.published_runs())
+    typer.echo(f"page: {page}", err=True)
+
+
 @app.command(context_settings=HAND_ON)
 def corpus(context: typer.Context) -> None:
     """Show what a corpus holds and everything that is wrong with it."""

@@ -1,0 +1,71 @@
+"""What the figures mean, in plain words: one text each, for every page that shows them."""
+
+from __future__ import annotations
+
+COLUMNS = {
+    "scheme": "How the training speech was protected. “none” is plain training, without privacy. "
+    "The link opens the entry.",
+    "target": "The kind of speech recogniser that was trained and attacked.",
+    "seed": "Which repetition: another seed draws other random numbers throughout.",
+    "epsilon": "The promise: how much one utterance more or less may change what anyone learns "
+    "from the model. Smaller is more private; below 1 is strong, above 10 says little. It is "
+    "computed by us from what the mechanism did, never stated by a submitter. A dash promises "
+    "nothing. Below it is δ, the small probability with which the promise may fail.",
+    "wer": "Word error rate: how many words in a hundred are wrong, on speakers whom the model "
+    "never heard. Lower is better; above 100 is possible.",
+    "membership": "Membership inference: given a recording, was it trained on? The figure is how "
+    "often the attacker ranks a trained-on recording above one that was held out by the toss of a "
+    "coin. 0.5 is guessing, 1 is certainty.",
+    "canary": "Spoken secrets were hidden in the training speech. The figure, exposure, says in "
+    "bits how far the attacker ranks the true secret ahead of all others that it could have been. "
+    "1.44 bits is what a secret nobody trained on gets.",
+    "inversion": "Model inversion: the attacker rebuilds the sound of an utterance from the model "
+    "and the transcript. The figure is how much nearer this comes than with a model that never "
+    "saw the private speech. 0 is nothing.",
+    "audited_epsilon": "What an attack has proven: with 95 % confidence the true ε is at least "
+    "this. Above the promised ε the promise is false. Far below it, nothing is proven: the attack "
+    "may be weak. The ceiling is the most that a perfect attack could have proven with as many "
+    "candidates.",
+    "status": "ok: measured in full. falsified: an attack proved more than was promised. failed: "
+    "it gave nothing, for the reason shown. disqualified: it broke the rules. superseded: a later "
+    "record corrects it. No entry is ever dropped.",
+}
+
+INTERVALS = (
+    "Below each figure is its interval, at 95 % confidence unless its entry says otherwise. "
+    "A dash is not measured, never zero."
+)
+
+FIGURES = {
+    "wer": "Word error rate on speakers nobody trained on.",
+    "wer_members": "Word error rate on the private utterances that were trained on.",
+    "wer_held_out": "Word error rate on the private utterances that the coin held out: the gap "
+    "to the line above is what the model knows by heart.",
+    "audited_epsilon": "The least ε that is compatible with what the attack achieved.",
+    "auc": "How often a member is ranked above a held-out candidate; 0.5 is guessing.",
+    "tpr_at_1pct_fpr": "Share of members recognised with certainty enough to accuse only one in "
+    "a hundred wrongly; 0.01 is guessing.",
+    "balanced_accuracy": "Share of right answers when both are equally many; 0.5 is guessing.",
+    "exposure": "Bits by which the true secret leads among all that it could have been; 1.44 is "
+    "chance.",
+    "words_recovered": "Share of the secret's words that the attacker's best guess has right.",
+    "cosine": "Likeness of the reconstruction and the original spectrogram; 1 is equal.",
+    "cosine_of_public_start": "The same likeness, from the public model alone: the control.",
+    "cosine_of_mean_speaker": "The same likeness of what the attack starts from, without a model.",
+    "cosine_beyond_mean": "Likeness in what goes beyond the average of public speech.",
+    "cosine_gain": "How much of that likeness the public model alone does not give; 0 is nothing.",
+}
+_SIDES = {
+    "_held_out": "The same for candidates that were not trained on.",
+    "_difference": "Members less held-out candidates: above 0 it is memory.",
+}
+
+CHANCE = {"membership": 0.5, "canary": 1.44, "inversion": 0.0}
+"""What an attacker who knows nothing gets of each attack's headline figure."""
+
+
+def explained(figure: str) -> str:
+    """Return what a figure of an attack means; nothing where nobody wrote it down."""
+    if figure in FIGURES:
+        return FIGURES[figure]
+    return next((text for end, text in _SIDES.items() if figure.endswith(end)), "")
