@@ -50,8 +50,9 @@ def dictionary() -> str:
     """Return the page."""
     sections = [HEAD]
     for model in _models(Record):
+        meanings = _meanings(model)
         rows = [
-            (f"`{name}`", kind(field.annotation), _meanings(model).get(name, ""))
+            (f"`{name}`", kind(field.annotation), meanings.get(name, ""))
             for name, field in model.model_fields.items()
         ]
         sections.append(_section(model.__name__, inspect.getdoc(model) or "", rows))
