@@ -25,7 +25,7 @@ def figures(records: Iterable[Record]) -> list[Row]:
 
 
 def _figures(record: Record) -> Iterable[Row]:
-    common = {"suite": record.cell.suite, **identity(record), "status": record.status}
+    common = {**identity(record), "status": record.status}
     for name in ("wer", "wer_members", "wer_held_out", "audited_epsilon"):
         yield common | {"attack": None, "figure": name, "estimate": getattr(record, name)}
     for attack, found in record.leakages.items():
