@@ -14,10 +14,12 @@ test: $(VENV)/installed
 site: $(VENV)/installed
 	$(BIN)/overheard site build/site
 
-# Times are ratios within one run: "(1.0)" is the plain step of each group.
+# Ratios to plain training, measured within one run: see docs/cost.md. CPU time of one thread, so
+# that what else the machine does counts little.
 bench: $(VENV)/installed
-	$(BIN)/python -m pytest tests/test_bench_steps.py --benchmark-enable \
-		--benchmark-columns=min,median --benchmark-sort=name --benchmark-group-by=group
+	$(BIN)/python -m pytest tests/test_bench_steps.py --benchmark-enable --benchmark-quiet \
+		--benchmark-timer=time.process_time --benchmark-json=$(VENV)/bench.json
+	$(BIN)/python -m tests.bench_table $(VENV)/bench.json
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .
