@@ -92,8 +92,10 @@ def calibrate(event_of: Callable[[float], DpEvent], epsilon: float, delta: float
     Raises:
         OverheardError: no noise up to a million reaches ε; names the ε that it does reach.
     """
-    if epsilon <= 0 or not 0 < delta < 1:
-        raise OverheardError(f"epsilon must be above 0 and delta in (0, 1): got {epsilon}, {delta}")
+    if not (0 < epsilon < math.inf and 0 < delta < 1):
+        raise OverheardError(
+            f"epsilon must be above 0 and delta in (0, 1), both finite: got {epsilon}, {delta}"
+        )
 
     def cost(noise: float) -> float:
         return price(event_of(noise), delta).epsilon

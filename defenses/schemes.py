@@ -7,6 +7,7 @@ from functools import partial
 
 from defenses.base import Defense
 from defenses.dpsgd import DPSGD, EDPSGD
+from defenses.microbatch import MicrobatchDPSGD
 from defenses.none import NonPrivate
 from defenses.pate import PATE
 
@@ -14,6 +15,7 @@ SCHEMES: Mapping[str, Callable[..., Defense]] = {
     "none": NonPrivate,
     "dpsgd": DPSGD,
     "edpsgd": EDPSGD,
+    "edpsgd-microbatch": MicrobatchDPSGD,
     "pate-lnmax": partial(PATE, noise="laplace"),
     "pate-gnmax": partial(PATE, noise="gaussian"),
 }

@@ -123,7 +123,10 @@ def test_calibration_hits_the_target_from_below(event_of, settings, target):
     assert calibrated(event_of, target, 1e-4, *settings) == noise
 
 
-@pytest.mark.parametrize(("target", "delta"), [(0, 1e-5), (-1, 1e-5), (1, 0), (1, 1), (1, -1)])
+@pytest.mark.parametrize(
+    ("target", "delta"),
+    [(0, 1e-5), (-1, 1e-5), (1, 0), (1, 1), (1, -1), (math.nan, 1e-5), (math.inf, 1e-5)],
+)
 def test_senseless_promises_are_refused(target, delta):
     with pytest.raises(OverheardError, match="epsilon must be above 0 and delta in"):
         calibrate(gaussian_votes_event, target, delta)

@@ -26,6 +26,7 @@ OPTIONS = {
     "none": {},
     "dpsgd": {"epsilon": 4, "epochs": 1, "batch_size": 4},
     "edpsgd": {"epsilon": 4, "epochs": 1, "batch_size": 4},
+    "edpsgd-microbatch": {"epsilon": 4, "epochs": 1, "batch_size": 4, "micro_batch_size": 2},
     "pate-lnmax": {"epsilon": 4, "teachers": 2, "teacher_epochs": 1, "student_epochs": 1},
     "pate-gnmax": {"epsilon": 4, "teachers": 2, "teacher_epochs": 1, "student_epochs": 1},
 }
@@ -65,6 +66,32 @@ def test_absurd_noise_survives(name, epsilon):
 def test_an_epsilon_out_of_reach_is_a_clear_error(name):
     with pytest.raises(OverheardError, match=r"out of reach: with noise .* it is still"):
         trained_by(name, 1e-9, delta=1e-200)
+
+
+@pytest.mark.parametrize("name", [name for name in NOISY if "sgd" in name])
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"batch_size": 0}, "batch_size is 0; give at least 1"),
+        ({"batch_size": 99}, "batch_size 99 is above the 8 expected members"),
+        ({"epochs": 0}, "epochs is 0; give a number above 0"),
+        ({"epochs": math.nan}, "epochs is nan"),
+        ({"epsilon": math.nan}, "epsilon must be above 0"),
+    ],
+)
+def test_options_out_of_range_are_refused_in_words(name, options, complaint):
+    recipe = recipe_for("ctc", PUBLIC)
+    scheme = SCHEMES[name](**{**OPTIONS[name], **options})
+    with pytest.raises(OverheardError, match=complaint):
+        scheme.train(recipe, MEMBERS, PUBLIC, Randomness(0))
+
+
+@pytest.mark.parametrize("name", [name for name in NOISY if "sgd" in name])
+def test_empty_batches_still_move_the_weights(name):
+    recipe = recipe_for("ctc", PUBLIC)
+    weights = SCHEMES[name](**OPTIONS[name]).train(recipe, [], PUBLIC, Randomness(0)).weights
+    trained = dict(recipe.build().network.named_parameters(prefix="network"))
+    assert {n for n, w in weights.items() if not torch.equal(w, recipe.start[n])} == set(trained)
 
 
 @dataclass
