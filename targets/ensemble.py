@@ -2,7 +2,12 @@
 
 Their weights are stacked, and a step of training is one pass for several models. What a model
 becomes depends on its own shard alone: how many steps it takes, which utterances meet in a batch,
-at which norm its gradient is cut.
+at which norm its gradient is cut. (Padding can change how sums are rounded, nothing else.)
+
+On one thread of a processor the products of matrices, of which there are as many as before, take
+most of the time. Measured: 16 teachers with 17 utterances each cost 0.94 times one model on as
+much speech (CTC and RNN-T), and 8 reference models, trained together, 0.9 to 1.0 times what they
+cost one by one. Questions share their features and their loop over steps: 0.6 to 0.8 times.
 """
 
 from __future__ import annotations
@@ -27,7 +32,7 @@ from targets.stacked import stacked
 from targets.training import MOST_GRADIENT, POOL, rate
 
 ROWS = 64  # of one pass, all its models' together: more would leave the processor's caches
-ASKED = 16  # utterances that several models hear at once
+ASKED = 8  # utterances that several models hear at once
 
 Weights = Mapping[str, Tensor]
 Shard = list[Example]
