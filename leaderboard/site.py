@@ -45,7 +45,7 @@ def write_site(out: Path, runs: Sequence[Path]) -> Path:
     if out.exists() and not (out / MARK).exists() and (not out.is_dir() or any(out.iterdir())):
         raise SiteError(f"{out}: holds other files than a page of overheard: name another folder")
     entries = read_entries(runs)
-    with _whole_folder(out) as aside:
+    with _whole_folder(Path(os.path.abspath(out))) as aside:
         _write(aside, entries)
     return out / "index.html"
 

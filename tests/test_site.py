@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from leaderboard import glossary
+from leaderboard import cli, glossary
 from leaderboard.board_view import COLUMNS, cells
 from leaderboard.entries import read_entries, sound_label
 from leaderboard.entry_view import verdict
@@ -29,7 +29,10 @@ HOSTILE = "<script>alert(1)</script> & more"
 def fill(run: Path) -> Path:
     """Write a run in which everything occurs that an entry can come to."""
     coins = {f"c{i}": i % 2 == 0 for i in range(20)}
-    scores = {"membership": {f"c{i}": float(i % 7 + i % 2) for i in range(20)}}
+    scores = {
+        "membership": {f"c{i}": float(i % 7 + i % 2) for i in range(20)},
+        "canary": {f"c{i}": float(i % 3) for i in range(8)},
+    }
     whole = {"coins": coins, "scores": scores, "event": HOSTILE, "notes": {"sigma": 1.5}}
     write_record(record("rnnt-none-seed0", math.inf, 0.83, 0.1, **whole), run)
     proof = Estimate(2.5, 2.5, math.inf, 0.95, "one-run", ceiling=4.9)
@@ -241,6 +244,36 @@ def test_runs_of_one_suite_are_joined_unless_their_conditions_differ(run, tmp_pa
     write_record(record("rnnt-none-seed0", math.inf, 0.83, 0.2), twice)
     with pytest.raises(RecordError, match="of the same cell"):
         read_entries([run, twice])
+
+
+def test_on_the_command_line(run, tmp_path, monkeypatch, capsys):
+    def overheard(*words: str) -> int:
+        monkeypatch.setattr("sys.argv", ["overheard", *words])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return ended.value.code or 0
+
+    monkeypatch.chdir(tmp_path)
+    assert overheard("site", "new/site", str(run)) == 0
+    assert capsys.readouterr().err == "page: new/site/index.html\n"
+    assert (tmp_path / "new/site/index.html").is_file()
+    assert overheard("site", "published") == 0
+    index = (tmp_path / "published/index.html").read_text(encoding="utf-8")
+    for folder in published_runs():
+        assert f'data-suite="{folder.name}"' in index
+    capsys.readouterr()
+    assert overheard("site", str(run)) == 2
+    assert capsys.readouterr().err.startswith(f"overheard: {run}: holds other files")
+    assert overheard("site", "site", "nowhere") == 2
+    assert capsys.readouterr().err == "overheard: nowhere: no such folder\n"
+    assert overheard("export", str(run)) == 0
+    assert capsys.readouterr().out == export([run], Format.CSV) + "\n"
+
+
+def test_a_page_in_the_current_folder(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert write_site(Path("."), [run]) == Path("index.html")
+    assert (tmp_path / "index.html").is_file()
 
 
 def test_an_empty_interval_is_not_drawn(tmp_path):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from leaderboard.entries import read_entries
 from leaderboard.record import write_record
 from leaderboard.site import published_runs, write_site
 from tests.test_site import fill
@@ -64,6 +65,7 @@ def browser() -> Iterator[playwright.Browser]:
 def page(browser, request) -> Iterator[playwright.Page]:
     """Open a page of which nothing may leave the machine and nothing may complain."""
     context = browser.new_context(**getattr(request, "param", {}))
+    context.set_default_timeout(120_000)  # milliseconds: a busy machine is no fault of the page
     page = context.new_page()
     troubles: list[str] = []
     page.on("console", lambda message: troubles.append(f"{message.type}: {message.text}"))
@@ -136,7 +138,8 @@ def test_it_filters_table_and_charts(page, site):
     assert page.locator("#nothing").is_visible()
     page.fill("[name=search]", "")
     page.get_by_role("radio", name="quick").check()
-    assert page.locator("#board tbody tr:visible").count() == 9
+    published = [one for one in read_entries(published_runs()) if one.suite == "quick"]
+    assert page.locator("#board tbody tr:visible").count() == len(published)
     assert not page.locator("#board thead .suite").is_visible()
     page.locator("[name=suite][value='']").check()
     assert page.locator("#board thead .suite").is_visible()
@@ -148,7 +151,7 @@ def test_it_opens_an_entry_and_plays(page, site):
     page.goto((site / "index.html").as_uri())
     page.locator("#small-rnnt-none-seed0 th a").click()
     assert "rnnt · none" in page.locator("h1").inner_text()
-    page.locator("#roc .scatterlayer .trace").nth(1).wait_for(state="attached")
+    page.locator("#roc .scatterlayer .trace").nth(2).wait_for(state="attached")
     assert page.locator("audio").count() == 4
     played = page.evaluate(
         """async () => {
@@ -180,22 +183,20 @@ def test_a_point_of_a_chart_opens_its_entry(page, site):
 
 def test_it_compares_two(page, site):
     page.goto((site / "index.html").as_uri())
-    page.get_by_role("radio", name="quick").check()
-    page.locator("#quick-rnnt-none-seed0 input").check()
+    page.locator("#small-rnnt-none-seed0 input").check()
     assert "choose one more" in page.locator("#tray-text").inner_text()
-    page.locator("#quick-rnnt-dpsgd-eps1-seed0 input").check()
+    page.locator("#small-rnnt-dpsgd-eps1-seed0 input").check()
     page.locator("#tray-link").click()
     page.wait_for_selector("#comparison:not([hidden])")
     row = page.locator("#figures tbody tr", has_text="wer").first.locator("td")
-    assert [text.split("\n")[0] for text in row.all_inner_texts()][:3] == [
-        "0.168", "0.419", "+0.251",
-    ]  # fmt: skip
+    figures = [text.split("\n")[0] for text in row.all_inner_texts()]
+    assert figures[:3] == ["0.1", "0.5", "+0.4"]
     page.locator("#roc .scatterlayer .trace").nth(2).wait_for(state="attached")
     page.select_option("#attack", "canary")
     page.get_by_role("button", name="Swap").click()
-    page.get_by_text("-0.251").wait_for()
+    page.get_by_text("-0.4", exact=True).wait_for()
     assert page.locator("#attack").input_value() == "canary"
-    page.select_option("[name=b]", "small-rnnt-none-seed0")
+    page.select_option("[name=b]", "quick-rnnt-none-seed0")
     page.locator("#unlike").wait_for()
     page.select_option("[name=b]", "")
     assert page.locator("#waiting").is_visible()
