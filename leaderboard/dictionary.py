@@ -15,6 +15,7 @@ from tabulate import tabulate
 
 from leaderboard.atomic import whole_file
 from leaderboard.record import SCHEMA_VERSION, Number, Plain, Record
+from leaderboard.suite import AttackName, SchemeName
 from targets.estimate import Estimate
 
 HEAD = f"""\
@@ -44,6 +45,9 @@ ESTIMATE = {
 }
 
 WORDS = {str: "text", bool: "true or false", int: "whole number", float: "number"}
+
+# These grow with every scheme and attack; the schema stays what it is.
+NAMES = {SchemeName: "name in `defenses/schemes.py`", AttackName: "name in `attacks/battery.py`"}
 
 
 def dictionary() -> str:
@@ -100,6 +104,8 @@ def kind(annotation: Any) -> str:
     """Return in words what values an annotation allows."""
     if annotation in WORDS:
         return WORDS[annotation]
+    if annotation in NAMES:
+        return NAMES[annotation]
     if annotation is Estimate:
         return "[Estimate](#estimate)"
     if annotation is Number:
