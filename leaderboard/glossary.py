@@ -45,6 +45,7 @@ FIGURES = {
     "auc": "How often a member is ranked above a held-out candidate; 0.5 is guessing.",
     "tpr_at_1pct_fpr": "Share of members recognised with certainty enough to accuse only one in "
     "a hundred wrongly; 0.01 is guessing.",
+    "tpr_at_0.1pct_fpr": "The same with one in a thousand accused wrongly; 0.001 is guessing.",
     "balanced_accuracy": "Share of right answers when both are equally many; 0.5 is guessing.",
     "exposure": "Bits by which the true secret leads among all that it could have been; 1.44 is "
     "chance.",
@@ -65,7 +66,13 @@ CHANCE = {"membership": 0.5, "canary": 1.44, "inversion": 0.0}
 
 
 def explained(figure: str) -> str:
-    """Return what a figure of an attack means; nothing where nobody wrote it down."""
-    if figure in FIGURES:
-        return FIGURES[figure]
-    return next((text for end, text in _SIDES.items() if figure.endswith(end)), "")
+    """Return what a figure of an attack means; nothing where nobody wrote it down.
+
+    A figure of some candidates only names them after a comma: `auc, gender female`.
+    """
+    name, _, cohort = figure.partition(", ")
+    if cohort and name in FIGURES:
+        return f"{FIGURES[name]} Among {cohort} alone."
+    if name in FIGURES:
+        return FIGURES[name]
+    return next((text for end, text in _SIDES.items() if name.endswith(end)), "")

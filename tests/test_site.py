@@ -21,7 +21,7 @@ from leaderboard.suite import parse_suite
 from leaderboard.table import HEADLINE, Format
 from targets.estimate import Estimate
 from tests.test_suite import SMALL
-from tests.test_table import CELLS, measured, record
+from tests.test_table import CELLS, measured, promise, record
 
 HOSTILE = "<script>alert(1)</script> & more"
 
@@ -225,6 +225,28 @@ def test_every_column_and_every_published_figure_is_explained():
         for one in read_records(folder):
             for figures in one.leakages.values():
                 assert [name for name in figures if not glossary.explained(name)] == []
+
+
+def test_figures_of_some_candidates_and_of_one_side_are_explained_by_their_parts():
+    whole = glossary.explained("auc")
+    assert glossary.explained("auc, gender female") == f"{whole} Among gender female alone."
+    assert "not trained on" in glossary.explained("exposure_held_out")
+    assert glossary.explained("nobody wrote this down") == ""
+
+
+def test_a_promise_per_speaker_says_so(tmp_path):
+    per_speaker = promise(3.0).model_copy(update={"unit": "speaker"})
+    coins, scores = {"a": True, "b": False}, {"membership": {"a": 1.0, "b": 0.0}}
+    one = record(
+        "rnnt-none-seed0", 3.0, 0.5, 0.4, guarantee=per_speaker, coins=coins, scores=scores
+    )
+    write_record(one, tmp_path / "run")
+    (entry,) = read_entries([tmp_path / "run"])
+    assert dict(zip(COLUMNS, cells(entry), strict=True))["epsilon"].below[-1] == "per speaker"
+    site = write_site(tmp_path / "site", [tmp_path / "run"]).parent
+    page = (site / "entries" / f"{entry.name}.html").read_text(encoding="utf-8")
+    assert "rank whole speakers" in page
+    assert "per speaker" in page
 
 
 def test_runs_of_one_suite_are_joined_unless_their_conditions_differ(run, tmp_path):
