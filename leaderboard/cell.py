@@ -1,41 +1,30 @@
-"""What one cell of a suite does: train, price, measure, attack, record."""
+"""What one cell of a suite does: train, price and transcribe, then be attacked, and record."""
 
 from __future__ import annotations
 
 import math
-import time
-import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
-from dp_accounting import (
-    ComposedDpEvent,
-    DpEvent,
-    GaussianDpEvent,
-    PoissonSampledDpEvent,
-    SelfComposedDpEvent,
-)
 from safetensors.torch import load_file, save_file
 
-from attacks.base import VIEWS, Attack, Findings
-from attacks.battery import ATTACKS
-from attacks.evidence import Noise
 from defenses.accounting import price
 from defenses.base import Defense, Trained
 from defenses.schemes import SCHEMES
-from leaderboard import measure
 from leaderboard.atomic import whole_file
+from leaderboard.clock import Clock
 from leaderboard.corpora import deal
+from leaderboard.fingerprints import scheme_code
 from leaderboard.game import Game
-from leaderboard.record import Guarantee, Record, failed_record, write_record
-from leaderboard.runner import Report
+from leaderboard.jobs import Report
+from leaderboard.layout import weights_file
+from leaderboard.record import Guarantee, Record, write_record
+from leaderboard.remaining import SCHEME, remaining
+from leaderboard.siege import besiege
 from leaderboard.start import recipe_from_start
 from leaderboard.suite import Cell
-from leaderboard.table import HEADLINE
 from targets.errors import OverheardError
-from targets.estimate import Estimate
 from targets.progress import listening, stage
 from targets.randomness import Randomness
 from targets.recipe import Recipe
@@ -60,43 +49,28 @@ def defense_of(cell: Cell) -> Defense:
         raise OverheardError(f"scheme {cell.label!r}: options: {error}") from None
 
 
-def attacks_of(cell: Cell) -> dict[str, Attack]:
-    """Return the attacks of a cell by name.
-
-    Raises:
-        OverheardError: an attack has no such option.
-    """
-    attacks: dict[str, Attack] = {}
-    for choice in cell.conditions.attacks:
-        try:
-            attacks[choice.name] = ATTACKS[choice.name](**choice.options)
-        except TypeError as error:
-            raise OverheardError(f"attack {choice.name!r}: options: {error}") from None
-    return attacks
-
-
-def weights_file(out: Path, cell: Cell) -> Path:
-    """Return where the weights of a cell are kept."""
-    return out / "weights" / f"{cell.id}-{cell.training_digest[:12]}.safetensors"
-
-
 def run_cell(cell: Cell, out: Path, data: Path, *, report: Report) -> None:
-    """Train, attack and measure one cell, and write its record."""
-    clock = _Clock()
+    """Do what remains of one cell, and write its record.
+
+    Weights from an earlier run serve again where the speech is still the same; then only the
+    attacks that changed are run, and what the others found is taken from the earlier record.
+    """
+    clock = Clock()
+    left = remaining(out, cell)
     with listening(report):
         with stage(0.0, 0.05), clock("speech"):
             game = deal(cell.conditions, cell.seed, data)
-            recipe = recipe_from_start(cell.conditions, cell.target, cell.seed, out, game)
-        rng = Randomness(cell.seed)
-        with stage(0.05, 0.7), clock("training"):
-            training = rng.child("training", cell.target, cell.scheme)
-            trained = defense_of(cell).train(recipe, game.members, game.public, training)
-        recognizer = recognizer_of(recipe, trained)
-        with whole_file(weights_file(out, cell)) as aside:
-            save_file(trained.weights, aside)
-        with stage(0.7, 1.0):
-            record = _measure(cell, game, recipe, trained, recognizer, clock)
-    write_record(record, out)
+            recipe = recipe_from_start(cell.conditions, cell.target, cell.seed, out, data, game)
+        if left.trained is not None and left.trained.corpora == _digests(game):
+            begun, attacks = _kept(left.trained, cell), left.attacks
+            recognizer = load_recognizer(recipe, out, cell)
+        else:
+            with stage(0.05, 0.75):
+                begun, recognizer = _train(cell, out, game, recipe, clock)
+            attacks = tuple(choice.name for choice in cell.conditions.attacks)
+        with stage(0.75, 1.0):
+            record = besiege(begun, attacks, game, recipe, recognizer, clock)
+    write_record(record, out, correction=left.recorded)
 
 
 def recognizer_of(recipe: Recipe, trained: Trained) -> Recognizer:
@@ -123,72 +97,28 @@ def load_recognizer(recipe: Recipe, out: Path, cell: Cell) -> Recognizer:
     return recognizer
 
 
-def record_failure(cell: Cell, out: Path, reason: str) -> None:
-    """Write down that a cell failed, and why."""
-    write_record(failed_record(cell, reason), out)
-
-
-class _Clock:
-    """Seconds spent in named stages."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def __call__(self, name: str) -> Iterator[None]:
-        began = time.monotonic()
-        yield
-        self.seconds[name] = round(time.monotonic() - began, 1)
-
-
-def _measure(
-    cell: Cell,
-    game: Game,
-    recipe: Recipe,
-    trained: Trained,
-    recognizer: Recognizer,
-    clock: _Clock,
-) -> Record:
+def _train(
+    cell: Cell, out: Path, game: Game, recipe: Recipe, clock: Clock
+) -> tuple[Record, Recognizer]:
+    """Return what is known of a cell before it is attacked, and its target."""
     rng = Randomness(cell.seed)
-    coins = {c.id: bool(heads) for c, heads in zip(game.candidates, game.coins, strict=True)}
+    with stage(0.0, 0.9), clock("training"):
+        training = rng.child("training", cell.target, cell.scheme)
+        trained = defense_of(cell).train(recipe, game.members, game.public, training)
+    recognizer = recognizer_of(recipe, trained)
+    with whole_file(weights_file(out, cell)) as aside:
+        save_file(trained.weights, aside)
     guarantee = price(trained.event, recipe.delta)
-    with stage(0.0, 0.1), clock("transcribing"):
+    with stage(0.9, 1.0), clock("transcribing"):
         error_rates = {
             name: word_error_rate(
                 utterances, recognizer.transcribe(utterances, BEAM), rng.child("wer", name)
             )
             for name, utterances in _heard(game).items()
         }
-    attacks = attacks_of(cell)
-    findings: dict[str, Findings] = {}
-    leakages: dict[str, dict[str, Estimate]] = {}
-    start = recipe.build().requires_grad_(False)
-    public = [u for u in game.public if u.text]
-    for number, (name, attack) in enumerate(attacks.items()):
-        begin, end = (0.1 + 0.9 * (number + k) / len(attacks) for k in (0, 1))
-        with stage(begin, end), clock(name):
-            view = VIEWS[attack.access](recognizer, start, public)
-            try:
-                findings[name] = attack.score(view, game.candidates, rng.child("attack", name))
-                leakages[name] = measure.leakage(
-                    findings[name], coins, rng.child("intervals", name)
-                )
-            except Exception as error:
-                # What has been computed is worth keeping, and a missing figure is not a zero.
-                traceback.print_exc()
-                findings.pop(name, None)
-                reason = f"the attack failed: {type(error).__name__}: {error}"
-                leakages[name] = {HEADLINE.get(name, "auc"): Estimate.unscored(reason)}
-    audited = measure.audit(findings, coins, guarantee.delta, _noise(trained.event))
-    falsified = audited.scored and audited.low > guarantee.epsilon
-    return Record(
+    begun = Record(
         cell=cell,
-        status="falsified" if falsified else "ok",
-        reason=(
-            f"audited ε is at least {audited.low:.3g}, claimed {guarantee.epsilon:.3g}"
-            if falsified
-            else None
-        ),
+        status="ok",
         corpora=_digests(game),
         event=repr(trained.event),
         guarantee=Guarantee(
@@ -202,16 +132,20 @@ def _measure(
         wer=error_rates["test"],
         wer_members=error_rates["members"],
         wer_held_out=error_rates["held_out"],
-        leakages=leakages,
-        audited_epsilon=audited,
-        coins=coins,
-        scores={
-            name: {c.id: float(s) for c, s in zip(found.candidates, found.scores, strict=True)}
-            for name, found in findings.items()
-        },
+        coins={c.id: bool(heads) for c, heads in zip(game.candidates, game.coins, strict=True)},
         notes=dict(trained.notes),
-        seconds=clock.seconds,
+        fingerprints={SCHEME: scheme_code(cell.scheme)},
     )
+    return begun, recognizer
+
+
+def _kept(earlier: Record, cell: Cell) -> Record:
+    """Return an earlier record as if made now, under the cell's present list of attacks."""
+    made_anew = {"cell", "status", "reason", "code", "packages", "hardware", "made", "supersedes"}
+    kept: dict[str, Any] = {
+        name: getattr(earlier, name) for name in Record.model_fields if name not in made_anew
+    }
+    return Record(cell=cell, status="ok", **kept)
 
 
 def _heard(game: Game) -> dict[str, tuple[Utterance, ...]]:
@@ -228,14 +162,3 @@ def _heard(game: Game) -> dict[str, tuple[Utterance, ...]]:
 def _digests(game: Game) -> dict[str, str]:
     groups = {"public": game.public, "private": game.candidates, "test": game.test}
     return {name: Corpus(name, tuple(group)).digest for name, group in groups.items()}
-
-
-def _noise(event: DpEvent) -> Noise:
-    """Return whether an event's trade-off curve lies above a Gaussian one; "any" if unknown."""
-    if isinstance(event, SelfComposedDpEvent | PoissonSampledDpEvent):
-        return _noise(event.event)
-    if isinstance(event, ComposedDpEvent):
-        return "gaussian" if all(_noise(e) == "gaussian" for e in event.events) else "any"
-    # Of no mechanism nothing is known either: without DP the bound that assumes nothing is honest,
-    # although a Gaussian one would be larger and look better beside the other rows.
-    return "gaussian" if isinstance(event, GaussianDpEvent) else "any"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated
@@ -77,7 +76,7 @@ def run(
     from leaderboard.table import table
 
     plan = importlib.import_module("leaderboard.plan").plan
-    jobs: Sequence[runner.Job] = plan(chosen, out, data)
+    jobs = plan(chosen, out, data)
     with watching() as progress:
         outcomes = runner.run(jobs, out, workers or provenance.cores(), progress)
 
@@ -91,6 +90,12 @@ def run(
         typer.echo(f"overheard: {outcome.job} {outcome.status}: {outcome.reason}{more}", err=True)
     if failed:
         raise typer.Exit(FAILED)
+
+
+@app.command(context_settings=HAND_ON)
+def plan(context: typer.Context) -> None:
+    """Show what a run would do, what is there already, and how long it should take."""
+    _hand_on(context, "plan")
 
 
 @app.command()

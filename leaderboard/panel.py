@@ -17,9 +17,11 @@ from attacks.inversion import Inversion, cosines, mean_spectrogram
 from leaderboard.atomic import whole_file
 from leaderboard.cell import load_recognizer
 from leaderboard.corpora import deal
-from leaderboard.runner import Report
+from leaderboard.jobs import Report
+from leaderboard.layout import panel_file
+from leaderboard.panel_plan import KEY
 from leaderboard.start import recipe_from_start
-from leaderboard.suite import Cell, Suite
+from leaderboard.suite import Cell
 from targets.features import FFT, HOP
 from targets.progress import listening
 from targets.progress import report as tell
@@ -30,23 +32,11 @@ DECIBELS_A_NEPER = 10 / np.log(10)  # of power: log-mel is the natural logarithm
 SHOWN_DECIBELS = 60  # below the loudest of each picture
 
 
-def panel_file(out: Path) -> Path:
-    """Return where the panel is written."""
-    return out / "spectrograms.png"
+def draw_panel(cells: Sequence[Cell], key: str, out: Path, data: Path, *, report: Report) -> None:
+    """Invert every cell's model for one member's transcript and draw them side by side.
 
-
-def panel_cells(suite: Suite) -> list[Cell]:
-    """Return the cells shown: without protection, then one scheme from its largest ε down."""
-    cells = suite.cells()
-    first = [c for c in cells if c.target == cells[0].target and c.seed == cells[0].seed]
-    open_ = [c for c in first if c.scheme == "none"][:1]
-    private = [c for c in first if c.epsilon is not None]
-    shown = [c for c in private if c.label == private[0].label] if private else []
-    return open_ + sorted(shown, key=lambda c: -(c.epsilon or 0))
-
-
-def draw_panel(cells: Sequence[Cell], out: Path, data: Path, *, report: Report) -> None:
-    """Invert every cell's model for one member's transcript and draw them side by side."""
+    `key` says what is drawn, and goes into the picture.
+    """
     conditions, seed = cells[0].conditions, cells[0].seed
     game = deal(conditions, seed, data)
     rng = Randomness(seed).child("panel")
@@ -54,7 +44,7 @@ def draw_panel(cells: Sequence[Cell], out: Path, data: Path, *, report: Report) 
     chosen = min(plain, key=lambda m: rng.child(m.id).integer())
     options = next((a.options for a in conditions.attacks if a.name == "inversion"), {})
     attack = Inversion(**options)
-    recipe = recipe_from_start(conditions, cells[0].target, seed, out, game)
+    recipe = recipe_from_start(conditions, cells[0].target, seed, out, data, game)
     features = recipe.build().logmel
     truth, counts = features([chosen])
     public = [u for u in game.public if u.text]
@@ -85,4 +75,4 @@ def draw_panel(cells: Sequence[Cell], out: Path, data: Path, *, report: Report) 
         axes.label_outer()
     figure.suptitle(f"“{chosen.text}”, a training utterance of {cells[0].target}", fontsize=11)
     with whole_file(panel_file(out)) as aside:
-        figure.savefig(aside, format="png", dpi=120)
+        figure.savefig(aside, format="png", dpi=120, metadata={KEY: key})

@@ -1,16 +1,16 @@
-"""From a suite to the jobs that run it."""
+"""From a suite to the jobs that run it, without importing what the jobs import."""
 
 from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
 
-from leaderboard.cell import attacks_of, defense_of, record_failure, run_cell
-from leaderboard.panel import draw_panel, panel_cells, panel_file
-from leaderboard.record import recorded
-from leaderboard.runner import Job
-from leaderboard.start import start_file, train_start
-from leaderboard.suite import Suite
+from leaderboard.jobs import Job, Named
+from leaderboard.layout import start_file, weights_file
+from leaderboard.panel_plan import panel_cells, panel_key, panel_shows
+from leaderboard.record import record_failure
+from leaderboard.remaining import finished
+from leaderboard.suite import Cell, Suite
 
 START_WEIGHT = 0.5  # of a start's duration, relative to a cell's
 PANEL_WEIGHT = 0.1
@@ -19,46 +19,66 @@ PANEL_WEIGHT = 0.1
 def plan(suite: Suite, out: Path, data: Path) -> list[Job]:
     """Return the jobs of a suite: public starts, cells, and the spectrogram panel.
 
+    A start that nothing waits for, and a panel whose models are gone, are no jobs.
+
     Raises:
         OverheardError: a scheme or an attack has no such option; nothing has been run by then.
     """
     cells = suite.cells()
+    todo = [cell for cell in cells if not finished(out, cell)]
+    if todo:
+        _check_options(todo)
+    shown = panel_cells(suite)
+    key = panel_key(shown)
+    drawable = all(cell in todo or weights_file(out, cell).exists() for cell in shown)
+    pictured = shown if drawable and not panel_shows(out, key) else []
+    starts = dict.fromkeys((cell.target, cell.seed) for cell in [*todo, *pictured])
+    jobs = [
+        Job(
+            id=start_id(target, seed),
+            function=Named("leaderboard.start", "train_start"),
+            arguments=(suite.conditions, target, seed, out, data),
+            finished=start_file(out, suite.conditions, target, seed, data).exists,
+            weight=START_WEIGHT,
+        )
+        for target, seed in starts
+    ]
+    for cell in cells:
+        start = start_id(cell.target, cell.seed)
+        jobs.append(
+            Job(
+                id=cell.id,
+                function=Named("leaderboard.cell", "run_cell"),
+                arguments=(cell, out, data),
+                finished=partial(finished, out, cell),
+                needs=(start,) if cell in todo else (),
+                on_failure=partial(record_failure, cell, out),
+            )
+        )
+    if drawable:
+        jobs.append(
+            Job(
+                id="spectrograms",
+                function=Named("leaderboard.panel", "draw_panel"),
+                arguments=(shown, key, out, data),
+                finished=partial(panel_shows, out, key),
+                needs=tuple(cell.id for cell in shown),
+                weight=PANEL_WEIGHT,
+            )
+        )
+    return jobs
+
+
+def _check_options(cells: list[Cell]) -> None:
+    # Here, because it needs the schemes and attacks themselves, and so torch.
+    from leaderboard.cell import defense_of
+    from leaderboard.siege import attacks_of
+
     for cell in cells:
         defense_of(cell)
         attacks_of(cell)
-    starts = [
-        Job(
-            id=_start_id(target, seed),
-            function=train_start,
-            arguments=(suite.conditions, target, seed, out, data),
-            finished=start_file(out, suite.conditions, target, seed).exists,
-            weight=START_WEIGHT,
-        )
-        for target in suite.targets
-        for seed in suite.seeds
-    ]
-    work = [
-        Job(
-            id=cell.id,
-            function=run_cell,
-            arguments=(cell, out, data),
-            finished=partial(recorded, out, cell),
-            needs=(_start_id(cell.target, cell.seed),),
-            on_failure=partial(record_failure, cell, out),
-        )
-        for cell in cells
-    ]
-    shown = panel_cells(suite)
-    panel = Job(
-        id="spectrograms",
-        function=draw_panel,
-        arguments=(shown, out, data),
-        finished=panel_file(out).exists,
-        needs=tuple(cell.id for cell in shown),
-        weight=PANEL_WEIGHT,
-    )
-    return [*starts, *work, panel]
 
 
-def _start_id(target: str, seed: int) -> str:
+def start_id(target: str, seed: int) -> str:
+    """Return the name of the job that trains a public start."""
     return f"start-{target}-seed{seed}"

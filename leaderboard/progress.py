@@ -10,7 +10,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 
-from leaderboard.runner import Job, Outcome
+from leaderboard.jobs import Job, Outcome
 
 
 def remaining_seconds(elapsed: float, done: float, total: float) -> float | None:

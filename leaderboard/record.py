@@ -209,10 +209,13 @@ class Record(_Part):
     """What the scheme reports of itself."""
     seconds: dict[str, float] = {}
     """How long each stage took."""
+    # Left out where empty, so that records from before there were any keep their digests.
+    fingerprints: Annotated[dict[str, str], Field(exclude_if=lambda f: not f)] = {}
+    """For the scheme, and for each attack, the SHA-256 of its code; unknown where missing."""
     code: Code = Field(
         default_factory=lambda: Code(commit=provenance.commit(), dirty=provenance.dirty())
     )
-    """Which code ran."""
+    """Which code ran last; what it kept of an earlier record, `supersedes` leads to."""
     packages: dict[str, str] = Field(default_factory=provenance.packages)
     """Versions of Python and of what overheard depends on."""
     hardware: Hardware = Field(
@@ -278,10 +281,14 @@ def write_record(record: Record, run: Path, *, correction: bool = False) -> Path
     return path
 
 
-def recorded(run: Path, cell: Cell) -> bool:
-    """Return whether a cell is finished: its last record is there and did not fail."""
-    chain = _chain(run, cell)
-    return bool(chain) and read_record(chain[-1]).status != "failed"
+def record_failure(cell: Cell, run: Path, reason: str) -> None:
+    """Write down that the last attempt at a cell failed, and why."""
+    write_record(failed_record(cell, reason), run, correction=True)
+
+
+def history(run: Path, cell: Cell) -> list[Record]:
+    """Return the records of a cell, each superseding the one before."""
+    return [read_record(path) for path in _chain(run, cell)]
 
 
 def _chain(run: Path, cell: Cell) -> list[Path]:
@@ -377,7 +384,7 @@ def _read_all(folder: Path, conditions: str | None) -> list[Stored]:
         conditions = conditions or made_under
         if made_under != conditions:
             raise RecordError(
-                f"{path}: made under other conditions (speech, canaries, training or attacks "
+                f"{path}: made under other conditions (speech, canaries, tokens, delta or training "
                 f"differ): keep it in another folder"
             )
     return history

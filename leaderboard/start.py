@@ -11,8 +11,9 @@ from torch import Tensor
 from leaderboard.atomic import whole_file
 from leaderboard.corpora import deal
 from leaderboard.game import Game, repetitions
-from leaderboard.runner import Report
-from leaderboard.suite import Conditions, digest_of
+from leaderboard.jobs import Report
+from leaderboard.layout import start_file
+from leaderboard.suite import Conditions
 from targets.errors import OverheardError
 from targets.progress import listening, stage
 from targets.randomness import Randomness
@@ -21,16 +22,6 @@ from targets.tokens import Characters, Subwords, Tokens
 from targets.training import public_start
 
 SUBWORDS = 96  # units learnt from public transcripts
-
-
-def start_file(out: Path, conditions: Conditions, target: str, seed: int) -> Path:
-    """Return where the public start is kept; its name changes with all that determines it."""
-    content = {
-        "tokens": conditions.tokens,
-        "public": conditions.speech.public.model_dump(mode="json"),
-        "training": conditions.training.model_dump(mode="json"),
-    }
-    return out / "starts" / f"{target}-seed{seed}-{digest_of(content)[:12]}.safetensors"
 
 
 def train_start(
@@ -52,15 +43,15 @@ def train_start(
             start = public_start(
                 recipe, transcribed, schedule, Randomness(seed).child("start", target)
             )
-    with whole_file(start_file(out, conditions, target, seed)) as partial:
+    with whole_file(start_file(out, conditions, target, seed, data)) as partial:
         save_file(start.state_dict(), partial)
 
 
 def recipe_from_start(
-    conditions: Conditions, target: str, seed: int, out: Path, game: Game
+    conditions: Conditions, target: str, seed: int, out: Path, data: Path, game: Game
 ) -> Recipe:
     """Return the recipe that every scheme of the suite is given."""
-    weights = load_file(start_file(out, conditions, target, seed))
+    weights = load_file(start_file(out, conditions, target, seed, data))
     return _recipe(conditions, target, game, weights)
 
 

@@ -188,7 +188,7 @@ class AttackChoice(Options):
 
 
 class Conditions(Frozen):
-    """What all cells of a suite share: only cells under equal conditions may be compared."""
+    """What all cells of a suite share; comparable are those that differ in attacks at most."""
 
     tokens: Literal["characters", "subwords"] = "characters"
     """What the target writes."""
@@ -217,8 +217,8 @@ class Conditions(Frozen):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of everything the cells share."""
-        return digest_of(self.model_dump(mode="json"))
+        """SHA-256 of what comparable cells share: everything but the attacks."""
+        return digest_of(self.model_dump(mode="json", exclude={"attacks"}))
 
 
 class Cell(Frozen):

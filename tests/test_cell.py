@@ -13,10 +13,13 @@ import torch
 
 from defenses.accounting import dp_sgd_event
 from leaderboard import cell as cells
-from leaderboard import start
-from leaderboard.cell import attacks_of, defense_of, recognizer_of, run_cell, weights_file
+from leaderboard import siege, start
+from leaderboard.cell import defense_of, recognizer_of, run_cell
 from leaderboard.game import Game
-from leaderboard.record import read_records, write_record
+from leaderboard.layout import weights_file
+from leaderboard.record import history, read_records, record_failure
+from leaderboard.remaining import finished, remaining
+from leaderboard.siege import attacks_of, noise_of
 from leaderboard.start import default_delta, recipe_from_start, train_start
 from leaderboard.suite import load_suite
 from leaderboard.table import HEADLINE
@@ -52,7 +55,7 @@ def run(cell, out):
     heard = []
     run_cell(cell, out, Path(), report=heard.append)
     assert heard == sorted(heard)
-    assert 0 < heard[0] <= heard[-1] <= 1
+    assert all(0 < fraction <= 1 for fraction in heard)
     (record,) = [r for r in read_records(out) if r.cell == cell]
     return record
 
@@ -85,18 +88,116 @@ def test_the_same_seed_gives_the_same_record(label, out, tmp_path_factory):
     assert weights_file(out, cell).exists()
 
 
-def test_adding_an_attack_changes_nothing_else(out, tmp_path_factory):
+def with_attacks(cell, attacks):
+    return cell.model_copy(
+        update={"conditions": cell.conditions.model_copy(update={"attacks": attacks})}
+    )
+
+
+def untrainable(monkeypatch):
+    def defense_of(cell):
+        raise AssertionError(f"{cell.id} was trained again")
+
+    monkeypatch.setattr(cells, "defense_of", defense_of)
+
+
+def alike(one, other):
+    return all(
+        one.content[key] == other.content[key] for key in one.content if key not in ALIKE - {"cell"}
+    )
+
+
+def test_a_changed_attack_alone_is_run_again(out, tmp_path_factory, monkeypatch):
+    membership, calibrated, canary, inversion = CELLS["none"].conditions.attacks
+    longer = inversion.model_copy(update={"options": {"candidates": 8, "steps": 5}})
+    before = with_attacks(CELLS["none"], (membership, canary, inversion))
+    after = with_attacks(CELLS["none"], (membership, calibrated, longer))
+    first = run(before, out)
+
+    elsewhere = tmp_path_factory.mktemp("at-once")
+    shutil.copytree(out / "starts", elsewhere / "starts")
+    at_once = run(after, elsewhere)
+
+    assert remaining(out, after).attacks == ("membership-calibrated", "inversion")
+    assert not finished(out, after)
+    untrainable(monkeypatch)
+    second = run(after, out)
+    assert finished(out, after)
+    assert second.supersedes == first.digest
+    assert alike(second.model_copy(update={"supersedes": None}), at_once)
+    assert second.seconds["training"] == first.seconds["training"]
+    assert "canary" not in second.seconds
+    assert second.scores["inversion"] != first.scores["inversion"]
+    assert second.scores["membership"] == first.scores["membership"]
+
+    # And back again: only what the last record lacks or has otherwise.
+    assert remaining(out, before).attacks == ("canary", "inversion")
+    assert alike(run(before, out).model_copy(update={"supersedes": None}), first)
+    assert len(history(out, before)) == 3
+
+
+def test_edited_code_is_noticed_and_nothing_else_is_run_again(out, monkeypatch):
     cell = CELLS["none"]
-    conditions = cell.conditions
-    fewer = conditions.model_copy(update={"attacks": conditions.attacks[:1]})
-    # Under other conditions, hence in another folder; the start does not depend on attacks.
-    other = tmp_path_factory.mktemp("fewer")
-    shutil.copytree(out / "starts", other / "starts")
-    record = run(cell, out)
-    short = run(cell.model_copy(update={"conditions": fewer}), other)
-    assert short.scores["membership"] == record.scores["membership"]
-    assert short.leakages["membership"] == record.leakages["membership"]
-    assert short.wer == record.wer
+    first = run(cell, out)
+    monkeypatch.setattr("leaderboard.remaining.attack_code", lambda name: f"{name} edited")
+    assert remaining(out, cell).attacks == tuple(first.leakages)
+    monkeypatch.undo()
+    assert finished(out, cell)
+    monkeypatch.setattr("leaderboard.remaining.scheme_code", lambda _: "edited")
+    assert remaining(out, cell).trained is None
+
+
+def test_a_changed_scheme_is_trained_again(out):
+    cell = CELLS["edpsgd"]
+    first = run(cell, out)
+    changed = cell.model_copy(update={"options": {**cell.options, "epochs": 2}})
+    assert changed.id == cell.id
+    assert remaining(out, changed).trained is None
+    assert run(changed, out).supersedes == first.digest
+    # The first weights are still there, and its record too.
+    assert remaining(out, cell).attacks == ()
+
+
+def test_a_failed_attempt_costs_nothing_that_succeeded_before_it(out, monkeypatch):
+    cell = CELLS["none"]
+    first = run(cell, out)
+    record_failure(cell, out, "no memory")
+    assert not finished(out, cell)
+    assert remaining(out, cell).attacks == ()
+    untrainable(monkeypatch)
+    again = run(cell, out)
+    assert alike(again.model_copy(update={"supersedes": None}), first)
+
+
+def test_other_speech_is_trained_on_again(out, monkeypatch):
+    cell = with_attacks(CELLS["none"], CELLS["none"].conditions.attacks[:1])
+    run(cell, out)
+    more = with_attacks(cell, CELLS["none"].conditions.attacks[:2])
+    untrainable(monkeypatch)
+
+    def other_game(conditions, seed, data):
+        game = small_game(conditions, seed, data)
+        return Game(game.public, game.candidates, game.coins, game.test[:-1])
+
+    monkeypatch.setattr(cells, "deal", other_game)
+    with pytest.raises(AssertionError, match="trained again"):
+        run(more, out)
+
+
+def test_an_attack_that_fails_is_unscored_and_the_others_are_kept(out, monkeypatch):
+    class Broken:
+        access = "scores"
+
+        def score(self, view, candidates, rng):  # noqa: ARG002
+            raise RuntimeError("no luck")
+
+    both = {**attacks_of(CELLS["none"]), "canary": Broken()}
+    monkeypatch.setattr(siege, "attacks_of", lambda _: both)
+    record = run(CELLS["none"], out)
+    assert record.status == "ok"
+    assert "no luck" in record.leakages["canary"]["exposure"].method
+    assert "canary" not in record.scores
+    assert record.leakages["membership"]["auc"].scored
 
 
 def test_the_recipe_knows_the_coins_only_on_average(out):
@@ -104,7 +205,7 @@ def test_the_recipe_knows_the_coins_only_on_average(out):
     game = small_game(cell.conditions, cell.seed, Path())
     recipes = [
         recipe_from_start(
-            cell.conditions, cell.target, cell.seed, out,
+            cell.conditions, cell.target, cell.seed, out, Path(),
             Game(game.public, game.candidates, coins, game.test),
         )
         for coins in (game.coins.copy(), ~game.coins, np.zeros_like(game.coins))
@@ -132,20 +233,19 @@ def test_a_false_claim_is_falsified(out, monkeypatch):
 
         def score(self, view, candidates, rng):  # noqa: ARG002
             scores = np.array([float(betrayed[c.id]) for c in candidates])
-            return cells.Findings(tuple(candidates), scores)
+            return siege.Findings(tuple(candidates), scores)
 
     class Liar:
         def train(self, recipe, members, public, rng):
             trained = cells.SCHEMES["none"]().train(recipe, members, public, rng)
             return cells.Trained(trained.weights, dp.GaussianDpEvent(1e3))
 
-    monkeypatch.setattr(cells, "attacks_of", lambda _: {"membership": Oracle()})
+    monkeypatch.setattr(siege, "attacks_of", lambda _: {"membership": Oracle()})
     monkeypatch.setattr(cells, "defense_of", lambda _: Liar())
     record = run(cell, out)
     assert record.status == "falsified"
     assert record.audited_epsilon.low > record.guarantee.epsilon
     assert "audited ε is at least" in record.reason
-    assert write_record(record, out, correction=True).exists()
 
 
 @pytest.mark.parametrize(
@@ -166,7 +266,7 @@ def test_a_false_claim_is_falsified(out, monkeypatch):
     ids=repr,
 )  # fmt: skip
 def test_only_gaussian_noise_is_trusted_to_be_gaussian(event, noise):
-    assert cells._noise(event) == noise
+    assert noise_of(repr(event)) == noise
 
 
 def test_weights_that_do_not_fit_are_refused_in_words():

@@ -17,9 +17,10 @@ import typer
 from rich.console import Console
 
 from leaderboard import cli
+from leaderboard.jobs import Job, Outcome, Report
 from leaderboard.progress import Bars, remaining_seconds, spoken
-from leaderboard.record import Guarantee, Record, failed_record, recorded, write_record
-from leaderboard.runner import Job, Outcome, Report
+from leaderboard.record import Guarantee, Record, record_failure, write_record
+from leaderboard.remaining import finished
 from leaderboard.suite import Cell, Suite
 from targets.errors import OverheardError
 from targets.estimate import Estimate
@@ -62,15 +63,11 @@ def plan(suite: Suite, out: Path, data: Path) -> list[Job]:
             cell.id,
             pretend,
             (cell, out),
-            partial(recorded, out, cell),
-            on_failure=partial(note_failure, out, cell),
+            partial(finished, out, cell),
+            on_failure=partial(record_failure, cell, out),
         )
         for cell in suite.cells()
     ]
-
-
-def note_failure(out: Path, cell: Cell, reason: str) -> None:
-    write_record(failed_record(cell, reason), out)
 
 
 @pytest.fixture(autouse=True)

@@ -18,11 +18,11 @@ from leaderboard.record import (
     RecordError,
     estimate_from_json,
     estimate_to_json,
-    failed_record,
+    history,
     plain,
     read_record,
     read_records,
-    recorded,
+    record_failure,
     write_record,
 )
 from leaderboard.suite import digest_of, load_suite, parse_suite
@@ -128,14 +128,34 @@ def test_a_record_is_never_overwritten_only_superseded(tmp_path):
 
 
 def test_a_failed_cell_is_tried_again(tmp_path):
-    assert not recorded(tmp_path, CELLS[1])
-    write_record(failed_record(CELLS[1], "out of memory"), tmp_path)
-    assert not recorded(tmp_path, CELLS[1])
+    assert history(tmp_path, CELLS[1]) == []
+    record_failure(CELLS[1], tmp_path, "out of memory")
     (failure,) = read_records(tmp_path)
     assert failure.wer.method == "unscored: failed: out of memory"
     write_record(record(), tmp_path)
-    assert recorded(tmp_path, CELLS[1])
     assert [r.status for r in read_records(tmp_path)] == ["ok"]
+    record_failure(CELLS[1], tmp_path, "out of memory again")
+    assert [r.status for r in read_records(tmp_path)] == ["failed"]
+    assert [r.status for r in history(tmp_path, CELLS[1])] == ["failed", "ok", "failed"]
+
+
+def test_records_may_differ_in_their_attacks(tmp_path):
+    one, other = (
+        parse_suite("small.toml", SMALL.replace('name = "membership"', new)).cells()
+        for new in ('name = "membership"', 'name = "membership-calibrated"')
+    )
+    assert one[0].digest != other[0].digest
+    write_record(record(one[0]), tmp_path)
+    write_record(record(other[1]), tmp_path)
+    assert len(read_records(tmp_path, one[0].conditions.digest)) == 2
+
+
+def test_records_from_before_fingerprints_keep_their_digests(tmp_path):
+    assert "fingerprints" not in record().content
+    with_prints = record(fingerprints={"scheme": "00"})
+    path = write_record(with_prints, tmp_path)
+    assert read_record(path).fingerprints == {"scheme": "00"}
+    assert with_prints.digest != record(made=with_prints.made).digest
 
 
 def edit(path, change) -> None:

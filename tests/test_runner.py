@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import pickle
 import random
 import signal
 import subprocess
@@ -14,14 +16,8 @@ import numpy as np
 import pytest
 
 from leaderboard.atomic import PARTIAL, whole_file
-from leaderboard.runner import (
-    InterruptedRunError,
-    Job,
-    Report,
-    RunnerError,
-    Silent,
-    run,
-)
+from leaderboard.jobs import Job, JobError, Named, Report, Silent
+from leaderboard.runner import InterruptedRunError, run
 from targets.errors import OverheardError
 
 ROOT = Path(__file__).parent.parent
@@ -197,16 +193,17 @@ def test_a_worker_has_one_thread(tmp_path):
 
 
 def test_jobs_that_do_not_fit_together_are_refused(tmp_path):
-    with pytest.raises(RunnerError, match="appears twice"):
+    with pytest.raises(JobError, match="appears twice"):
         run([job("a", tmp_path), job("a", tmp_path)], tmp_path)
-    with pytest.raises(RunnerError, match="job a needs b, which is not listed before it"):
+    with pytest.raises(JobError, match="job a needs b, which is not listed before it"):
         run([job("a", tmp_path, needs=("b",)), job("b", tmp_path)], tmp_path)
 
 
 SCRIPT = """
 import sys
 from pathlib import Path
-from leaderboard.runner import Job, run
+from leaderboard.jobs import Job
+from leaderboard.runner import run
 from tests.test_runner import slow
 
 def jobs(folder):
@@ -283,3 +280,23 @@ def test_ctrl_c_ends_in_one_line_that_says_how_to_go_on(tmp_path, start):
     assert len(errors.splitlines()) == 1
     pid = int((tmp_path / "out" / "a.pid").read_text())
     wait_until(lambda: not alive(pid))
+
+
+def write_and_die(path: Path, report: Report) -> None:
+    write(path, "whole", report)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_result_counts_also_when_its_worker_dies_on_the_way_from_it(tmp_path):
+    path = tmp_path / "a"
+    outcomes = run([Job("a", write_and_die, (path,), path.exists)], tmp_path)
+    assert outcomes["a"].status == "done"
+
+
+def test_a_function_named_is_imported_by_the_worker_alone(tmp_path):
+    path = tmp_path / "a"
+    named = Named("tests.test_runner", "write")
+    assert run([Job("a", named, (path, "there"), path.exists)], tmp_path)["a"].status == "done"
+    assert path.read_text() == "there"
+    assert pickle.loads(pickle.dumps(Named("json", "dumps"))) is json.dumps
+    assert Named("json", "dumps")([1]) == "[1]"

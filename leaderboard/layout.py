@@ -1,0 +1,33 @@
+"""Where a run keeps its files; the name of each changes with all that determines its content."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from leaderboard.suite import Cell, Conditions, digest_of
+from targets.stamp import stamp
+
+EMBEDDED = "embedded"  # the source that is no folder
+
+
+def weights_file(out: Path, cell: Cell) -> Path:
+    """Return where the weights of a cell are kept."""
+    return out / "weights" / f"{cell.id}-{cell.training_digest[:12]}.safetensors"
+
+
+def start_file(out: Path, conditions: Conditions, target: str, seed: int, data: Path) -> Path:
+    """Return where a public start is kept; `data` is where folders of real speech lie."""
+    public = conditions.speech.public
+    content: dict[str, object] = {
+        "tokens": conditions.tokens,
+        "public": public.model_dump(mode="json"),
+        "training": conditions.training.model_dump(mode="json"),
+    }
+    if public.source != EMBEDDED:
+        content["speech"] = stamp(data / public.source)
+    return out / "starts" / f"{target}-seed{seed}-{digest_of(content)[:12]}.safetensors"
+
+
+def panel_file(out: Path) -> Path:
+    """Return where the spectrogram panel is drawn."""
+    return out / "spectrograms.png"

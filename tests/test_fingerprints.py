@@ -1,0 +1,75 @@
+"""Fingerprints of code: they change with what matters, and with nothing else."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from leaderboard import fingerprints
+from leaderboard.fingerprints import attack_code, scheme_code
+from leaderboard.suite import AttackName, SchemeName
+
+ROOT = Path(__file__).parent.parent
+
+TABLE = """
+from defenses.a import A
+from defenses.b import B
+SCHEMES = {"a": A, "b": B, "b-loud": partial(B, noise=2)}
+"""
+FILES = {
+    "schemes": TABLE,
+    "a": "from defenses.shared import helper\n\nclass A:\n    '''A.'''\n    x = 1\n",
+    "b": "class B:\n    pass\n",
+    "shared": "def helper():\n    return 1\n",
+}
+
+
+def codes(tmp_path, monkeypatch, **changes):
+    fingerprints._fingerprint.cache_clear()
+    fingerprints._code.cache_clear()
+    monkeypatch.setattr(fingerprints, "ROOT", tmp_path)
+    (tmp_path / "defenses").mkdir(exist_ok=True)
+    for name, text in (FILES | changes).items():
+        (tmp_path / "defenses" / f"{name}.py").write_text(text)
+    return {name: scheme_code(name) for name in ("a", "b", "b-loud")}
+
+
+@pytest.mark.parametrize(
+    ("changes", "changed"),
+    [
+        ({}, set()),
+        ({"a": FILES["a"].replace("'''A.'''", "'''Another word.'''  # and a comment")}, set()),
+        ({"a": FILES["a"].replace("\n\n", "\n\n\n\n")}, set()),
+        ({"a": FILES["a"].replace("x = 1", "x = 2")}, {"a"}),
+        ({"shared": FILES["shared"].replace("1", "2")}, {"a"}),
+        ({"b": FILES["b"].replace("pass", "x = 2")}, {"b", "b-loud"}),
+        ({"schemes": TABLE.replace("noise=2", "noise=3")}, {"b-loud"}),
+    ],
+)
+def test_a_fingerprint_changes_with_its_code_alone(tmp_path, monkeypatch, changes, changed):
+    before = codes(tmp_path, monkeypatch)
+    after = codes(tmp_path, monkeypatch, **changes)
+    assert {name for name in before if before[name] != after[name]} == changed
+    assert len(set(before.values())) == 3
+
+
+def test_everything_built_in_has_one_and_no_two_share_it():
+    prints = [scheme_code(name) for name in get_args(SchemeName)]
+    prints += [attack_code(name) for name in get_args(AttackName)]
+    assert len(set(prints)) == len(prints)
+    with pytest.raises(LookupError, match="none-such"):
+        scheme_code("none-such")
+
+
+def test_the_code_is_not_imported():
+    code = (
+        "import sys\nfrom leaderboard.fingerprints import attack_code\n"
+        "attack_code('inversion')\n"
+        "sys.exit(', '.join({'torch', 'attacks.inversion'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.stderr.strip() == ""
