@@ -146,6 +146,26 @@ def gaussian_votes_event(noise: float, votes: int) -> DpEvent:
     return GaussianDpEvent(noise / math.sqrt(2 * max(votes, 1)))
 
 
+def confident_votes_event(noise: float, asked: int, answers: int, test_share: float) -> DpEvent:
+    """Return the event of Confident-GNMax: at most `asked` tests and at most `answers` answers.
+
+    An answer is GNMax with N(0, noise²), a test N(0, confident_test_noise(...)²) on the largest
+    count, which one utterance moves by one. Which queries are answered is decided by noise as it
+    goes, but the number of both is capped beforehand, and for Gaussian noise the price is then
+    that of the cap (Smith and Thakurta 2022), whatever the votes.
+    """
+    test = confident_test_noise(noise, asked, answers, test_share) / math.sqrt(asked)
+    return ComposedDpEvent([GaussianDpEvent(test), gaussian_votes_event(noise, answers)])
+
+
+def confident_test_noise(noise: float, asked: int, answers: int, test_share: float) -> float:
+    """Return the deviation of the test's noise that leaves it `test_share` of the budget.
+
+    The budget is what adds up when Gaussians are composed: squared sensitivity over squared noise.
+    """
+    return noise * math.sqrt(asked / (2 * answers) * (1 - test_share) / test_share)
+
+
 def laplace_votes_event(noise: float, votes: int) -> DpEvent:
     """Return the event of `votes` LNMax answers with Laplace(noise) on every count.
 

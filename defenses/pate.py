@@ -8,13 +8,23 @@ because every vote costs privacy and the list costs none.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
-from defenses.accounting import calibrated, gaussian_votes_event, laplace_votes_event
+import numpy as np
+from dp_accounting import DpEvent
+from numpy.typing import NDArray
+
+from defenses.accounting import (
+    calibrated,
+    confident_test_noise,
+    confident_votes_event,
+    gaussian_votes_event,
+    laplace_votes_event,
+)
 from defenses.base import Trained, weights_of
-from defenses.votes import ballot, noisy_winner
+from defenses.votes import ballot, confident, noisy_winner
 from targets.ensemble import fit_ensemble
 from targets.errors import OverheardError
 from targets.progress import report, stage
@@ -24,7 +34,7 @@ from targets.speech import Utterance
 from targets.training import fit
 
 SHARD_BATCH = 8  # a shard holds few utterances, and a teacher needs more than a step an epoch
-Noise = Literal["laplace", "gaussian"]
+Noise = Literal["laplace", "gaussian", "confident"]
 TEACHING, ASKING = 0.6, 0.2  # shares of the work; the rest is the student's
 
 
@@ -33,7 +43,9 @@ class PATE:
     """A student of noisy votes: Laplace noise is LNMax, Gaussian noise is GNMax.
 
     `teachers` shards the members; `queries` is how many untranscribed public utterances are voted
-    on, each among `hypotheses` of the public start.
+    on, each among `hypotheses` of the public start. With "confident" noise (Confident-GNMax) a
+    query is answered where a hypothesis has about `threshold` of the teachers, until `answers`
+    are given; testing that takes `test_share` of the budget.
     """
 
     epsilon: float
@@ -45,18 +57,25 @@ class PATE:
     hypotheses: int = 16
     student_epochs: int = 8
     student_learning_rate: float = 1e-3
+    threshold: float = 0.5
+    answers: int = 200
+    test_share: float = 0.25
 
     def __post_init__(self) -> None:
         """Refuse settings that mean nothing.
 
         Raises:
-            OverheardError: an unknown noise, or fewer than one teacher, query or hypothesis.
+            OverheardError: an unknown noise, fewer than one teacher, query, hypothesis or answer,
+                or a share that is none.
         """
         if self.noise not in get_args(Noise):
             raise OverheardError(f"noise {self.noise!r}: use one of {', '.join(get_args(Noise))}")
-        for name in ("teachers", "queries", "hypotheses"):
+        for name in ("teachers", "queries", "hypotheses", "answers"):
             if getattr(self, name) < 1:
                 raise OverheardError(f"{name} is {getattr(self, name)}: give at least 1")
+        for name in ("threshold", "test_share"):
+            if not 0 < getattr(self, name) < 1:
+                raise OverheardError(f"{name} is {getattr(self, name)}: give a share within (0, 1)")
 
     def train(
         self,
@@ -74,18 +93,16 @@ class PATE:
         asked = [u for u in public if not u.text][: self.queries]
         if not asked:
             raise OverheardError("PATE needs untranscribed public speech to vote on: there is none")
-        event_of = laplace_votes_event if self.noise == "laplace" else gaussian_votes_event
-        scale = calibrated(event_of, self.epsilon, recipe.delta, len(asked))
+        event_of, settings = self._pricing(len(asked))
+        scale = calibrated(event_of, self.epsilon, recipe.delta, *settings)
         lists = _shortlists(recipe, asked, self.hypotheses)
         with stage(0.0, TEACHING + ASKING):
             heard = self._teach_and_ask(recipe, members, asked, rng)
-        generator = rng.child("votes").numpy()
-        draw = generator.laplace if self.noise == "laplace" else generator.normal
-        labels = []
-        for candidates, transcripts in zip(lists, zip(*heard, strict=True), strict=True):
-            counts = ballot(candidates, transcripts)
-            winner = noisy_winner(counts, lambda shape: draw(0.0, scale, shape))
-            labels.append(candidates[winner])
+        winners = self._vote(map(ballot, lists, zip(*heard, strict=True)), scale, settings, rng)
+        labels = [
+            "" if winner is None else candidates[winner]
+            for candidates, winner in zip(lists, winners, strict=True)
+        ]
         student = recipe.build()
         lessons = [u for u in public if u.text]
         lessons += [replace(u, text=label) for u, label in zip(asked, labels, strict=True)]
@@ -95,7 +112,41 @@ class PATE:
         with stage(TEACHING + ASKING, 1.0):
             fit(student, [u for u in lessons if u.text], schedule, rng.child("student"))
         notes = {"vote_noise": scale, "votes": len(asked), "teachers": self.teachers}
-        return Trained(weights_of(student), event_of(scale, len(asked)), notes)
+        if self.noise == "confident":
+            notes["answers"] = len(winners) - winners.count(None)
+        return Trained(weights_of(student), event_of(scale, *settings), notes)
+
+    def _pricing(self, asked: int) -> tuple[Callable[..., DpEvent], tuple[float, ...]]:
+        """Return the event by its noise, and its further arguments: public, all of them."""
+        if self.noise == "laplace":
+            return laplace_votes_event, (asked,)
+        if self.noise == "gaussian":
+            return gaussian_votes_event, (asked,)
+        return confident_votes_event, (asked, min(self.answers, asked), self.test_share)
+
+    def _vote(
+        self,
+        ballots: Iterable[NDArray[np.int64]],
+        scale: float,
+        settings: tuple[float, ...],
+        rng: Randomness,
+    ) -> list[int | None]:
+        """Return the noisy winner of every query, or None where it is not answered."""
+        generator = rng.child("votes").numpy()
+        draw = generator.laplace if self.noise == "laplace" else generator.normal
+        if self.noise != "confident":
+            return [noisy_winner(c, lambda shape: draw(0.0, scale, shape)) for c in ballots]
+        asked, answers, share = settings
+        test_noise = confident_test_noise(scale, int(asked), int(answers), share)
+        winners: list[int | None] = []
+        for counts in ballots:
+            spent = len(winners) - winners.count(None) >= answers
+            bar = self.threshold * self.teachers
+            if spent or not confident(counts, bar, lambda shape: draw(0.0, test_noise, shape)):
+                winners.append(None)
+            else:
+                winners.append(noisy_winner(counts, lambda shape: draw(0.0, scale, shape)))
+        return winners
 
     def _teach_and_ask(
         self,

@@ -18,4 +18,5 @@ SCHEMES: Mapping[str, Callable[..., Defense]] = {
     "edpsgd-microbatch": MicrobatchDPSGD,
     "pate-lnmax": partial(PATE, noise="laplace"),
     "pate-gnmax": partial(PATE, noise="gaussian"),
+    "pate-confident-gnmax": partial(PATE, noise="confident"),
 }

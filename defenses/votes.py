@@ -43,6 +43,11 @@ def ballot(candidates: Sequence[str], transcripts: Sequence[str]) -> NDArray[np.
     return counts
 
 
+def confident(counts: NDArray[np.int64], threshold: float, noise: Noise) -> bool:
+    """Return whether the most votes for a candidate, with noise, reach the threshold."""
+    return bool(counts.max() + noise(()) >= threshold)
+
+
 def noisy_winner(counts: NDArray[np.int64], noise: Noise) -> int:
     """Return the candidate with the most votes after independent noise on every count."""
     noisy = counts + noise(counts.shape)

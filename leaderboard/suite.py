@@ -24,7 +24,15 @@ from pydantic import (
 from targets.errors import OverheardError
 
 Target = Literal["ctc", "rnnt", "las", "hybrid"]
-SchemeName = Literal["none", "dpsgd", "edpsgd", "edpsgd-microbatch", "pate-lnmax", "pate-gnmax"]
+SchemeName = Literal[
+    "none",
+    "dpsgd",
+    "edpsgd",
+    "edpsgd-microbatch",
+    "pate-lnmax",
+    "pate-gnmax",
+    "pate-confident-gnmax",
+]
 AttackName = Literal["membership", "membership-calibrated", "canary", "inversion"]
 Scalar = bool | int | float | str
 

@@ -18,6 +18,8 @@ from defenses.accounting import (
     TOLERANCE,
     calibrate,
     calibrated,
+    confident_test_noise,
+    confident_votes_event,
     dp_sgd_event,
     gaussian_votes_event,
     laplace_votes_event,
@@ -54,6 +56,16 @@ def test_gaussian_votes_are_one_gaussian_of_the_whole_sensitivity(noise, votes):
     exact = gaussian_epsilon(noise / math.sqrt(2 * votes), 1e-5)
     found = epsilon(gaussian_votes_event(noise, votes))
     assert exact - 1e-6 <= found <= exact * (1 + 1e-4) + PLD_GRID or exact > 100
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5])
+def test_confident_votes_pay_for_every_test_and_for_the_capped_answers(share):
+    test = confident_test_noise(30.0, 500, 100, share)
+    squares = 500 / test**2 + 2 * 100 / 30.0**2
+    assert 500 / test**2 == pytest.approx(share * squares)
+    exact = gaussian_epsilon(1 / math.sqrt(squares), 1e-5)
+    found = epsilon(confident_votes_event(30.0, 500, 100, share))
+    assert exact - 1e-9 <= found <= exact + 3 * PLD_GRID
 
 
 # Of ESTIMATORS.md: the σ at which ε = ρ + 2 sqrt(ρ ln 1/δ) with ρ = Q/σ² is 1, or 10.

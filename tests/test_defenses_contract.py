@@ -29,6 +29,13 @@ OPTIONS = {
     "edpsgd-microbatch": {"epsilon": 4, "epochs": 1, "batch_size": 4, "micro_batch_size": 2},
     "pate-lnmax": {"epsilon": 4, "teachers": 2, "teacher_epochs": 1, "student_epochs": 1},
     "pate-gnmax": {"epsilon": 4, "teachers": 2, "teacher_epochs": 1, "student_epochs": 1},
+    "pate-confident-gnmax": {
+        "epsilon": 4,
+        "teachers": 2,
+        "teacher_epochs": 1,
+        "student_epochs": 1,
+        "answers": 2,
+    },
 }
 NOISY = sorted(set(SCHEMES) - {"none"})
 

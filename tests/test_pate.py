@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from defenses import pate
-from defenses.accounting import gaussian_votes_event, laplace_votes_event, price
+from defenses.accounting import (
+    calibrated,
+    confident_test_noise,
+    confident_votes_event,
+    gaussian_votes_event,
+    laplace_votes_event,
+    price,
+)
 from defenses.pate import PATE, shards
 from defenses.votes import watching_votes
 from targets.errors import OverheardError
@@ -121,3 +128,47 @@ def test_only_so_many_queries_are_asked_and_paid_for(recipe):
 def test_without_untranscribed_speech_there_is_nothing_to_vote_on(recipe):
     with pytest.raises(OverheardError, match="needs untranscribed public speech"):
         PATE(4, **SMALL).train(recipe, MEMBERS, TRANSCRIBED, Randomness(0))
+
+
+def confident_run(recipe, monkeypatch, heard, **options):
+    monkeypatch.setattr(PATE, "_teach_and_ask", lambda *_: [[text] * 600 for text in heard])
+    monkeypatch.setattr(pate, "_shortlists", lambda *_: [["yes", "no", "on"]] * 600)
+    lessons = []
+    monkeypatch.setattr(pate, "fit", lambda *settings: lessons.extend(settings[1]))
+    asked = without_text(speech(1, "audio")) * 600
+    scheme = PATE(20, "confident", teachers=len(heard), queries=600, **options)
+    return scheme.train(recipe, MEMBERS, asked, Randomness(0)), lessons
+
+
+def test_confident_answers_are_capped_and_what_is_paid_is_the_cap(recipe, monkeypatch):
+    trained, lessons = confident_run(recipe, monkeypatch, ["yes"] * 300, answers=40)
+    assert trained.event == confident_votes_event(trained.notes["vote_noise"], 600, 40, 0.25)
+    assert 19 < price(trained.event, recipe.delta).epsilon <= 20
+    assert trained.notes["answers"] == len(lessons) == 40
+    assert {u.text for u in lessons} == {"yes"}
+
+
+def test_split_teachers_are_not_asked_further(recipe, monkeypatch):
+    heard = ["yes"] * 100 + ["no"] * 100 + ["on"] * 100
+    trained, lessons = confident_run(recipe, monkeypatch, heard, threshold=0.9)
+    assert trained.notes["answers"] == len(lessons) == 0
+    assert price(trained.event, recipe.delta).epsilon > 19
+
+
+def test_the_test_has_the_noise_of_the_event(recipe, monkeypatch):
+    """At a threshold that all teachers just reach, noise decides, by half a deviation."""
+    scale = calibrated(confident_votes_event, 20, recipe.delta, 600, 600, 0.25)
+    half = confident_test_noise(scale, 600, 600, 0.25) / 2
+    teachers = 400
+    trained, _ = confident_run(
+        recipe, monkeypatch, ["yes"] * teachers, answers=600, threshold=1 - half / teachers
+    )
+    assert trained.notes["answers"] / 600 == pytest.approx(0.691, abs=0.06)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("threshold", 0.0), ("test_share", 1.0), ("answers", 0)]
+)
+def test_settings_of_the_test_that_mean_nothing_are_refused(option, value):
+    with pytest.raises(OverheardError, match=option):
+        PATE(4, "confident", **{option: value})

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from defenses.votes import ballot, noisy_winner, watching_votes
+from defenses.votes import ballot, confident, noisy_winner, watching_votes
 from targets.randomness import Randomness
 
 texts = st.text("ab ", max_size=5)
@@ -64,3 +64,14 @@ def test_nobody_watches_unless_asked():
         noisy_winner(np.array([1, 2]), np.zeros)
     noisy_winner(np.array([1, 2]), np.zeros)
     assert len(noisy) == 1
+
+
+def test_confidence_is_the_largest_count_beside_the_threshold():
+    assert confident(np.array([1, 5, 3]), 5.0, lambda shape: np.zeros(shape))
+    assert not confident(np.array([1, 5, 3]), 5.5, lambda shape: np.zeros(shape))
+    generator = Randomness(0).numpy()
+    yes = [
+        confident(np.array([8, 1]), 9.0, lambda s: generator.normal(0, 4.0, s))
+        for _ in range(4_000)
+    ]
+    assert np.mean(yes) == pytest.approx(0.401, abs=0.03)
