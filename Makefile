@@ -20,7 +20,7 @@ bench: $(VENV)/installed
 	$(BIN)/python -m pytest tests/test_bench_steps.py --benchmark-enable --benchmark-quiet \
 		--benchmark-timer=time.process_time --benchmark-json=$(VENV)/bench.json
 	$(BIN)/python -m tests.bench_table $(VENV)/bench.json
-	$(BIN)/python -m pytest tests/test_bench_ensemble.py --benchmark-enable \
+	$(BIN)/python -m pytest tests/test_bench_ensemble.py tests/test_bench_audits.py --benchmark-enable \
 		--benchmark-timer=time.process_time --benchmark-columns=min \
 		--benchmark-sort=name --benchmark-group-by=group
 

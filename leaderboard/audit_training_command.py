@@ -118,17 +118,17 @@ def rows(audits: Sequence[TrainingAudit]) -> list[Row]:
     ]
 
 
-def renewed(text: str, table: str) -> str:
+def renewed(text: str, table: str, first: str = BEGIN, last: str = END) -> str:
     """Return a page with the table between its two marks replaced.
 
     Raises:
         OverheardError: the page has no marks.
     """
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    before, begin, rest = text.partition(first)
+    _, end, after = rest.partition(last)
     if not begin or not end:
-        raise OverheardError(f"--page: put the lines {BEGIN} and {END} where the table goes")
-    return f"{before}{BEGIN}\n\n{table}\n\n{END}{after}"
+        raise OverheardError(f"--page: put the lines {first} and {last} where the table goes")
+    return f"{before}{first}\n\n{table}\n\n{last}{after}"
 
 
 def _read(page: Path) -> str:

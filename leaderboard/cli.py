@@ -181,6 +181,12 @@ def audit_training(context: typer.Context) -> None:
 
 
 @app.command(context_settings=HAND_ON)
+def audit_repetitions(context: typer.Context) -> None:
+    """Audit canaries that are in the data more than once against the ε of their group."""
+    _hand_on(context, "audit_repetitions")
+
+
+@app.command(context_settings=HAND_ON)
 def coverage(context: typer.Context) -> None:
     """Check by simulation how often each bound claims too much."""
     _hand_on(context, "coverage")

@@ -21,6 +21,8 @@ import numpy as np
 import torch
 from dp_accounting import DpEvent, GaussianDpEvent, PoissonSampledDpEvent, SelfComposedDpEvent
 from numpy.typing import NDArray
+from scipy.special import logsumexp
+from scipy.stats import binom
 from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer, register_optimizer_step_pre_hook
 
@@ -53,7 +55,8 @@ class Setting:
     """A world for canaries: the defense, the public numbers, and who else is in the data.
 
     `tensors` is how many parameter tensors a gradient is spread over, equally. `company` is how
-    many other members there are, each with a direction of its own.
+    many other members there are, each with a direction of its own. `repetitions` is how often a
+    canary is in the data: so many entries, each drawn by its own coin.
     """
 
     defense: DPSGD | EDPSGD
@@ -61,6 +64,7 @@ class Setting:
     delta: float
     tensors: int = 1
     company: int = 0
+    repetitions: int = 1
 
 
 class _Network(nn.Module):
@@ -140,7 +144,8 @@ def train_and_watch(
     names = [f"canary-{i}" for i in range(len(canaries))]
     others = [f"company-{i}" for i in range(setting.company)]
     of = {name: i for i, name in enumerate([*names, *others])}
-    present = [name for name, heads in zip(names, canaries, strict=True) if heads] + others
+    chosen = [name for name, heads in zip(names, canaries, strict=True) if heads]
+    present = [name for name in chosen for _ in range(setting.repetitions)] + others
     recipe = _RigRecipe(
         setting.tensors,
         len(of) + (QUIET if setting.company else 0),
@@ -169,7 +174,7 @@ def many_runs(setting: Setting, runs: int, rng: Randomness) -> Evidence:
         if event is not None and claimed != event:
             raise OverheardError(f"the event depends on the data: {event} and {claimed}")
         event = claimed
-        found = statistics(updates[:, :1], event)
+        found = statistics(updates[:, :1], event, setting.repetitions)
         if setting.company:
             found["quiet"] = quiet(updates[:, 1 + setting.company :])
         sides[heads].append({name: float(values[0]) for name, values in found.items()})
@@ -191,14 +196,16 @@ def one_run(setting: Setting, canaries: int, rng: Randomness) -> Evidence:
     """Train once with many canaries, each by its own fair coin and along its own direction."""
     coins = rng.child("coins").numpy().random(canaries) < 0.5
     event, updates = train_and_watch(setting, coins.tolist(), rng.child("run"))
-    found = statistics(updates[:, :canaries], event)
+    found = statistics(updates[:, :canaries], event, setting.repetitions)
     return Evidence(
         event,
         {name: Trials(s[coins], s[~coins], "utterance", "one_run") for name, s in found.items()},
     )
 
 
-def statistics(updates: Updates, event: DpEvent) -> dict[str, NDArray[np.float64]]:
+def statistics(
+    updates: Updates, event: DpEvent, repetitions: int = 1
+) -> dict[str, NDArray[np.float64]]:
     """Return what the attacker computes of each canary's direction, (directions,) a statistic.
 
     `likelihood` is the likelihood ratio of the claimed mechanism, the best there is against it.
@@ -208,11 +215,14 @@ def statistics(updates: Updates, event: DpEvent) -> dict[str, NDArray[np.float64
     first member. Which are used follows from the event, before any update is seen.
     """
     noise, rate = subsampled_gaussian(event)
-    evidence = (updates - 0.5) / noise**2
+    # How many of a canary's entries may have been drawn, and how likely so many are.
+    drawn = np.arange(repetitions + 1)[:, None, None]
+    weight = binom.logpmf(drawn, repetitions, rate)
+    evidence = logsumexp(weight + drawn * (updates - drawn / 2) / noise**2, axis=0)
     if rate == 1.0:
         return {"likelihood": evidence.sum(0)}
     return {
-        "likelihood": np.logaddexp(math.log1p(-rate), math.log(rate) + evidence).sum(0),
+        "likelihood": evidence.sum(0),
         "range": np.ptp(updates, axis=0),
         "schedule": updates[:: round(1 / rate)].sum(0),
     }
