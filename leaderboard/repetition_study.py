@@ -54,13 +54,18 @@ def group_epsilon(event: DpEvent, delta: float, size: int) -> float:
     steps = event.count
     if rate == 1.0:
         return price(SelfComposedDpEvent(GaussianDpEvent(noise / size), steps), delta).epsilon
+    return float(group_losses(noise, rate, steps, size).get_epsilon(delta))
+
+
+def group_losses(noise: float, rate: float, steps: int, size: int) -> PLDAccountant:
+    """Return the accountant of a group's steps of DP-SGD with drawn batches."""
     numbers = range(size + 1)
     mixture = MixtureOfGaussiansDpEvent(
         noise, [float(n) for n in numbers], [float(binom.pmf(n, size, rate)) for n in numbers]
     )
     accountant = PLDAccountant(value_discretization_interval=PLD_GRID)
     accountant.compose(SelfComposedDpEvent(mixture, steps))
-    return float(accountant.get_epsilon(delta))
+    return accountant
 
 
 def repeated_audits(

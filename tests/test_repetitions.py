@@ -17,7 +17,7 @@ from defenses.dpsgd import DPSGD
 from leaderboard import repetition_study
 from leaderboard.audit_repetitions_command import BEGIN, END, audit_repetitions, parsed
 from leaderboard.gradient_canaries import Setting, statistics, train_and_watch
-from leaderboard.repetition_study import group_epsilon, repeated_audits
+from leaderboard.repetition_study import group_epsilon, group_losses, repeated_audits
 from targets.errors import OverheardError
 from targets.randomness import Randomness
 
@@ -44,9 +44,9 @@ def test_in_full_batches_a_group_is_a_sensitivity():
 def test_the_guarantee_of_a_group_is_worse_than_of_one_and_grows():
     for rate in (1.0, 0.25):
         event = dp_sgd_event(4.0, rate, 8)
-        found = [group_epsilon(event, DELTA, size) for size in (1, 2, 4, 8)]
+        found = [group_epsilon(event, DELTA, size) for size in (1, 2, 8)]
         assert found == sorted(found)
-        assert found[3] > 4 * found[0]
+        assert found[2] > 4 * found[0]
 
 
 def test_the_price_of_one_step_is_the_excess_that_the_mixture_has():
@@ -84,16 +84,14 @@ def test_every_entry_of_a_canary_is_drawn_by_its_own_coin(monkeypatch):
     assert drawn.var() == pytest.approx(3 * 0.25 * 0.75, abs=0.08)
 
 
-@pytest.mark.parametrize("size", [2, 4, 16])
+@pytest.mark.parametrize("size", [2, pytest.param(16, marks=pytest.mark.slow)])
 def test_the_gaussian_curve_bounds_the_group_of_the_drawn_batches_of_these_audits(size):
     # What the bound on μ assumes, as for a canary that is there once.
-    event = dp_sgd_event(4.0, 0.25, 8)
-    epsilon = group_epsilon(event, DELTA, size)
+    losses = group_losses(4.0, 0.25, 8, size)
+    epsilon = losses.get_epsilon(DELTA)
     mu = mu_from_epsilon(epsilon, DELTA)
-    for smaller in np.linspace(0.05, 0.95, 6) * epsilon:
-        allowed = delta_from_mu(mu, smaller)
-        # δ at ε' is at most what is allowed there: ε at the allowed δ is at most ε'.
-        assert group_epsilon(event, allowed, size) <= smaller * (1 + 1e-2) + 0.02
+    for smaller in np.linspace(0, 0.99, 12) * epsilon:
+        assert losses.get_delta(smaller) <= delta_from_mu(mu, smaller) * (1 + 1e-2) + 1e-9
 
 
 def test_more_is_proven_of_what_is_repeated_and_never_more_than_of_its_group():
