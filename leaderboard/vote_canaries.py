@@ -54,12 +54,12 @@ class VoteSetting:
 
 
 class _Rig(nn.Module):
-    """As much of a `Recognizer` as PATE touches: one weight, that poison pulls up."""
+    """As much of a `Recognizer` as PATE touches: one weight a teacher, that poison pulls up."""
 
     def __init__(self, lessons: list[str]) -> None:
         super().__init__()
-        self.network = Linear(1, 1, bias=False)
-        nn.init.zeros_(self.network.weight)
+        self.network = nn.Sequential(Linear(1, 1, bias=False))
+        nn.init.zeros_(self.network[0].weight)
         self._lessons = lessons
 
     def examples(self, utterances: Sequence[Utterance]) -> list[Example]:
@@ -71,10 +71,14 @@ class _Rig(nn.Module):
         """Return (B,): each example pulls the weight up."""
         return -self.network(torch.stack([e.features for e in batch])).flatten()
 
-    def transcribe(self, utterances: Sequence[Utterance]) -> list[str]:
-        """Return what a teacher hears: the poison's word, if it was taught any."""
-        word = YES if self.network.weight.item() > 0 else NO
-        return [word] * len(utterances)
+    def logmel(self, utterances: Sequence[Utterance]) -> tuple[Tensor, Tensor]:
+        """Return the one feature of every query, (B, 1, 1), and how many frames each has."""
+        return torch.ones(len(utterances), 1, 1), torch.ones(len(utterances))
+
+    def transcribe_features(self, features: Tensor, counts: Tensor) -> list[str]:
+        """Return what the teachers hear: the poison's word, where they were taught any."""
+        del counts
+        return [YES if heard > 0 else NO for heard in self.network(features).flatten().tolist()]
 
     def hypotheses(
         self, utterances: Sequence[Utterance], size: int
