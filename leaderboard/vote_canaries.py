@@ -58,8 +58,9 @@ class _Rig(nn.Module):
 
     def __init__(self, lessons: list[str]) -> None:
         super().__init__()
-        self.network = nn.Sequential(Linear(1, 1, bias=False))
-        nn.init.zeros_(self.network[0].weight)
+        weight = Linear(1, 1, bias=False)
+        nn.init.zeros_(weight.weight)
+        self.network = nn.Sequential(weight)
         self._lessons = lessons
 
     def examples(self, utterances: Sequence[Utterance]) -> list[Example]:
