@@ -15,15 +15,14 @@ from defenses.schemes import SCHEMES
 from leaderboard.atomic import whole_file
 from leaderboard.clock import Clock
 from leaderboard.corpora import deal
-from leaderboard.fingerprints import scheme_code
 from leaderboard.game import Game
 from leaderboard.jobs import Report
 from leaderboard.layout import weights_file
 from leaderboard.record import Guarantee, Record, write_record
-from leaderboard.remaining import SCHEME, remaining
+from leaderboard.remaining import SCHEME, code_of, remaining
 from leaderboard.siege import besiege
 from leaderboard.start import recipe_from_start
-from leaderboard.suite import Cell
+from leaderboard.suite import SUBMISSION, Cell
 from targets.errors import OverheardError
 from targets.progress import listening, stage
 from targets.randomness import Randomness
@@ -49,11 +48,14 @@ def defense_of(cell: Cell) -> Defense:
         raise OverheardError(f"scheme {cell.label!r}: options: {error}") from None
 
 
-def run_cell(cell: Cell, out: Path, data: Path, *, report: Report) -> None:
+def run_cell(
+    cell: Cell, out: Path, data: Path, *, report: Report, defense: Defense | None = None
+) -> None:
     """Do what remains of one cell, and write its record.
 
-    Weights from an earlier run serve again where the speech is still the same; then only the
-    attacks that changed are run, and what the others found is taken from the earlier record.
+    `defense` trains it, or else the scheme that the cell names. Weights from an earlier run serve
+    again where the speech is still the same; then only the attacks that changed are run, and what
+    the others found is taken from the earlier record.
     """
     clock = Clock()
     left = remaining(out, cell)
@@ -66,7 +68,8 @@ def run_cell(cell: Cell, out: Path, data: Path, *, report: Report) -> None:
             recognizer = load_recognizer(recipe, out, cell)
         else:
             with stage(0.05, 0.75):
-                begun, recognizer = _train(cell, out, game, recipe, clock)
+                chosen = defense or defense_of(cell)
+                begun, recognizer = _train(cell, chosen, out, game, recipe, clock)
             attacks = tuple(choice.name for choice in cell.conditions.attacks)
         with stage(0.75, 1.0):
             record = besiege(begun, attacks, game, recipe, recognizer, clock)
@@ -98,17 +101,18 @@ def load_recognizer(recipe: Recipe, out: Path, cell: Cell) -> Recognizer:
 
 
 def _train(
-    cell: Cell, out: Path, game: Game, recipe: Recipe, clock: Clock
+    cell: Cell, defense: Defense, out: Path, game: Game, recipe: Recipe, clock: Clock
 ) -> tuple[Record, Recognizer]:
     """Return what is known of a cell before it is attacked, and its target."""
     rng = Randomness(cell.seed)
     with stage(0.0, 0.9), clock("training"):
         training = rng.child("training", cell.target, cell.scheme)
-        trained = defense_of(cell).train(recipe, game.members, game.public, training)
+        trained = defense.train(recipe, game.members, game.public, training)
     recognizer = recognizer_of(recipe, trained)
     with whole_file(weights_file(out, cell)) as aside:
         save_file(trained.weights, aside)
-    guarantee = price(trained.event, recipe.delta)
+    basis = "claimed" if cell.scheme == SUBMISSION else "audited code"
+    guarantee = price(trained.event, recipe.delta, basis=basis)
     with stage(0.9, 1.0), clock("transcribing"):
         error_rates = {
             name: word_error_rate(
@@ -134,7 +138,7 @@ def _train(
         wer_held_out=error_rates["held_out"],
         coins={c.id: bool(heads) for c, heads in zip(game.candidates, game.coins, strict=True)},
         notes=dict(trained.notes),
-        fingerprints={SCHEME: scheme_code(cell.scheme)},
+        fingerprints={SCHEME: code_of(cell)},
     )
     return begun, recognizer
 

@@ -157,6 +157,48 @@ def corpus(context: typer.Context) -> None:
 
 
 @app.command(context_settings=HAND_ON)
+def new(context: typer.Context) -> None:
+    """Write a file to start a submission from."""
+    _hand_on(context, "new")
+
+
+@app.command(context_settings=HAND_ON)
+def check(context: typer.Context) -> None:
+    """Put a submitted defense through the contract."""
+    _hand_on(context, "check")
+
+
+@app.command(context_settings=HAND_ON)
+def check_attack(context: typer.Context) -> None:
+    """Put a submitted attack through the contract."""
+    _hand_on(context, "check_attack", "check")
+
+
+@app.command(context_settings=HAND_ON)
+def score(context: typer.Context) -> None:
+    """Score a submitted defense beside the schemes of a suite."""
+    _hand_on(context, "score")
+
+
+@app.command(context_settings=HAND_ON)
+def score_attack(context: typer.Context) -> None:
+    """Run a submitted attack on all weights of a run."""
+    _hand_on(context, "score_attack", "score")
+
+
+@app.command(context_settings=HAND_ON)
+def verify(context: typer.Context) -> None:
+    """Make a record again from its own spec, and compare."""
+    _hand_on(context, "verify")
+
+
+@app.command(context_settings=HAND_ON)
+def merge(context: typer.Context) -> None:
+    """Join runs made on different machines."""
+    _hand_on(context, "merge")
+
+
+@app.command(context_settings=HAND_ON)
 def train(context: typer.Context) -> None:
     """Train a target without privacy and measure its word error rate."""
     _hand_on(context, "train")
@@ -192,9 +234,10 @@ def coverage(context: typer.Context) -> None:
     _hand_on(context, "coverage")
 
 
-def _hand_on(context: typer.Context, name: str) -> None:
+def _hand_on(context: typer.Context, name: str, home: str | None = None) -> None:
     command = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    command.command()(getattr(importlib.import_module(f"leaderboard.{name}_command"), name))
+    module = importlib.import_module(f"leaderboard.{home or name}_command")
+    command.command()(getattr(module, name))
     command(context.args, prog_name=f"overheard {name.replace('_', '-')}")
 
 

@@ -28,6 +28,11 @@ def start_file(out: Path, conditions: Conditions, target: str, seed: int, data: 
     return out / "starts" / f"{target}-seed{seed}-{digest_of(content)[:12]}.safetensors"
 
 
+def submitted_file(out: Path, sha256: str) -> Path:
+    """Return where a run keeps a submitted file."""
+    return out / "submissions" / f"{sha256[:16]}.py"
+
+
 def panel_file(out: Path) -> Path:
     """Return where the spectrogram panel is drawn."""
     return out / "spectrograms.png"

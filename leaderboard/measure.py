@@ -66,6 +66,18 @@ def audit(
     return audited_epsilon(trials, delta=delta, guarantee_unit=UNIT, noise=noise)
 
 
+def audit_alone(
+    findings: Findings, coins: Mapping[str, bool], delta: float, noise: Noise, level: float
+) -> Estimate:
+    """Return the lower bound on ε per utterance that one attack proves, at a level of its own."""
+    heads = _heads(findings, coins)
+    single = np.array([repetitions(c) == 1 for c in findings.candidates])
+    if not (heads & single).any() or not (~heads & single).any():
+        return Estimate.unscored("all its candidates fell on one side of the coin")
+    trials = _trials(findings, heads, single)
+    return audited_epsilon(trials, delta=delta, level=level, guarantee_unit=UNIT, noise=noise)
+
+
 def _heads(findings: Findings, coins: Mapping[str, bool]) -> NDArray[np.bool_]:
     return np.array([coins[c.id] for c in findings.candidates], dtype=bool)
 

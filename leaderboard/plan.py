@@ -10,7 +10,7 @@ from leaderboard.layout import start_file, weights_file
 from leaderboard.panel_plan import panel_cells, panel_key, panel_shows
 from leaderboard.record import record_failure
 from leaderboard.remaining import finished
-from leaderboard.suite import Cell, Suite
+from leaderboard.suite import Cell, Conditions, Suite
 
 START_WEIGHT = 0.5  # of a start's duration, relative to a cell's
 PANEL_WEIGHT = 0.1
@@ -33,16 +33,7 @@ def plan(suite: Suite, out: Path, data: Path) -> list[Job]:
     drawable = all(cell in todo or weights_file(out, cell).exists() for cell in shown)
     pictured = shown if drawable and not panel_shows(out, key) else []
     starts = dict.fromkeys((cell.target, cell.seed) for cell in [*todo, *pictured])
-    jobs = [
-        Job(
-            id=start_id(target, seed),
-            function=Named("leaderboard.start", "train_start"),
-            arguments=(suite.conditions, target, seed, out, data),
-            finished=start_file(out, suite.conditions, target, seed, data).exists,
-            weight=START_WEIGHT,
-        )
-        for target, seed in starts
-    ]
+    jobs = [start_job(suite.conditions, target, seed, out, data) for target, seed in starts]
     for cell in cells:
         start = start_id(cell.target, cell.seed)
         jobs.append(
@@ -77,6 +68,17 @@ def _check_options(cells: list[Cell]) -> None:
     for cell in cells:
         defense_of(cell)
         attacks_of(cell)
+
+
+def start_job(conditions: Conditions, target: str, seed: int, out: Path, data: Path) -> Job:
+    """Return the job that trains a public start."""
+    return Job(
+        id=start_id(target, seed),
+        function=Named("leaderboard.start", "train_start"),
+        arguments=(conditions, target, seed, out, data),
+        finished=start_file(out, conditions, target, seed, data).exists,
+        weight=START_WEIGHT,
+    )
 
 
 def start_id(target: str, seed: int) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from leaderboard.fingerprints import attack_code, scheme_code
 from leaderboard.layout import weights_file
 from leaderboard.record import Record, history
-from leaderboard.suite import AttackChoice, Cell
+from leaderboard.suite import SUBMISSION, AttackChoice, Cell
 
 SCHEME = "scheme"  # the key of its code in a record's fingerprints; the others are attacks
 
@@ -50,6 +50,11 @@ def finished(out: Path, cell: Cell) -> bool:
     return remaining(out, cell).finished
 
 
+def code_of(cell: Cell) -> str:
+    """Return the digest of the code that trains a cell: of its scheme, or of what was submitted."""
+    return cell.options["sha256"] if cell.scheme == SUBMISSION else scheme_code(cell.scheme)
+
+
 def _says_all(record: Record, cell: Cell) -> bool:
     if record.status == "failed" or record.cell.digest != cell.digest or not _same_scheme(record):
         return False
@@ -67,7 +72,7 @@ def _holds(record: Record, cell: Cell) -> bool:
 
 
 def _same_scheme(record: Record) -> bool:
-    return record.fingerprints.get(SCHEME) in (None, scheme_code(record.cell.scheme))
+    return record.fingerprints.get(SCHEME) in (None, code_of(record.cell))
 
 
 def _stale(choice: AttackChoice, record: Record) -> bool:

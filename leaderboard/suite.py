@@ -33,6 +33,7 @@ SchemeName = Literal[
     "pate-gnmax",
     "pate-confident-gnmax",
 ]
+SUBMISSION: Literal["submission"] = "submission"  # the scheme of a cell that nobody here wrote
 AttackName = Literal["membership", "membership-calibrated", "canary", "inversion"]
 Scalar = bool | int | float | str
 
@@ -238,8 +239,8 @@ class Cell(Frozen):
     """What all cells of the suite share."""
     target: Target
     """Which recogniser."""
-    scheme: SchemeName
-    """Which scheme protects it."""
+    scheme: SchemeName | Literal["submission"]
+    """Which scheme protects it; `submission` is one that was submitted: see `options`."""
     label: str = Field(pattern=NAME)
     """What the row is called: tells two settings of one scheme apart."""
     epsilon: Positive | None

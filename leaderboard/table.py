@@ -13,6 +13,7 @@ from typing import Any
 
 from tabulate import tabulate
 
+from leaderboard import strongest
 from leaderboard.record import Record, estimate_to_json, read_records
 from targets.estimate import Estimate
 
@@ -104,8 +105,18 @@ def headline(record: Record, attack: str) -> Estimate:
 
 
 def table(folder: Path, form: Format) -> str:
-    """Return the table of a folder of records."""
-    return render(rows(read_records(folder)), KEYS, TITLES, FOOTER, form)
+    """Return the table of a folder of records, beside what submitted attacks found, if any."""
+    records = sorted(read_records(folder), key=place)
+    content, found = rows(records), strongest.sieges(folder)
+    if not found:
+        return render(content, KEYS, TITLES, FOOTER, form)
+    for row, record in zip(content, records, strict=True):
+        row |= strongest.strongest(record, found)
+        if strongest.falsified(record, found):
+            row["status"] = "falsified"
+    keys = (*KEYS[:-1], *strongest.KEYS, KEYS[-1])
+    footer = f"{FOOTER}\n{strongest.FOOTER}"
+    return render(content, keys, TITLES | strongest.TITLES, footer, form)
 
 
 def render(

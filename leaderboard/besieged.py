@@ -1,0 +1,138 @@
+"""A submitted attack on the weights that a run has kept, cell by cell."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from attacks.base import Weights
+from leaderboard import measure
+from leaderboard.cell import load_recognizer
+from leaderboard.corpora import deal
+from leaderboard.jobs import Job, Named, Report
+from leaderboard.layout import weights_file
+from leaderboard.record import Record
+from leaderboard.sandbox import DisqualifiedError, Limits
+from leaderboard.siege import noise_of
+from leaderboard.start import recipe_from_start
+from leaderboard.strongest import ERROR, Siege, read_siege, siege_file, sieges, write_siege
+from leaderboard.submission import ConfinedAttack, Submission
+from leaderboard.submitted import label_of
+from targets.errors import OverheardError
+from targets.progress import listening
+from targets.randomness import Randomness
+
+
+def siege_jobs(
+    records: Sequence[Record],
+    submission: Submission,
+    name: str | None,
+    out: Path,
+    data: Path,
+    *,
+    limits: Limits,
+    trust: bool,
+) -> list[Job]:
+    """Return the jobs of an attack: one for each entry of a run whose weights are there.
+
+    Raises:
+        OverheardError: there is none.
+    """
+    entry: dict[str, Any] = {
+        "attack": label_of(submission, name),
+        "file": submission.file,
+        "sha256": submission.sha256,
+        "name": submission.name,
+        "settings": dict(submission.settings),
+    }
+    known = sieges(out)
+    earlier = [s.number for s in known if {key: getattr(s, key) for key in entry} == entry]
+    number = earlier[0] if earlier else 1 + max((s.number for s in known), default=0)
+    jobs = []
+    for record in records:
+        if record.status not in ("ok", "falsified") or not weights_file(out, record.cell).exists():
+            continue
+        begun = Siege(
+            **entry,
+            number=number,
+            cell=record.cell.id,
+            training_digest=record.cell.training_digest,
+            status="failed",
+            reason="not reached",
+        )
+        jobs.append(
+            Job(
+                id=f"{begun.attack}-on-{record.cell.id}",
+                function=Named("leaderboard.besieged", "run_siege"),
+                arguments=(begun, record, submission, limits, trust, out, data),
+                finished=partial(besieged, out, begun),
+                on_failure=partial(_note_failure, begun, out),
+            )
+        )
+    if not jobs:
+        raise OverheardError(f"{out}: holds no weights to attack; `overheard run` keeps them there")
+    return jobs
+
+
+def besieged(out: Path, begun: Siege) -> bool:
+    """Return whether an attack has had its turn on a cell."""
+    path = siege_file(out, begun)
+    if not path.exists():
+        return False
+    siege = read_siege(path)
+    return siege.status != "failed" and siege.training_digest == begun.training_digest
+
+
+def run_siege(
+    begun: Siege,
+    record: Record,
+    submission: Submission,
+    limits: Limits,
+    trust: bool,
+    out: Path,
+    data: Path,
+    *,
+    report: Report,
+) -> None:
+    """Run an attack on the weights of a cell, and write what it found."""
+    cell, began = record.cell, time.monotonic()
+    assert record.guarantee is not None
+    game = deal(cell.conditions, cell.seed, data)
+    recipe = recipe_from_start(cell.conditions, cell.target, cell.seed, out, data, game)
+    target = load_recognizer(recipe, out, cell).requires_grad_(False)
+    start = recipe.build().requires_grad_(False)
+    view = Weights(target, start, [u for u in game.public if u.text])
+    rng = Randomness(cell.seed).child("siege", begun.attack)
+    confined = ConfinedAttack(submission, recipe, limits, trust)
+    try:
+        with listening(report):
+            found = confined.score(view, game.candidates, rng.child("attack"))
+    except DisqualifiedError as error:
+        write_siege(begun.model_copy(update={"status": "disqualified", "reason": str(error)}), out)
+        return
+    audited = measure.audit_alone(
+        found,
+        record.coins,
+        record.guarantee.delta or 0.0,
+        noise_of(str(record.event)),
+        1 - ERROR / 2**begun.number,
+    )
+    claimed = math.inf if record.guarantee.epsilon is None else record.guarantee.epsilon
+    falsified = audited.scored and audited.low > claimed
+    content = {
+        "status": "ok",
+        "reason": f"proves more than ε = {claimed:.3g}" if falsified else None,
+        "leakage": measure.leakage(found, record.coins, rng.child("intervals")),
+        "audited_epsilon": audited,
+        "scores": {c.id: float(s) for c, s in zip(found.candidates, found.scores, strict=True)},
+        "seconds": round(time.monotonic() - began, 1),
+    }
+    write_siege(begun.model_copy(update=content), out)
+
+
+def _note_failure(begun: Siege, out: Path, reason: str) -> None:
+    write_siege(begun.model_copy(update={"reason": reason}), out)

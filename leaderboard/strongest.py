@@ -1,0 +1,158 @@
+"""The strongest known attack on each entry: those of the suite, and those submitted since.
+
+What a submitted attack found on the weights of one cell is a file of its own, beside the records
+and never instead of one: `attacks/<attack>-<digest>/<cell>.json`. So a figure of privacy can only
+get worse. Nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from leaderboard import provenance
+from leaderboard.atomic import PARTIAL, whole_file
+from leaderboard.record import Code, Measured, Number, Record, RecordError, Status
+from leaderboard.suite import NAME, digest_of
+from targets.estimate import Estimate
+
+FOLDER = "attacks"  # below the folder of a run
+SUITE_ATTACKS = ("membership", "membership-calibrated")
+ERROR = 0.05  # that all submitted attacks together may claim too much, as the suite's may
+KEYS = ("strongest_auc", "strongest_audited")
+TITLES = {"strongest_auc": "strongest AUC", "strongest_audited": "strongest ε"}
+
+FOOTER = """\
+strongest AUC    membership AUC of the strongest attack known, submitted ones included
+strongest ε      audited ε of the strongest attack known; above ε the promise is false"""
+
+
+class Siege(BaseModel):
+    """What one submitted attack found on the weights of one cell.
+
+    `number` counts the attacks submitted to this run: the nth is audited at a level that leaves it
+    0.05 / 2ⁿ, so that all of them together claim too much at most once in twenty.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = 1
+    attack: str = Field(pattern=NAME)
+    file: str
+    sha256: str
+    name: str
+    settings: dict[str, Any]
+    number: int = Field(ge=1)
+    cell: str
+    training_digest: str
+    status: Status
+    reason: str | None = None
+    leakage: dict[str, Measured] = {}
+    audited_epsilon: Measured = Estimate.unscored("not reached")
+    scores: dict[str, Number] = {}
+    seconds: float = 0.0
+    code: Code = Field(
+        default_factory=lambda: Code(commit=provenance.commit(), dirty=provenance.dirty())
+    )
+    made: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+
+    @property
+    def entry(self) -> str:
+        """Digest of the attack: its file, its class, its settings."""
+        return digest_of([self.sha256, self.name, self.settings])
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """The siege as JSON-able values, without its digest."""
+        return self.model_dump(mode="json")
+
+
+def siege_file(out: Path, siege: Siege) -> Path:
+    """Return where a siege is kept: another file, class or setting is another attack."""
+    return out / FOLDER / f"{siege.attack}-{siege.entry[:8]}" / f"{siege.cell}.json"
+
+
+def write_siege(siege: Siege, out: Path) -> None:
+    """Write what an attack found, with a digest; only what failed may be written again.
+
+    Raises:
+        RecordError: it is there already.
+    """
+    path = siege_file(out, siege)
+    if path.exists() and read_siege(path).status != "failed":
+        raise RecordError(f"{path}: exists; what an attack found is never overwritten")
+    content = siege.content
+    content["digest"] = digest_of(content)
+    with whole_file(path) as aside:
+        text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
+        aside.write_text(text + "\n", encoding="utf-8")
+
+
+def read_siege(path: Path) -> Siege:
+    """Read what an attack found.
+
+    Raises:
+        RecordError: it is corrupt, or changed since it was written.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        stored = content.pop("digest")
+        if stored != digest_of(content):
+            raise RecordError(f"{path}: its content does not match its digest: damaged or edited")
+        return Siege.model_validate_json(json.dumps(content))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise RecordError(f"{path}: not what an attack found: {type(error).__name__}") from None
+
+
+def sieges(folder: Path) -> list[Siege]:
+    """Return what all submitted attacks found in a run."""
+    paths = sorted(p for p in (folder / FOLDER).glob("*/*.json") if not p.name.startswith(PARTIAL))
+    return [read_siege(path) for path in paths]
+
+
+def strongest(record: Record, found: Sequence[Siege]) -> dict[str, Estimate]:
+    """Return the largest membership AUC and audited ε of a record, whoever's attack gave it.
+
+    A figure carries its attack in `method`, and that attack's own interval.
+    """
+    on_it = [
+        s
+        for s in found
+        if s.cell == record.cell.id
+        and s.training_digest == record.cell.training_digest
+        and s.status == "ok"
+    ]
+    known = {n: record.leakages[n]["auc"] for n in SUITE_ATTACKS if "auc" in _of(record, n)}
+    known |= {s.attack: s.leakage["auc"] for s in on_it if "auc" in s.leakage}
+    audited = {"the suite's": record.audited_epsilon}
+    audited |= {s.attack: s.audited_epsilon for s in on_it}
+    return {"strongest_auc": _largest(known), "strongest_audited": _largest(audited)}
+
+
+def falsified(record: Record, found: Sequence[Siege]) -> bool:
+    """Return whether a submitted attack proves more than a record promises."""
+    claimed = record.guarantee.epsilon if record.guarantee else None
+    if claimed is None:
+        return False
+    audited = strongest(record, found)["strongest_audited"]
+    return audited.scored and audited.low > claimed
+
+
+def _of(record: Record, attack: str) -> Mapping[str, Estimate]:
+    return record.leakages.get(attack, {})
+
+
+def _largest(known: Mapping[str, Estimate]) -> Estimate:
+    scored = {name: e for name, e in known.items() if e.scored}
+    if not scored:
+        return Estimate.unscored("no attack on it is known")
+    name = max(scored, key=lambda n: scored[n].value)
+    best = scored[name]
+    return Estimate(
+        best.value, best.low, best.high, best.level, f"{best.method} ({name})", best.ceiling
+    )

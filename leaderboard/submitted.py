@@ -1,0 +1,136 @@
+"""The cells of a submission: the suite's targets and seeds, trained by what was submitted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, get_args
+
+from leaderboard.atomic import whole_file
+from leaderboard.cell import run_cell
+from leaderboard.jobs import Job, Named, Report
+from leaderboard.layout import submitted_file
+from leaderboard.plan import start_id, start_job
+from leaderboard.record import failed_record, record_failure, write_record
+from leaderboard.remaining import finished
+from leaderboard.sandbox import DisqualifiedError
+from leaderboard.submission import ConfinedDefense, Submission, SubmissionError, check_source
+from leaderboard.suite import NAME, SUBMISSION, Cell, SchemeName, Suite
+
+
+def label_of(submission: Submission, name: str | None) -> str:
+    """Return the name of a submission's rows: the one given, or the class's in small letters.
+
+    Raises:
+        SubmissionError: it is not fit for a file name, or the name of a built-in scheme.
+    """
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", submission.name)
+    label = name or words.strip("_").replace("_", "-").lower()
+    if not re.fullmatch(NAME, label) or label in get_args(SchemeName):
+        raise SubmissionError(
+            f"{label}: no name for an entry: small letters, digits, dots and dashes, and none of "
+            f"{', '.join(get_args(SchemeName))}; give another with --name"
+        )
+    return label
+
+
+def submitted_cells(
+    suite: Suite, submission: Submission, label: str, seeds: Iterable[int]
+) -> list[Cell]:
+    """Return the cells of a submission under a suite's conditions.
+
+    Raises:
+        SubmissionError: the suite has a cell of that name.
+    """
+    cells = [
+        Cell(
+            suite=suite.name,
+            conditions=suite.conditions,
+            target=target,
+            scheme=SUBMISSION,
+            label=label,
+            epsilon=None,
+            options={
+                "file": submission.file,
+                "sha256": submission.sha256,
+                "class": submission.name,
+                "settings": dict(submission.settings),
+            },
+            seed=seed,
+        )
+        for target in suite.targets
+        for seed in seeds
+    ]
+    taken = {cell.id for cell in suite.cells()} & {cell.id for cell in cells}
+    if taken:
+        raise SubmissionError(f"the suite has a {min(taken)} of its own: give another --name")
+    return cells
+
+
+def submission_of(cell: Cell, home: Path, file: Path | None = None) -> Submission:
+    """Return what trained a cell: from `file`, or from what a run keeps in its folder `home`.
+
+    Raises:
+        SubmissionError: it is not there, or not the one that was recorded.
+    """
+    options: Mapping[str, Any] = cell.options
+    place = file or submitted_file(home, options["sha256"])
+    try:
+        source = place.read_bytes().decode()
+    except (OSError, UnicodeDecodeError):
+        raise SubmissionError(
+            f"{place}: cannot be read; name the file of {options['file']} with --submission"
+        ) from None
+    submission = Submission(
+        options["file"], source, options["class"], "defense", options["settings"]
+    )
+    if submission.sha256 != options["sha256"]:
+        raise SubmissionError(f"{place}: is not the {options['file']} that was recorded")
+    check_source(submission)
+    return submission
+
+
+def keep(submission: Submission, out: Path) -> None:
+    """Put a submission's file beside the records that it will be named in."""
+    place = submitted_file(out, submission.sha256)
+    if not place.exists():
+        with whole_file(place) as aside:
+            aside.write_text(submission.source, encoding="utf-8", newline="")
+
+
+def submitted_jobs(
+    cells: Iterable[Cell], confined: ConfinedDefense, out: Path, data: Path
+) -> list[Job]:
+    """Return the jobs of a submission's cells, and of the starts that those still to run need."""
+    cells = list(cells)
+    todo = [cell for cell in cells if not finished(out, cell)]
+    wanted = dict.fromkeys((cell.target, cell.seed) for cell in todo)
+    starts = [start_job(cells[0].conditions, *pair, out, data) for pair in wanted]
+    work = [
+        Job(
+            id=cell.id,
+            function=Named("leaderboard.submitted", "run_submitted"),
+            arguments=(cell, confined, out, data),
+            finished=partial(finished, out, cell),
+            needs=(start_id(cell.target, cell.seed),) if cell in todo else (),
+            on_failure=partial(record_failure, cell, out),
+        )
+        for cell in cells
+    ]
+    return [*starts, *work]
+
+
+def run_submitted(
+    cell: Cell, confined: ConfinedDefense, out: Path, data: Path, *, report: Report
+) -> None:
+    """Train, attack and measure one cell of a submission, and write its record.
+
+    What the rules forbid ends in a record too: it is an outcome, and is not tried again.
+    """
+    try:
+        run_cell(cell, out, data, report=report, defense=confined)
+    except DisqualifiedError as error:
+        record = failed_record(cell, str(error), "disqualified")
+        write_record(record, out, correction=True)

@@ -1,0 +1,78 @@
+"""`overheard verify`: a record made again from its own spec, and held against itself."""
+
+from __future__ import annotations
+
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from leaderboard import provenance, runner, sandbox
+from leaderboard.agreement import agreement, overall, summary
+from leaderboard.check_command import Trust
+from leaderboard.jobs import Job, Named
+from leaderboard.plan import start_id, start_job
+from leaderboard.progress import watching
+from leaderboard.record import FOLDER, Record, read_record, read_records, record_failure
+from leaderboard.remaining import finished
+from leaderboard.sandbox import LIMITS
+from leaderboard.submission import ConfinedDefense
+from leaderboard.submitted import submission_of, submitted_jobs
+from leaderboard.suite import SUBMISSION
+
+DISAGREES = 1
+
+
+def verify(
+    file: Annotated[Path, typer.Argument(metavar="RECORD.json", help="The record of one cell.")],
+    data: Annotated[
+        Path, typer.Option(help="Where folders of real speech are.", envvar="OVERHEARD_DATA")
+    ] = Path("../shared/data"),
+    submission: Annotated[
+        Path | None,
+        typer.Option(help="The submitted file.", show_default="the one kept beside the record"),
+    ] = None,
+    trust: Trust = False,
+) -> None:
+    """Train and attack again what a record tells of, in a scratch folder, and compare."""
+    record = read_record(file)
+    with tempfile.TemporaryDirectory(prefix="overheard-") as scratch:
+        jobs = _jobs(record, file, Path(scratch), data, submission, trust)
+        with watching() as progress:
+            runner.run(jobs, Path(scratch), 1, progress)
+        (again,) = read_records(Path(scratch))
+    if record.code.commit != provenance.commit():
+        typer.echo(f"made by commit {record.code.commit}, now {provenance.commit()}")
+    values = agreement(record, again)
+    for line in summary(values):
+        typer.echo(line)
+    verdict = overall(values)
+    if verdict == "differs":
+        typer.echo(f"{file.name}: does not agree")
+        raise typer.Exit(DISAGREES)
+    typer.echo(f"{file.name}: agrees, {verdict}")
+
+
+def _jobs(
+    record: Record, file: Path, out: Path, data: Path, submission: Path | None, trust: bool
+) -> list[Job]:
+    cell = record.cell
+    if cell.scheme == SUBMISSION:
+        sandbox.require(trust)
+        folder = file.resolve().parent
+        home = folder.parent if folder.name == FOLDER else folder  # published ones lie flat
+        confined = ConfinedDefense(submission_of(cell, home, submission), LIMITS, trust)
+        return submitted_jobs([cell], confined, out, data)
+    return [
+        start_job(cell.conditions, cell.target, cell.seed, out, data),
+        Job(
+            id=cell.id,
+            function=Named("leaderboard.cell", "run_cell"),
+            arguments=(cell, out, data),
+            finished=partial(finished, out, cell),
+            needs=(start_id(cell.target, cell.seed),),
+            on_failure=partial(record_failure, cell, out),
+        ),
+    ]

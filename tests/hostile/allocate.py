@@ -1,0 +1,5 @@
+"""Takes all the memory there is."""
+
+hoard = []
+while True:
+    hoard.append(bytes(1 << 28))

@@ -1,0 +1,5 @@
+"""Dies of a bad memory access."""
+
+import ctypes
+
+ctypes.string_at(0)

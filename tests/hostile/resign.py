@@ -1,0 +1,5 @@
+"""Raises what is not even an Exception."""
+
+import sys
+
+sys.exit("goodbye")

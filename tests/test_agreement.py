@@ -1,0 +1,56 @@
+"""Whether two records agree: exactly, within tolerance, within the interval, or not."""
+
+from __future__ import annotations
+
+import pytest
+
+from leaderboard.agreement import agreement, overall, summary
+from leaderboard.record import Record
+from targets.estimate import Estimate
+from tests.test_table import CELLS, measured, promise
+
+
+def record(**changes) -> Record:
+    content = {
+        "cell": CELLS["rnnt-dpsgd-eps1-seed0"],
+        "status": "ok",
+        "guarantee": promise(1.0),
+        "wer": measured(0.4),
+        "leakages": {"membership": {"auc": measured(0.55)}},
+        "audited_epsilon": Estimate(0.7, 0.7, float("inf"), 0.95, "one-run", ceiling=4.9),
+        "coins": {"a": True, "b": False},
+        "scores": {"membership": {"a": 1.0, "b": -1.0}},
+        "seconds": {"training": 3.0},
+    }
+    return Record(**(content | changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ({}, "exact"),
+        ({"seconds": {"training": 99.0}}, "exact"),
+        ({"wer": measured(0.4 + 1e-7)}, "within tolerance"),
+        ({"scores": {"membership": {"a": 1.0 + 1e-7, "b": -1.0}}}, "within tolerance"),
+        ({"wer": measured(0.42)}, "within its interval"),
+        ({"scores": {"membership": {"a": 1.2, "b": -1.0}}}, "within its interval"),
+        ({"wer": measured(0.5)}, "differs"),
+        ({"wer": Estimate.unscored("lost")}, "differs"),
+        ({"coins": {"a": True, "b": True}}, "differs"),
+        ({"coins": {"a": True}}, "differs"),
+        ({"status": "falsified"}, "differs"),
+        ({"guarantee": promise(0.9)}, "differs"),
+        ({"wer": measured(0.5), "scores": {"membership": {"a": 1.2, "b": -1.0}}}, "differs"),
+    ],
+)
+def test_the_verdict(changes, verdict):
+    values = agreement(record(), record(**changes))
+    assert overall(values) == verdict
+    said = "\n".join(summary(values))
+    assert ("recorded" in said) == (verdict == "differs")
+    assert "cell: " in said
+
+
+def test_an_unscored_figure_agrees_with_itself():
+    nothing = record(wer=Estimate.unscored("no speech"))
+    assert overall(agreement(nothing, nothing)) == "exact"

@@ -1,0 +1,95 @@
+"""Submitted attacks beside the suite's: a figure of privacy can only get worse."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+
+from leaderboard.record import RecordError, write_record
+from leaderboard.strongest import (
+    Siege,
+    falsified,
+    read_siege,
+    siege_file,
+    sieges,
+    strongest,
+    write_siege,
+)
+from leaderboard.table import KEYS, Format, table
+from targets.estimate import Estimate
+from tests.test_table import measured, record
+
+TARGET = record("rnnt-dpsgd-eps10-seed0", 10.0, 0.55, 0.4)
+
+
+def siege(auc: float, epsilon: float, name: str = "mine", **changes) -> Siege:
+    content = {
+        "attack": name,
+        "file": f"{name}.py",
+        "sha256": "0" * 64,
+        "name": "Mine",
+        "settings": {},
+        "number": 1,
+        "cell": TARGET.cell.id,
+        "training_digest": TARGET.cell.training_digest,
+        "status": "ok",
+        "leakage": {"auc": measured(auc)},
+        "audited_epsilon": Estimate(epsilon, epsilon, math.inf, 0.975, "one-run"),
+    }
+    return Siege(**(content | changes))
+
+
+@pytest.mark.parametrize(
+    ("found", "auc", "epsilon"),
+    [
+        ([], 0.55, 0.7),
+        ([siege(0.5, 0.0)], 0.55, 0.7),
+        ([siege(0.7, 0.1)], 0.7, 0.7),
+        ([siege(0.7, 2.0), siege(0.6, 3.0, "other")], 0.7, 3.0),
+        ([siege(0.9, 9.0, training_digest="other weights")], 0.55, 0.7),
+        ([siege(0.9, 9.0, status="failed")], 0.55, 0.7),
+        ([siege(0.9, 9.0, cell="another")], 0.55, 0.7),
+    ],
+)
+def test_the_strongest_is_the_largest(found, auc, epsilon):
+    known = strongest(TARGET, found)
+    assert known["strongest_auc"].value == auc
+    assert known["strongest_audited"].low == epsilon
+    assert not falsified(TARGET, found)
+
+
+def test_the_method_names_the_attack():
+    assert strongest(TARGET, [siege(0.7, 2.0)])["strongest_auc"].method == "test (mine)"
+    assert falsified(TARGET, [siege(0.99, 10.1)])
+
+
+def test_the_table_shows_both_once_there_is_one(tmp_path):
+    write_record(TARGET, tmp_path)
+    (before,) = json.loads(table(tmp_path, Format.JSON))
+    assert tuple(before) == KEYS
+    write_siege(siege(0.8, 11.0), tmp_path)
+    (after,) = json.loads(table(tmp_path, Format.JSON))
+    assert after.pop("strongest_auc")["value"] == 0.8
+    assert after.pop("strongest_audited")["value"] == 11.0
+    assert (before.pop("status"), after.pop("status")) == ("ok", "falsified")
+    assert after == before
+    for form in Format:
+        assert table(tmp_path, form)
+
+
+def test_what_was_found_is_kept_and_cannot_be_changed(tmp_path):
+    write_siege(siege(0.8, 1.0, status="failed"), tmp_path)
+    write_siege(siege(0.8, 1.0), tmp_path)
+    with pytest.raises(RecordError, match="never overwritten"):
+        write_siege(siege(0.5, 0.0), tmp_path)
+    write_siege(siege(0.5, 0.0, settings={"power": 2}), tmp_path)
+    assert len(sieges(tmp_path)) == 2
+    path = siege_file(tmp_path, siege(0.8, 1.0))
+    path.write_text(path.read_text().replace("0.8", "0.4"))
+    with pytest.raises(RecordError, match="damaged or edited"):
+        read_siege(path)
+    path.write_text("[]")
+    with pytest.raises(RecordError, match="not what an attack found"):
+        read_siege(path)

@@ -1,0 +1,185 @@
+"""The cells of a submission: claimed, reused, superseded, disqualified, and attacked later."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dp_accounting as dp
+import numpy as np
+import pytest
+
+from attacks.base import Findings
+from defenses.base import Trained
+from defenses.none import NonPrivate
+from leaderboard import besieged, start
+from leaderboard import cell as cells
+from leaderboard.besieged import run_siege, siege_jobs
+from leaderboard.game import Game
+from leaderboard.record import history, read_records
+from leaderboard.remaining import finished
+from leaderboard.sandbox import LIMITS, DisqualifiedError, SubmissionFailedError
+from leaderboard.start import train_start
+from leaderboard.strongest import falsified, sieges, strongest
+from leaderboard.submission import ConfinedDefense, Submission
+from leaderboard.submitted import run_submitted, submitted_cells, submitted_jobs
+from leaderboard.suite import load_suite
+from targets.errors import OverheardError
+from targets.randomness import Randomness
+from tests.fakes import canary, speech, without_text
+
+TINY = load_suite("tiny")
+TINY = TINY.model_copy(update={"attacks": TINY.attacks[:2]})  # the others take their time
+MINE = Submission("mine.py", "class Mine: ...", "Mine", "defense")
+HIT = Submission("hit.py", "class Hit: ...", "Hit", "attack")
+(CELL,) = submitted_cells(TINY, MINE, "mine", [0])
+
+
+def small_game(conditions, seed, data):  # noqa: ARG001
+    public = [*speech(4, "public"), *without_text(speech(3, "audio"))]
+    private = [*speech(40, "private"), *(canary(n, 100 * n, repetitions=1 + n) for n in range(4))]
+    return Game.deal(public, private, speech(4, "test"), Randomness(seed))
+
+
+@pytest.fixture(autouse=True)
+def tones(monkeypatch):
+    for module in (cells, start, besieged):
+        monkeypatch.setattr(module, "deal", small_game)
+
+
+@pytest.fixture
+def out(tmp_path):
+    train_start(CELL.conditions, CELL.target, 0, tmp_path, Path(), report=lambda _: None)
+    return tmp_path
+
+
+class Claims:
+    """Trains plainly, and claims whatever it is told."""
+
+    def __init__(self, event, error=None):
+        self.event, self.error, self.times = event, error, 0
+
+    def train(self, recipe, members, public, rng):
+        self.times += 1
+        if self.error:
+            raise self.error
+        trained = NonPrivate().train(recipe, members, public, rng)
+        return Trained(trained.weights, self.event)
+
+
+def run(defense, out, cell=CELL):
+    run_submitted(cell, defense, out, Path(), report=lambda _: None)
+    return history(out, cell)[-1]
+
+
+def test_its_promise_is_a_claim_and_it_is_trained_once(out):
+    claims = Claims(dp.GaussianDpEvent(1.0))
+    record = run(claims, out)
+    assert record.status == "ok"
+    assert record.guarantee.basis == "claimed"
+    assert record.guarantee.epsilon > 0
+    assert record.cell.options["sha256"] == MINE.sha256
+    assert finished(out, CELL)
+    assert submitted_jobs([CELL], ConfinedDefense(MINE), out, Path())[0].finished()
+    # Another file under the same name: a result that supersedes the first.
+    other = Submission("mine.py", "class Mine: ... # better", "Mine", "defense")
+    (cell,) = submitted_cells(TINY, other, "mine", [0])
+    assert not finished(out, cell)
+    assert [j.id for j in submitted_jobs([cell], ConfinedDefense(other), out, Path())] == [
+        "start-ctc-seed0",
+        cell.id,
+    ]
+    again = run(claims, out, cell)
+    assert claims.times == 2
+    assert again.supersedes == record.digest
+    assert len(read_records(out)) == 1
+
+
+def test_what_the_rules_forbid_is_an_outcome(out):
+    record = run(Claims(None, DisqualifiedError("its weights are not finite: bias")), out)
+    assert (record.status, record.reason) == ("disqualified", "its weights are not finite: bias")
+    assert finished(out, CELL)
+
+
+def test_what_did_not_come_to_an_end_fails_and_is_tried_again(out):
+    reason = "it took longer than the 2 s allowed"
+    with pytest.raises(SubmissionFailedError, match=reason):
+        run(Claims(None, SubmissionFailedError(reason)), out)
+    (*_, job) = submitted_jobs([CELL], ConfinedDefense(MINE), out, Path())
+    job.on_failure(reason)
+    (record,) = read_records(out)
+    assert (record.status, record.reason) == ("failed", reason)
+    assert not job.finished()
+    assert run(Claims(dp.GaussianDpEvent(1.0)), out).status == "ok"
+
+
+@pytest.fixture
+def claimed(out):
+    """A run with one entry that promises far too much."""
+    return run(Claims(dp.GaussianDpEvent(50.0)), out)
+
+
+def besiege(out, monkeypatch, score):
+    """Run an attack that answers as told on all entries of a run."""
+
+    class Confined:
+        def __init__(self, *_):
+            pass
+
+        def score(self, view, candidates, rng):  # noqa: ARG002
+            return score(candidates)
+
+    monkeypatch.setattr(besieged, "ConfinedAttack", Confined)
+    (job,) = siege_jobs(read_records(out), HIT, None, out, Path(), limits=LIMITS, trust=True)
+    assert job.id == "hit-on-ctc-mine-seed0"
+    assert not job.finished()
+    run_siege(*job.arguments, report=lambda _: None)
+    assert job.finished()
+    return sieges(out)
+
+
+def test_an_attack_that_knows_falsifies(out, claimed, monkeypatch):
+    game = small_game(None, 0, None)
+    known = {c.id: float(h) for c, h in zip(game.candidates, game.coins, strict=True)}
+
+    def oracle(candidates):
+        return Findings(tuple(candidates), np.array([known[c.id] for c in candidates]))
+
+    (siege,) = besiege(out, monkeypatch, oracle)
+    assert siege.leakage["auc"].value == 1.0
+    assert siege.audited_epsilon.level == pytest.approx(0.975)
+    assert siege.number == 1
+    assert falsified(claimed, [siege])
+    assert "proves more than ε" in siege.reason
+    assert strongest(claimed, [siege])["strongest_auc"].value == 1.0
+    other = Submission("hit.py", "class Hit: ... # again", "Hit", "attack")
+    (job,) = siege_jobs([claimed], other, None, out, Path(), limits=LIMITS, trust=True)
+    assert job.arguments[0].number == 2
+
+
+def test_an_attack_that_guesses_changes_nothing(out, claimed, monkeypatch):
+    before = strongest(claimed, [])
+
+    def guess(candidates):
+        return Findings(tuple(candidates), Randomness(5).numpy().normal(size=len(candidates)))
+
+    (siege,) = besiege(out, monkeypatch, guess)
+    assert siege.status == "ok"
+    assert not falsified(claimed, [siege])
+    after = strongest(claimed, [siege])
+    assert all(after[key].value >= before[key].value for key in before)
+
+
+def test_an_attack_against_the_rules_is_written_down(out, claimed, monkeypatch):
+    def refuse(candidates):  # noqa: ARG001
+        raise DisqualifiedError("a score is not finite")
+
+    (siege,) = besiege(out, monkeypatch, refuse)
+    assert (siege.status, siege.reason) == ("disqualified", "a score is not finite")
+    assert strongest(claimed, [siege]) == strongest(claimed, [])
+
+
+def test_without_weights_there_is_nothing_to_attack(out, claimed):
+    for path in (out / "weights").iterdir():
+        path.unlink()
+    with pytest.raises(OverheardError, match="holds no weights to attack"):
+        siege_jobs([claimed], HIT, None, out, Path(), limits=LIMITS, trust=True)
