@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated
@@ -60,6 +61,12 @@ def run(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes at work.", show_default="one a core")
     ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="A Ray cluster to run on, which shares the folders."),
+    ] = None,
+    cpus: Annotated[float, typer.Option(min=0, help="CPUs that Ray gives each job.")] = 1.0,
+    gpus: Annotated[float, typer.Option(min=0, help="GPUs that Ray gives each job.")] = 0.0,
 ) -> None:
     """Train, attack and score every cell of a suite; go on where an earlier run stopped."""
     from leaderboard.record import FOLDER, read_records
@@ -76,9 +83,16 @@ def run(
     from leaderboard.table import table
 
     plan = importlib.import_module("leaderboard.plan").plan
+    pool = None
+    if ray is not None:
+        from leaderboard.ray_pool import RayPool
+
+        # Tasks do not start in this folder.
+        out, data = out.absolute(), data.absolute()
+        pool = partial(RayPool, ray, cpus=cpus, gpus=gpus)
     jobs = plan(chosen, out, data)
     with watching() as progress:
-        outcomes = runner.run(jobs, out, workers or provenance.cores(), progress)
+        outcomes = runner.run(jobs, out, workers or provenance.cores(), progress, pool=pool)
 
     if any((out / FOLDER).glob("*.json")):
         typer.echo(table(out, Format.TEXT))
