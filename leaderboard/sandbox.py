@@ -36,6 +36,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("targets", "defenses", "attacks")
 INSIDE = Path("/overheard")  # where the rooms and the worker lie in the sandbox
 NOBODY = 65534
+WHOLE_PROC = "/overheard-proc"
 WATCH_SECONDS = 0.2
 GIB = 2**30
 HEADROOM = 4 * GIB  # of addresses that libraries map and never touch
@@ -179,8 +180,9 @@ def _confine(command: list[str], limits: Limits) -> list[str]:
     setpriv = shutil.which("setpriv") or "setpriv"
     nobody = [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--pdeathsig=KILL"]
     return [
-        bwrap, *_folders("/tmp"), *_mounts(shown),
-        "--bind", "/proc", "/proc", "--dev-bind", "/dev", "/dev",
+        bwrap, *_folders("/tmp"), *_mounts(shown), "--proc", "/proc", "--dev-bind", "/dev", "/dev",
+        # The kernel lets nobody mount a /proc of their own only where a whole one can be seen.
+        *_folders(WHOLE_PROC), "--bind", "/proc", WHOLE_PROC,
         "--unshare-pid", "--die-with-parent", "--", setpriv, *nobody, "--", *inner,
     ]  # fmt: skip
 
