@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from leaderboard.record import Record, RecordError, read_history
+from leaderboard.strongest import disproof, sieges
 from leaderboard.table import place
 
 PICTURE = "spectrograms.png"
@@ -29,6 +30,7 @@ class Entry:
 
     `suite` names the conditions: entries may be compared within one suite only. `name` is unique
     on the page and fit for a file name; `superseded_by` is the name of the entry that corrects it.
+    `disproof` says which attack, submitted later, proves more than the record promises.
     """
 
     name: str
@@ -38,11 +40,14 @@ class Entry:
     digest: str
     run: Run
     superseded_by: str | None
+    disproof: str | None
 
     @property
     def status(self) -> str:
-        """The record's status, or that it is superseded."""
-        return "superseded" if self.superseded_by else self.record.status
+        """The record's status, or what became of it later: superseded, falsified."""
+        if self.superseded_by:
+            return "superseded"
+        return "falsified" if self.disproof else self.record.status
 
     @property
     def title(self) -> str:
@@ -65,7 +70,7 @@ def read_entries(folders: Sequence[Path]) -> list[Entry]:
     suites = _suites(stored.record for _, history in histories for stored in history)
     entries: dict[str, Entry] = {}
     for number, (folder, history) in enumerate(histories, 1):
-        run = _run(folder, number)
+        run, found = _run(folder, number), sieges(folder)
         named = {s.digest: f"{suites[_conditions(s.record)]}-{s.path.stem}" for s in history}
         later = {s.record.supersedes: named[s.digest] for s in history}
         for path, digest, record in history:
@@ -75,7 +80,14 @@ def read_entries(folders: Sequence[Path]) -> list[Entry]:
                     f"{path}: {entries[name].path} is of the same cell: show one run or the other"
                 )
             entries[name] = Entry(
-                name, suites[_conditions(record)], record, path, digest, run, later.get(digest)
+                name,
+                suites[_conditions(record)],
+                record,
+                path,
+                digest,
+                run,
+                later.get(digest),
+                disproof(record, found),
             )
     order = list(dict.fromkeys(entry.suite for entry in entries.values()))
     return sorted(

@@ -113,7 +113,7 @@ def _write_entries(home: Path, entries: Sequence[Entry], pages: Environment) -> 
             here="entry",
             entry=entry,
             corrects=corrected.get(entry.name),
-            verdict=entry_view.verdict(entry.record),
+            verdict=" ".join(filter(None, (entry_view.verdict(entry.record), entry.disproof))),
             curves=list(curves),
             tiles=entry_view.tiles(entry),
             groups=entry_view.groups(entry.record),

@@ -120,13 +120,7 @@ def strongest(record: Record, found: Sequence[Siege]) -> dict[str, Estimate]:
 
     A figure carries its attack in `method`, and that attack's own interval.
     """
-    on_it = [
-        s
-        for s in found
-        if s.cell == record.cell.id
-        and s.training_digest == record.cell.training_digest
-        and s.status == "ok"
-    ]
+    on_it = _on(record, found)
     known = {n: record.leakages[n]["auc"] for n in SUITE_ATTACKS if "auc" in _of(record, n)}
     known |= {s.attack: s.leakage["auc"] for s in on_it if "auc" in s.leakage}
     audited = {"the suite's": record.audited_epsilon}
@@ -134,13 +128,31 @@ def strongest(record: Record, found: Sequence[Siege]) -> dict[str, Estimate]:
     return {"strongest_auc": _largest(known), "strongest_audited": _largest(audited)}
 
 
-def falsified(record: Record, found: Sequence[Siege]) -> bool:
-    """Return whether a submitted attack proves more than a record promises."""
+def disproof(record: Record, found: Sequence[Siege]) -> str | None:
+    """Return in a sentence which submitted attack proves more than a record promises, if any."""
     claimed = record.guarantee.epsilon if record.guarantee else None
     if claimed is None:
-        return False
-    audited = strongest(record, found)["strongest_audited"]
-    return audited.scored and audited.low > claimed
+        return None
+    beyond = {
+        siege.attack: siege.audited_epsilon.low
+        for siege in _on(record, found)
+        if siege.audited_epsilon.scored and siege.audited_epsilon.low > claimed
+    }
+    if not beyond:
+        return None
+    name = max(beyond, key=lambda n: beyond[n])
+    return f"The attack {name}, submitted later, proved at least ε = {beyond[name]:.3g}."
+
+
+def _on(record: Record, found: Sequence[Siege]) -> list[Siege]:
+    """Return the sieges of a record's own weights that came to an end."""
+    return [
+        siege
+        for siege in found
+        if siege.cell == record.cell.id
+        and siege.training_digest == record.cell.training_digest
+        and siege.status == "ok"
+    ]
 
 
 def _of(record: Record, attack: str) -> Mapping[str, Estimate]:

@@ -112,7 +112,7 @@ def table(folder: Path, form: Format) -> str:
         return render(content, KEYS, TITLES, FOOTER, form)
     for row, record in zip(content, records, strict=True):
         row |= strongest.strongest(record, found)
-        if strongest.falsified(record, found):
+        if strongest.disproof(record, found):
             row["status"] = "falsified"
     keys = (*KEYS[:-1], *strongest.KEYS, KEYS[-1])
     footer = f"{FOOTER}\n{strongest.FOOTER}"

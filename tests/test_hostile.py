@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,9 @@ import torch
 from safetensors.torch import save
 
 from defenses.events import MOST_TEXT
-from leaderboard import sandbox
+from leaderboard import runner, sandbox
 from leaderboard.confined import EVENT, WEIGHTS
+from leaderboard.record import read_records
 from leaderboard.sandbox import (
     DisqualifiedError,
     Limits,
@@ -25,6 +27,8 @@ from leaderboard.sandbox import (
     SubmissionFailedError,
 )
 from leaderboard.submission import ConfinedDefense, Submission
+from leaderboard.submitted import submitted_cells, submitted_jobs
+from leaderboard.suite import load_suite
 from targets.randomness import Randomness
 from tests.fakes import recipe_for, speech
 
@@ -154,7 +158,7 @@ def test_nothing_lingers():
 def test_a_killed_parent_takes_it_along():
     code = """
 import sys
-from leaderboard import sandbox
+from leaderboard import runner, sandbox
 job = {"file": "a", "class": "b", "settings": {}, "source": sys.argv[1]}
 sandbox.run(job, b"", {}, sandbox.LIMITS, trust=False, log=sys.stdout)
 """
@@ -229,6 +233,32 @@ def test_an_event_that_is_none_fails(how):
 def test_nothing_is_unpickled():
     """It travels as the numbers it holds, whatever its class would like."""
     assert train("bad_event", how="pickled").event.noise_multiplier == 1e9
+
+
+@pytest.mark.slow
+def test_the_run_goes_on_to_a_record_of_each(tmp_path):
+    """Through the runner, as `overheard score` does it, on the toy suite."""
+    suite = load_suite("tiny")
+    suite = suite.model_copy(update={"attacks": suite.attacks[:1]})
+    jobs, ids = [], {}
+    for name, limits in {"fork_bomb": SHORT, "garbled": LIMITS, "bad_event": LIMITS}.items():
+        settings = {"how": "pickled"} if name == "bad_event" else {}
+        submission = Submission(f"{name}.py", source_of(name), "Hostile", "defense", settings)
+        confined = ConfinedDefense(submission, replace(limits, memory=2 << 30))
+        cells = submitted_cells(suite, submission, name.replace("_", "-"), [0])
+        ids[name] = cells[0].id
+        known = {job.id for job in jobs}
+        more = submitted_jobs(cells, confined, tmp_path, Path())
+        jobs += [job for job in more if job.id not in known]
+    runner.run(jobs, tmp_path)
+    records = {r.cell.id: r for r in read_records(tmp_path)}
+    told = {name: (records[i].status, records[i].reason) for name, i in ids.items()}
+    assert told == {
+        "fork_bomb": ("failed", "it took longer than the 2 s allowed"),
+        "garbled": ("disqualified", "its answer is garbled"),
+        "bad_event": ("ok", None),
+    }
+    assert records[ids["bad_event"]].guarantee.basis == "claimed"
 
 
 def test_without_a_sandbox_it_refuses(monkeypatch):

@@ -17,9 +17,11 @@ from leaderboard.entry_view import verdict
 from leaderboard.export import export
 from leaderboard.record import RecordError, failed_record, read_records, write_record
 from leaderboard.site import SiteError, published_runs, write_site
+from leaderboard.strongest import write_siege
 from leaderboard.suite import parse_suite
 from leaderboard.table import HEADLINE, Format
 from targets.estimate import Estimate
+from tests.test_strongest import siege
 from tests.test_suite import SMALL
 from tests.test_table import CELLS, measured, promise, record
 
@@ -85,6 +87,17 @@ def pages(site: Path) -> dict[Path, Links]:
 
 def files(site: Path) -> dict[str, bytes]:
     return {str(p.relative_to(site)): p.read_bytes() for p in sorted(site.rglob("*.*"))}
+
+
+def test_an_attack_submitted_later_falsifies(tmp_path):
+    run = fill(tmp_path / "run")
+    write_siege(siege(0.9, 9.99), run)
+    site = write_site(tmp_path / "site", [run]).parent
+    index = (site / "index.html").read_text(encoding="utf-8")
+    name = "small-rnnt-dpsgd-eps10-seed0.2"
+    assert re.search(rf'<tr id="{re.escape(name)}" .* data-status="falsified">', index)
+    page = (site / "entries" / f"{name}.html").read_text(encoding="utf-8")
+    assert "The attack mine, submitted later, proved at least ε = 9.99." in page
 
 
 def test_every_record_is_an_entry_with_its_status(site):

@@ -10,7 +10,7 @@ import pytest
 from leaderboard.record import RecordError, write_record
 from leaderboard.strongest import (
     Siege,
-    falsified,
+    disproof,
     read_siege,
     siege_file,
     sieges,
@@ -57,12 +57,15 @@ def test_the_strongest_is_the_largest(found, auc, epsilon):
     known = strongest(TARGET, found)
     assert known["strongest_auc"].value == auc
     assert known["strongest_audited"].low == epsilon
-    assert not falsified(TARGET, found)
+    assert not disproof(TARGET, found)
 
 
 def test_the_method_names_the_attack():
     assert strongest(TARGET, [siege(0.7, 2.0)])["strongest_auc"].method == "test (mine)"
-    assert falsified(TARGET, [siege(0.99, 10.1)])
+    assert (
+        disproof(TARGET, [siege(0.99, 10.1)])
+        == "The attack mine, submitted later, proved at least ε = 10.1."
+    )
 
 
 def test_the_table_shows_both_once_there_is_one(tmp_path):

@@ -19,7 +19,7 @@ from leaderboard.record import history, read_records
 from leaderboard.remaining import finished
 from leaderboard.sandbox import LIMITS, DisqualifiedError, SubmissionFailedError
 from leaderboard.start import train_start
-from leaderboard.strongest import falsified, sieges, strongest
+from leaderboard.strongest import disproof, sieges, strongest
 from leaderboard.submission import ConfinedDefense, Submission
 from leaderboard.submitted import run_submitted, submitted_cells, submitted_jobs
 from leaderboard.suite import load_suite
@@ -148,7 +148,7 @@ def test_an_attack_that_knows_falsifies(out, claimed, monkeypatch):
     assert siege.leakage["auc"].value == 1.0
     assert siege.audited_epsilon.level == pytest.approx(0.975)
     assert siege.number == 1
-    assert falsified(claimed, [siege])
+    assert disproof(claimed, [siege])
     assert "proves more than ε" in siege.reason
     assert strongest(claimed, [siege])["strongest_auc"].value == 1.0
     other = Submission("hit.py", "class Hit: ... # again", "Hit", "attack")
@@ -164,7 +164,7 @@ def test_an_attack_that_guesses_changes_nothing(out, claimed, monkeypatch):
 
     (siege,) = besiege(out, monkeypatch, guess)
     assert siege.status == "ok"
-    assert not falsified(claimed, [siege])
+    assert not disproof(claimed, [siege])
     after = strongest(claimed, [siege])
     assert all(after[key].value >= before[key].value for key in before)
 
