@@ -16,7 +16,9 @@ from targets.layers import LSTM, Embedding, Linear, sequence_mask
 from targets.tokens import BLANK
 from targets.trie import Trie
 
-MOST_UNITS_A_FRAME = 5  # decoding moves on to the next frame after this many
+# Decoding moves on to the next frame after so many: the encoder hears both directions, so that a
+# transducer may write a whole word at one frame, and a forced blank there loses the right words.
+MOST_UNITS_A_FRAME = 20
 
 
 class Transducer(nn.Module):
