@@ -1,15 +1,18 @@
 """Private aggregation of teacher ensembles (Papernot et al. 2017, 2018) for speech.
 
 Teachers learn from disjoint shards of the private speech. They transcribe public, untranscribed
-speech and vote, utterance by utterance, among hypotheses that the public start proposes; the
-student learns from the noisy winners. What is voted on is a whole utterance among a short list,
-because every vote costs privacy and the list costs none.
+speech and vote, utterance by utterance, among hypotheses that the public start proposes. What is
+voted on is a whole utterance among a short list, because every vote costs privacy and the list
+costs none. The noisy counts are weighed against what the public start believed, and the student
+learns the most credible texts: with much noise it is the student of public speech alone, with none
+it learns what most teachers say.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
@@ -24,18 +27,19 @@ from defenses.accounting import (
     laplace_votes_event,
 )
 from defenses.base import Trained, weights_of
-from defenses.votes import ballot, confident, noisy_winner
+from defenses.student import Evidence, labelled, shortlists, taught
+from defenses.votes import ballot, confident, evidence, noisy_counts
 from targets.ensemble import fit_ensemble
 from targets.errors import OverheardError
 from targets.progress import report, stage
 from targets.randomness import Randomness
 from targets.recipe import Recipe, Schedule
 from targets.speech import Utterance
-from targets.training import fit
 
 SHARD_BATCH = 8  # a shard holds few utterances, and a teacher needs more than a step an epoch
 Noise = Literal["laplace", "gaussian", "confident"]
-TEACHING, ASKING = 0.6, 0.2  # shares of the work; the rest is the student's
+PROPOSING, ASKED = 0.1, 0.6  # where in the work these are done; the rest is the student's
+TEACHING = 0.8  # of teaching and asking together
 
 
 @dataclass(frozen=True)
@@ -43,20 +47,24 @@ class PATE:
     """A student of noisy votes: Laplace noise is LNMax, Gaussian noise is GNMax.
 
     `teachers` shards the members; `queries` is how many untranscribed public utterances are voted
-    on, each among `hypotheses` of the public start. With "confident" noise (Confident-GNMax) a
-    query is answered where a hypothesis has about `threshold` of the teachers, until `answers`
-    are given; testing that takes `test_share` of the budget.
+    on, each among `hypotheses` of the public start; `agreement` is the share of the teachers that
+    is expected to vote for what was said. The student learns the most credible `keep` of the
+    untranscribed public speech, and all that is transcribed. With "confident" noise
+    (Confident-GNMax) a query is answered where a hypothesis has about `threshold` of the teachers,
+    until `answers` are given; testing that takes `test_share` of the budget.
     """
 
     epsilon: float
     noise: Noise = "gaussian"
     teachers: int = 50
     teacher_epochs: int = 10
-    teacher_learning_rate: float = 1e-3
+    teacher_learning_rate: float = 5e-4
     queries: int = 400
-    hypotheses: int = 16
-    student_epochs: int = 8
-    student_learning_rate: float = 1e-3
+    hypotheses: int = 8
+    agreement: float = 0.3
+    keep: float = 0.6
+    student_epochs: int = 10
+    student_learning_rate: float = 2e-3
     threshold: float = 0.5
     answers: int = 200
     test_share: float = 0.25
@@ -73,7 +81,9 @@ class PATE:
         for name in ("teachers", "queries", "hypotheses", "answers"):
             if getattr(self, name) < 1:
                 raise OverheardError(f"{name} is {getattr(self, name)}: give at least 1")
-        for name in ("threshold", "test_share"):
+        if not 0 < self.keep <= 1:
+            raise OverheardError(f"keep is {self.keep}: give a share above 0, at most 1")
+        for name in ("agreement", "threshold", "test_share"):
             if not 0 < getattr(self, name) < 1:
                 raise OverheardError(f"{name} is {getattr(self, name)}: give a share within (0, 1)")
 
@@ -90,30 +100,34 @@ class PATE:
             OverheardError: there is no untranscribed public speech to vote on, or ε is out of
                 reach.
         """
-        asked = [u for u in public if not u.text][: self.queries]
+        audio = [u for u in public if not u.text]
+        asked = audio[: self.queries]
         if not asked:
             raise OverheardError("PATE needs untranscribed public speech to vote on: there is none")
         event_of, settings = self._pricing(len(asked))
         scale = calibrated(event_of, self.epsilon, recipe.delta, *settings)
-        lists = _shortlists(recipe, asked, self.hypotheses)
-        with stage(0.0, TEACHING + ASKING):
+        lists = shortlists(recipe, audio, self.hypotheses)
+        report(PROPOSING)
+        with stage(PROPOSING, ASKED):
             heard = self._teach_and_ask(recipe, members, asked, rng)
-        winners = self._vote(map(ballot, lists, zip(*heard, strict=True)), scale, settings, rng)
-        labels = [
-            "" if winner is None else candidates[winner]
-            for candidates, winner in zip(lists, winners, strict=True)
-        ]
-        student = recipe.build()
+        ballots = map(ballot, (s.texts for s in lists), zip(*heard, strict=True))
+        told = self._vote(ballots, scale, settings, rng)
+        unasked: list[Evidence] = [None] * (len(audio) - len(asked))
         lessons = [u for u in public if u.text]
-        lessons += [replace(u, text=label) for u, label in zip(asked, labels, strict=True)]
+        lessons += labelled(audio, lists, told + unasked, self.keep)
         schedule = Schedule(
             self.student_epochs, recipe.schedule.batch_size, self.student_learning_rate
         )
-        with stage(TEACHING + ASKING, 1.0):
-            fit(student, [u for u in lessons if u.text], schedule, rng.child("student"))
-        notes = {"vote_noise": scale, "votes": len(asked), "teachers": self.teachers}
+        with stage(ASKED, 1.0):
+            student = taught(recipe, lessons, schedule, rng.child("student"))
+        notes = {
+            "vote_noise": scale,
+            "votes": len(asked),
+            "teachers": self.teachers,
+            "lessons": len(lessons),
+        }
         if self.noise == "confident":
-            notes["answers"] = len(winners) - winners.count(None)
+            notes["answers"] = sum(nats is not None for nats in told)
         return Trained(weights_of(student), event_of(scale, *settings), notes)
 
     def _pricing(self, asked: int) -> tuple[Callable[..., DpEvent], tuple[float, ...]]:
@@ -130,23 +144,31 @@ class PATE:
         scale: float,
         settings: tuple[float, ...],
         rng: Randomness,
-    ) -> list[int | None]:
-        """Return the noisy winner of every query, or None where it is not answered."""
+    ) -> list[Evidence]:
+        """Return what the noisy votes of every query say, or None where it is not answered."""
         generator = rng.child("votes").numpy()
         draw = generator.laplace if self.noise == "laplace" else generator.normal
+        deviation = scale * math.sqrt(2) if self.noise == "laplace" else scale
+
+        def answer(counts: NDArray[np.int64]) -> Evidence:
+            noisy = noisy_counts(counts, lambda shape: draw(0.0, scale, shape))
+            return evidence(noisy, self.agreement * self.teachers, deviation)
+
         if self.noise != "confident":
-            return [noisy_winner(c, lambda shape: draw(0.0, scale, shape)) for c in ballots]
+            return [answer(counts) for counts in ballots]
         asked, answers, share = settings
         test_noise = confident_test_noise(scale, int(asked), int(answers), share)
-        winners: list[int | None] = []
+        answered: list[Evidence] = []
+        given = 0
         for counts in ballots:
-            spent = len(winners) - winners.count(None) >= answers
-            bar = self.threshold * self.teachers
-            if spent or not confident(counts, bar, lambda shape: draw(0.0, test_noise, shape)):
-                winners.append(None)
-            else:
-                winners.append(noisy_winner(counts, lambda shape: draw(0.0, scale, shape)))
-        return winners
+            sure = given < answers and confident(
+                counts,
+                self.threshold * self.teachers,
+                lambda shape: draw(0.0, test_noise, shape),
+            )
+            given += sure
+            answered.append(answer(counts) if sure else None)
+        return answered
 
     def _teach_and_ask(
         self,
@@ -158,7 +180,7 @@ class PATE:
         """Return the transcripts of the asked utterances by every teacher."""
         schedule = Schedule(self.teacher_epochs, SHARD_BATCH, self.teacher_learning_rate)
         dealt = shards(members, self.teachers, rng.child("shards"))
-        with stage(0.0, TEACHING / (TEACHING + ASKING)):
+        with stage(0.0, TEACHING):
             teachers = fit_ensemble(recipe, dealt, schedule, rng.child("teachers"))
         heard = teachers.transcribe(asked)
         report(1.0)
@@ -176,9 +198,3 @@ def shards(members: Sequence[Utterance], count: int, rng: Randomness) -> list[li
     for member in members:
         dealt[rng.child(member.id).integer() % count].append(member)
     return dealt
-
-
-def _shortlists(recipe: Recipe, asked: Sequence[Utterance], size: int) -> list[list[str]]:
-    """Return the distinct hypotheses of the public start for each utterance, best first."""
-    found = recipe.build().hypotheses(asked, size)
-    return [list(dict.fromkeys(text for text, _ in hypotheses)) for hypotheses in found]

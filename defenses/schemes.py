@@ -10,9 +10,11 @@ from defenses.dpsgd import DPSGD, EDPSGD
 from defenses.microbatch import MicrobatchDPSGD
 from defenses.none import NonPrivate
 from defenses.pate import PATE
+from defenses.public import PublicStudent
 
 SCHEMES: Mapping[str, Callable[..., Defense]] = {
     "none": NonPrivate,
+    "public": PublicStudent,
     "dpsgd": DPSGD,
     "edpsgd": EDPSGD,
     "edpsgd-microbatch": MicrobatchDPSGD,

@@ -48,10 +48,20 @@ def confident(counts: NDArray[np.int64], threshold: float, noise: Noise) -> bool
     return bool(counts.max() + noise(()) >= threshold)
 
 
-def noisy_winner(counts: NDArray[np.int64], noise: Noise) -> int:
-    """Return the candidate with the most votes after independent noise on every count."""
+def noisy_counts(counts: NDArray[np.int64], noise: Noise) -> NDArray[np.float64]:
+    """Return the counts (K,) with independent noise on each: all that leaves the aggregator."""
     noisy = counts + noise(counts.shape)
     watched = _watched.get()
     if watched is not None:
         watched.append(noisy)
-    return int(np.argmax(noisy))
+    return noisy
+
+
+def evidence(noisy: NDArray[np.float64], expected: float, deviation: float) -> NDArray[np.float64]:
+    """Return for each count (K,) how much likelier it is, in nats, with `expected` votes than none.
+
+    Exact where the noise is Gaussian. Laplace noise is weighed like Gaussian noise of its
+    deviation: its own ratio stops growing at `expected` votes, and tells not the most from many.
+    """
+    nats: NDArray[np.float64] = (noisy - expected / 2) * expected / deviation**2
+    return nats

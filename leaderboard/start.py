@@ -41,7 +41,11 @@ def train_start(
         transcribed = [u for u in game.public if u.text]
         with stage(0.2, 1.0):
             start = public_start(
-                recipe, transcribed, schedule, Randomness(seed).child("start", target)
+                recipe,
+                transcribed,
+                schedule,
+                Randomness(seed).child("start", target),
+                augment=True,
             )
     with whole_file(start_file(out, conditions, target, seed, data)) as partial:
         save_file(start.state_dict(), partial)

@@ -26,6 +26,7 @@ from targets.errors import OverheardError
 Target = Literal["ctc", "rnnt", "las", "hybrid"]
 SchemeName = Literal[
     "none",
+    "public",
     "dpsgd",
     "edpsgd",
     "edpsgd-microbatch",
@@ -182,9 +183,10 @@ class Scheme(Options):
 
     @model_validator(mode="after")
     def _epsilon_where_it_means_something(self) -> Scheme:
-        if self.name == "none" and self.epsilon is not None:
-            raise ValueError("scheme 'none' promises no 'epsilon'")
-        if self.name != "none" and self.epsilon is None:
+        takes_epsilon = self.name not in ("none", "public")
+        if not takes_epsilon and self.epsilon is not None:
+            raise ValueError(f"scheme '{self.name}' takes no 'epsilon'")
+        if takes_epsilon and self.epsilon is None:
             raise ValueError(f"scheme '{self.name}' needs 'epsilon', a list of numbers")
         return self
 
@@ -280,6 +282,8 @@ class Suite(Conditions):
     name: str = Field(pattern=NAME)
     description: str
     seeds: Set[Annotated[int, Field(ge=0)]]
+    more_seeds: dict[Target, Set[Annotated[int, Field(ge=0)]]] = {}
+    """Further seeds of single targets, where all seeds of all would take too long."""
     targets: Set[Target]
     schemes: Annotated[tuple[Scheme, ...], AfterValidator(_some)]
     _file: str = PrivateAttr(default="suite")
@@ -315,7 +319,7 @@ class Suite(Conditions):
             for target in self.targets
             for scheme in self.schemes
             for epsilon in scheme.epsilon or (None,)
-            for seed in self.seeds
+            for seed in dict.fromkeys((*self.seeds, *self.more_seeds.get(target, ())))
         ]
 
     def mistake(self, key: str, problem: str) -> SuiteError:

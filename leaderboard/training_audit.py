@@ -167,6 +167,7 @@ def audit_votes(
         teacher_epochs=1,
         queries=queries or (1 if laplace else 32),
         hypotheses=2,
+        keep=1.0,
         student_epochs=1,
     )
     # The second teacher answers the third, and the canary's teacher decides.

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from targets.augmentation import masked
 from targets.errors import OverheardError
 from targets.progress import report
 from targets.randomness import Randomness
@@ -26,15 +27,24 @@ def fit(
     utterances: Sequence[Utterance],
     schedule: Schedule,
     rng: Randomness,
+    *,
+    augment: bool = False,
 ) -> None:
-    """Train all weights by Adam, with a warm-up and a cosine decay of the learning rate."""
+    """Train all weights by Adam, with a warm-up and a cosine decay of the learning rate.
+
+    `augment` hides parts of every spectrogram anew each time (SpecAugment): few utterances are then
+    worth more, if they are gone through more often.
+    """
     examples = recognizer.examples(utterances)
     steps = schedule.epochs * math.ceil(len(examples) / schedule.batch_size)
     optimizer = torch.optim.Adam(recognizer.network.parameters(), lr=schedule.learning_rate)
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, steps))
     order = rng.child("order").numpy()
+    hiding = rng.child("augmentation").torch()
     for epoch in range(schedule.epochs):
         for batch in _batches(examples, schedule.batch_size, order):
+            if augment:
+                batch = [Example(masked(e.features, hiding), e.units) for e in batch]
             loss = recognizer.example_losses(batch).mean()
             optimizer.zero_grad()
             loss.backward()
@@ -57,6 +67,8 @@ def public_start(
     public: Sequence[Utterance],
     schedule: Schedule,
     rng: Randomness,
+    *,
+    augment: bool = False,
 ) -> Recognizer:
     """Return the recipe's target trained on public speech alone, from random weights.
 
@@ -67,7 +79,7 @@ def public_start(
         raise OverheardError("there is no transcribed public speech to start from")
     recognizer = recipe.untrained(rng.child("weights"))
     recognizer.logmel.calibrate(public)
-    fit(recognizer, public, schedule, rng.child("fit"))
+    fit(recognizer, public, schedule, rng.child("fit"), augment=augment)
     return recognizer
 
 

@@ -27,6 +27,7 @@ OPTIONS = {
     "dpsgd": {"epsilon": 4, "epochs": 1, "batch_size": 4},
     "edpsgd": {"epsilon": 4, "epochs": 1, "batch_size": 4},
     "edpsgd-microbatch": {"epsilon": 4, "epochs": 1, "batch_size": 4, "micro_batch_size": 2},
+    "public": {"student_epochs": 1},
     "pate-lnmax": {"epsilon": 4, "teachers": 2, "teacher_epochs": 1, "student_epochs": 1},
     "pate-gnmax": {"epsilon": 4, "teachers": 2, "teacher_epochs": 1, "student_epochs": 1},
     "pate-confident-gnmax": {
@@ -37,7 +38,7 @@ OPTIONS = {
         "answers": 2,
     },
 }
-NOISY = sorted(set(SCHEMES) - {"none"})
+NOISY = sorted(set(SCHEMES) - {"none", "public"})
 
 
 @pytest.fixture(scope="module", params=TARGETS)

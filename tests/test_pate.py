@@ -18,6 +18,7 @@ from defenses.accounting import (
     price,
 )
 from defenses.pate import PATE, shards
+from defenses.student import Shortlist
 from defenses.votes import watching_votes
 from targets.errors import OverheardError
 from targets.randomness import Randomness
@@ -32,6 +33,20 @@ SMALL = {"teachers": 3, "teacher_epochs": 1, "queries": 4, "hypotheses": 3, "stu
 @pytest.fixture(scope="module")
 def recipe():
     return recipe_for("ctc", PUBLIC)
+
+
+def even(*texts):
+    """A list that the start is undecided about."""
+    return Shortlist(texts, np.full(len(texts), -2.0))
+
+
+def keep_lessons(monkeypatch):
+    """Return what students are taught from now on; nobody learns it."""
+    lessons = []
+    monkeypatch.setattr(
+        pate, "taught", lambda recipe, said, *_: lessons.extend(said) or recipe.build()
+    )
+    return lessons
 
 
 ids = st.lists(st.integers(0, 8), max_size=9, unique=True)
@@ -73,7 +88,7 @@ def test_shards_are_about_equal():
 )
 def test_the_votes_have_the_noise_of_the_event(recipe, noise, event_of, deviation, monkeypatch):
     monkeypatch.setattr(PATE, "_teach_and_ask", lambda *_: [[""] * 1_500])
-    monkeypatch.setattr(pate, "_shortlists", lambda *_: [["", "on", "off"]] * 1_500)
+    monkeypatch.setattr(pate, "shortlists", lambda *_: [even("", "on", "off")] * 1_500)
     asked = without_text(speech(1, "audio")) * 1_500
     with watching_votes() as noisy:
         trained = PATE(4, noise, **{**SMALL, "queries": 10_000, "student_epochs": 0}).train(
@@ -100,7 +115,7 @@ def test_one_member_moves_one_vote_a_query(recipe):
 
 def test_members_reach_the_student_through_votes_alone(recipe, monkeypatch):
     """With the votes fixed, other members give the same weights to the last bit."""
-    monkeypatch.setattr(pate, "noisy_winner", lambda *_: 0)
+    monkeypatch.setattr(pate, "noisy_counts", lambda counts, _: np.arange(len(counts), 0.0, -1))
     one, other = (
         PATE(4, **SMALL).train(recipe, members, PUBLIC, Randomness(0)).weights
         for members in (MEMBERS, MEMBERS[5:])
@@ -111,13 +126,26 @@ def test_members_reach_the_student_through_votes_alone(recipe, monkeypatch):
 def test_agreeing_teachers_teach_the_student(recipe, monkeypatch):
     """Where all teachers hear the truth and noise is small, the lessons are the truth."""
     truth = [u.text for u in speech(5, "audio")]
-    lessons = []
+    lessons = keep_lessons(monkeypatch)
     monkeypatch.setattr(PATE, "_teach_and_ask", lambda *_: [truth] * 50)
-    monkeypatch.setattr(pate, "_shortlists", lambda *_: [["a", t, "b"] for t in truth])
-    monkeypatch.setattr(pate, "fit", lambda *settings: lessons.extend(settings[1]))
-    PATE(10, **{**SMALL, "queries": 9}).train(recipe, MEMBERS, PUBLIC, Randomness(0))
+    monkeypatch.setattr(pate, "shortlists", lambda *_: [even("a", t, "b") for t in truth])
+    PATE(10, **{**SMALL, "teachers": 50, "queries": 9, "keep": 1.0}).train(
+        recipe, MEMBERS, PUBLIC, Randomness(0)
+    )
     assert [u.text for u in lessons] == [u.text for u in TRANSCRIBED] + truth
     assert [u.id for u in lessons] == [u.id for u in PUBLIC]
+
+
+def test_with_noise_beyond_all_votes_the_student_is_that_of_public_speech_alone(
+    recipe, monkeypatch
+):
+    """Votes that say nothing change nothing that the start believes."""
+    lessons = keep_lessons(monkeypatch)
+    monkeypatch.setattr(PATE, "_teach_and_ask", lambda *_: [["yes"] * 600])
+    monkeypatch.setattr(pate, "shortlists", lambda *_: [BELIEVED] * 600)
+    asked = without_text(speech(1, "audio")) * 600
+    PATE(1e-3, teachers=1, queries=600).train(recipe, MEMBERS, asked, Randomness(0))
+    assert [u.text for u in lessons] == ["no"] * 360
 
 
 def test_only_so_many_queries_are_asked_and_paid_for(recipe):
@@ -130,12 +158,15 @@ def test_without_untranscribed_speech_there_is_nothing_to_vote_on(recipe):
         PATE(4, **SMALL).train(recipe, MEMBERS, TRANSCRIBED, Randomness(0))
 
 
+BELIEVED = Shortlist(["no", "yes", "on"], np.array([-1.0, -1.5, -2.0]))  # before anyone voted
+
+
 def confident_run(recipe, monkeypatch, heard, **options):
     monkeypatch.setattr(PATE, "_teach_and_ask", lambda *_: [[text] * 600 for text in heard])
-    monkeypatch.setattr(pate, "_shortlists", lambda *_: [["yes", "no", "on"]] * 600)
-    lessons = []
-    monkeypatch.setattr(pate, "fit", lambda *settings: lessons.extend(settings[1]))
+    monkeypatch.setattr(pate, "shortlists", lambda *_: [BELIEVED] * 600)
+    lessons = keep_lessons(monkeypatch)
     asked = without_text(speech(1, "audio")) * 600
+    options = {"keep": 1.0, **options}
     scheme = PATE(20, "confident", teachers=len(heard), queries=600, **options)
     return scheme.train(recipe, MEMBERS, asked, Randomness(0)), lessons
 
@@ -144,14 +175,16 @@ def test_confident_answers_are_capped_and_what_is_paid_is_the_cap(recipe, monkey
     trained, lessons = confident_run(recipe, monkeypatch, ["yes"] * 300, answers=40)
     assert trained.event == confident_votes_event(trained.notes["vote_noise"], 600, 40, 0.25)
     assert 19 < price(trained.event, recipe.delta).epsilon <= 20
-    assert trained.notes["answers"] == len(lessons) == 40
-    assert {u.text for u in lessons} == {"yes"}
+    assert trained.notes["answers"] == 40
+    assert [u.text for u in lessons].count("yes") == 40
+    assert {u.text for u in lessons} == {"yes", "no"}  # the rest is what the start believes
 
 
 def test_split_teachers_are_not_asked_further(recipe, monkeypatch):
     heard = ["yes"] * 100 + ["no"] * 100 + ["on"] * 100
     trained, lessons = confident_run(recipe, monkeypatch, heard, threshold=0.9)
-    assert trained.notes["answers"] == len(lessons) == 0
+    assert trained.notes["answers"] == 0
+    assert {u.text for u in lessons} == {"no"}
     assert price(trained.event, recipe.delta).epsilon > 19
 
 

@@ -110,7 +110,11 @@ MISTAKES = [
         r"speech\.public\.speekers: unknown key \(known: ",
     ),
     ("[training]", "[trainin]\n[training]", "trainin: unknown key"),
-    ('name = "dpsgd"', 'name = "dpsdg"', r"schemes\[1\]\.name: should be 'none', 'dpsgd', .*got"),
+    (
+        'name = "dpsgd"',
+        'name = "dpsdg"',
+        r"schemes\[1\]\.name: should be 'none', .*'dpsgd', .*got",
+    ),
     ('targets = ["rnnt"]', 'targets = ["cct"]', r"targets\[0\]: should be .*'ctc'"),
     ("seeds = [0]", 'seeds = ["0"]', r"seeds\[0\]: should be a valid integer, got \"0\""),
     ("seeds = [0]", "seeds = [0, 0]", "seeds: holds the same value twice"),
@@ -128,7 +132,7 @@ MISTAKES = [
         r"schemes\[1\]\.epsilon\[0\]: should be a finite number",
     ),
     ("epsilon = [1, 10]", "", r"schemes\[1\]: scheme 'dpsgd' needs 'epsilon'"),
-    ('name = "none"', 'name = "none"\nepsilon = [1]', r"schemes\[0\]: scheme 'none' promises no"),
+    ('name = "none"', 'name = "none"\nepsilon = [1]', r"schemes\[0\]: scheme 'none' takes no"),
     (
         'name = "none"',
         'name = "none"\noptions = {a = [1]}',
@@ -233,3 +237,9 @@ def test_a_path_and_a_name_give_the_same_suite(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert load_suite("copy.toml").cells() == load_suite("tiny").cells()
     assert load_suite(Path("copy.toml")).cells() == load_suite("tiny").cells()
+
+
+def test_single_targets_may_have_more_seeds(edited):
+    suite = edited("seeds = [0]", "seeds = [0]\nmore_seeds = { rnnt = [2, 0] }")
+    assert {c.seed for c in suite.cells() if c.target == "rnnt"} == {0, 2}
+    assert len({c.id for c in suite.cells()}) == len(suite.cells())

@@ -6,8 +6,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
-from defenses.votes import ballot, confident, noisy_winner, watching_votes
+from defenses.votes import (
+    ballot,
+    confident,
+    evidence,
+    noisy_counts,
+    watching_votes,
+)
 from targets.randomness import Randomness
 
 texts = st.text("ab ", max_size=5)
@@ -43,8 +50,14 @@ def test_the_nearest_gets_the_vote_the_first_of_equals():
     assert ballot(["ab", "ba"], ["aa"]).tolist() == [1, 0]
 
 
-def test_without_noise_the_majority_wins():
-    assert noisy_winner(np.array([1, 5, 3]), np.zeros) == 1
+def test_without_noise_the_counts_are_the_votes():
+    assert noisy_counts(np.array([1, 5, 3]), np.zeros).tolist() == [1, 5, 3]
+
+
+def test_evidence_is_the_likelihood_ratio_of_gaussian_counts():
+    noisy = np.linspace(-9, 40, 50)
+    ratio = stats.norm.logpdf(noisy, 12.0, 5.0) - stats.norm.logpdf(noisy, 0.0, 5.0)
+    assert evidence(noisy, 12.0, 5.0) == pytest.approx(ratio)
 
 
 @pytest.mark.parametrize(("draw", "deviation"), [("normal", 1.0), ("laplace", 2**0.5)])
@@ -52,7 +65,7 @@ def test_noise_on_every_count_of_the_scale_asked_for(draw, deviation):
     generator = Randomness(0).numpy()
     with watching_votes() as noisy:
         for _ in range(4_000):
-            noisy_winner(np.array([3, 1, 0]), lambda n: getattr(generator, draw)(0.0, 7.0, n))
+            noisy_counts(np.array([3, 1, 0]), lambda n: getattr(generator, draw)(0.0, 7.0, n))
     seen = np.array(noisy) - [3, 1, 0]
     assert seen.std(0) == pytest.approx(7.0 * deviation, rel=0.06)
     assert np.abs(seen.mean(0)).max() < 5 * 7 * deviation / 4_000**0.5
@@ -61,8 +74,8 @@ def test_noise_on_every_count_of_the_scale_asked_for(draw, deviation):
 
 def test_nobody_watches_unless_asked():
     with watching_votes() as noisy:
-        noisy_winner(np.array([1, 2]), np.zeros)
-    noisy_winner(np.array([1, 2]), np.zeros)
+        noisy_counts(np.array([1, 2]), np.zeros)
+    noisy_counts(np.array([1, 2]), np.zeros)
     assert len(noisy) == 1
 
 

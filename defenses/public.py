@@ -1,0 +1,50 @@
+"""Public speech alone: what every private scheme has to beat."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dp_accounting import NoOpDpEvent
+
+from defenses.base import Trained, weights_of
+from defenses.student import labelled, shortlists, taught
+from targets.progress import report, stage
+from targets.randomness import Randomness
+from targets.recipe import Recipe, Schedule
+from targets.speech import Utterance
+
+
+@dataclass(frozen=True)
+class PublicStudent:
+    """The student of `PATE` without teachers: no private speech is touched, and ε is 0.
+
+    It is the control beside every private scheme, and tells what the untranscribed public speech is
+    worth by itself (self-training).
+    """
+
+    hypotheses: int = 8
+    keep: float = 0.6
+    student_epochs: int = 10
+    student_learning_rate: float = 2e-3
+
+    def train(
+        self,
+        recipe: Recipe,
+        members: Sequence[Utterance],
+        public: Sequence[Utterance],
+        rng: Randomness,
+    ) -> Trained:
+        """See `Defense`."""
+        del members
+        audio = [u for u in public if not u.text]
+        lists = shortlists(recipe, audio, self.hypotheses)
+        report(0.3)
+        lessons = [u for u in public if u.text]
+        lessons += labelled(audio, lists, [None] * len(audio), self.keep)
+        schedule = Schedule(
+            self.student_epochs, recipe.schedule.batch_size, self.student_learning_rate
+        )
+        with stage(0.3, 1.0):
+            student = taught(recipe, lessons, schedule, rng.child("student"))
+        return Trained(weights_of(student), NoOpDpEvent(), {"lessons": len(lessons)})

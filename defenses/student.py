@@ -1,0 +1,66 @@
+"""A student of public speech: taught by the public start, and by votes where there are any."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from targets.randomness import Randomness
+from targets.recipe import Recipe, Schedule
+from targets.recognizer import Recognizer
+from targets.speech import Utterance
+from targets.training import fit
+
+Evidence = NDArray[np.float64] | None  # nats for each of the hypotheses (K,); None: none at all
+
+
+@dataclass(frozen=True, eq=False)
+class Shortlist:
+    """What the public start takes an utterance to be: K distinct texts, log-probabilities (K,)."""
+
+    texts: Sequence[str]
+    log_probs: NDArray[np.float64]
+
+
+def shortlists(recipe: Recipe, speech: Sequence[Utterance], size: int) -> list[Shortlist]:
+    """Return up to `size` hypotheses of the public start for each utterance, best first."""
+    lists = []
+    for hypotheses in recipe.build().hypotheses(speech, size):
+        best: dict[str, float] = {}
+        for text, log_prob in hypotheses:  # units that spell the same are one text
+            best.setdefault(text, log_prob)
+        lists.append(Shortlist(list(best), np.array(list(best.values()))))
+    return lists
+
+
+def labelled(
+    speech: Sequence[Utterance],
+    lists: Sequence[Shortlist],
+    evidence: Sequence[Evidence],
+    keep: float,
+) -> list[Utterance]:
+    """Return the share `keep` of the utterances whose texts are most credible, so labelled.
+
+    A text's credit is its log-probability under the public start plus the evidence of the votes:
+    the start is what is believed before anyone has voted. The order of the speech is kept.
+    """
+    labels, credits = [], []
+    for shortlist, votes in zip(lists, evidence, strict=True):
+        credit = shortlist.log_probs if votes is None else shortlist.log_probs + votes
+        winner = int(np.argmax(credit))
+        labels.append(shortlist.texts[winner])
+        credits.append(credit[winner])
+    kept = sorted(np.argsort(credits)[::-1][: round(keep * len(credits))])
+    return [replace(speech[i], text=labels[i]) for i in kept if labels[i]]
+
+
+def taught(
+    recipe: Recipe, lessons: Sequence[Utterance], schedule: Schedule, rng: Randomness
+) -> Recognizer:
+    """Return the recipe's target, from its public start, trained on the lessons."""
+    student = recipe.build()
+    fit(student, lessons, schedule, rng, augment=True)
+    return student

@@ -1,0 +1,29 @@
+"""SpecAugment (Park et al. 2019): bands and spans of the spectrogram hidden while learning."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+MASKS = 2  # of each kind
+WIDEST_BAND = 12  # mel channels
+LONGEST_SPAN = 0.1  # share of the frames
+
+
+def masked(features: Tensor, generator: torch.Generator) -> Tensor:
+    """Return standardised log-mel frames (T, M) with random bands and spans set to their mean."""
+    hidden = features.clone()
+    frames, mels = features.shape
+    for _ in range(MASKS):
+        start, end = _stretch(mels, min(WIDEST_BAND, mels), generator)
+        hidden[:, start:end] = 0
+        start, end = _stretch(frames, int(LONGEST_SPAN * frames), generator)
+        hidden[start:end] = 0
+    return hidden
+
+
+def _stretch(whole: int, longest: int, generator: torch.Generator) -> tuple[int, int]:
+    """Return a random stretch of at most `longest` places."""
+    length = int(torch.randint(longest + 1, (1,), generator=generator))
+    start = int(torch.randint(whole - length + 1, (1,), generator=generator))
+    return start, start + length
