@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -14,9 +16,14 @@ from defenses.accounting import price
 from leaderboard import sandbox
 from leaderboard.corpora import deal
 from leaderboard.game import Game
-from leaderboard.sandbox import Limits
+from leaderboard.sandbox import DisqualifiedError, Limits, SubmissionFailedError
 from leaderboard.start import recipe_from_start, train_start
-from leaderboard.submission import ConfinedAttack, ConfinedDefense, read_submission
+from leaderboard.submission import (
+    ConfinedAttack,
+    ConfinedDefense,
+    SubmissionError,
+    read_submission,
+)
 from leaderboard.suite import load_suite
 from targets.randomness import Randomness
 from targets.recipe import Recipe
@@ -37,7 +44,8 @@ def check(place: Place, settings: Settings = [], trust: Trust = False) -> None: 
     sandbox.require(trust)
     recipe, game = _practice()
     confined = ConfinedDefense(submission, Limits(seconds=SECONDS), trust, contract=True)
-    trained = confined.train(recipe, game.members, game.public, Randomness(0))
+    with _telling(place):
+        trained = confined.train(recipe, game.members, game.public, Randomness(0))
     epsilon = price(trained.event, recipe.delta, basis="claimed").epsilon
     promise = "no ε" if math.isinf(epsilon) else f"ε = {epsilon:.3g} at δ = {recipe.delta:g}"
     typer.echo(f"{place} meets the contract; on toy speech it promises {promise}")
@@ -51,8 +59,18 @@ def check_attack(place: Place, settings: Settings = [], trust: Trust = False) ->
     start = recipe.build().requires_grad_(False)
     view = Weights(start, start, [u for u in game.public if u.text])
     confined = ConfinedAttack(submission, recipe, Limits(seconds=SECONDS), trust, contract=True)
-    confined.score(view, game.candidates, Randomness(0))
+    with _telling(place):
+        confined.score(view, game.candidates, Randomness(0))
     typer.echo(f"{place} meets the contract")
+
+
+@contextmanager
+def _telling(place: str) -> Iterator[None]:
+    """Say of which submission a failure is, and that its own words have just been shown."""
+    try:
+        yield
+    except (SubmissionFailedError, DisqualifiedError) as error:
+        raise SubmissionError(f"{place}: {error}".replace("in the log", "above")) from None
 
 
 def _practice() -> tuple[Recipe, Game]:

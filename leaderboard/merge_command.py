@@ -52,7 +52,7 @@ def merge(
     # Records last: whoever sees one finds all that it needs, also after a crash.
     for place, source in sorted(_one_each(files).items(), key=lambda p: p[0].parent.name == FOLDER):
         _copy(source, place)
-    typer.echo(f"{out}: {len(chosen)} cells of {len(runs)} runs")
+    typer.echo(f"{out}: {len(chosen)} cells, from {', '.join(map(str, runs))}")
 
 
 def _chosen(runs: Iterable[Path]) -> list[Chain]:

@@ -45,7 +45,7 @@ def test_two_runs_become_one(runs, capsys):
     assert (both / "starts" / "start").read_text() == "one"
     assert (both / "submissions" / "abc.py").exists()
     assert len(sieges(both)) == 1
-    assert "2 cells of 2 runs" in capsys.readouterr().out
+    assert f"{both}: 2 cells, from {one}, {two}" in capsys.readouterr().out
     merge([two], both)
     assert len(read_records(both)) == 2
 
