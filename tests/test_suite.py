@@ -85,7 +85,7 @@ def test_built_in_suites_load_under_their_own_name(name):
 
 
 def test_the_promised_suites_are_there():
-    assert set(built_in_suites()) >= {"tiny", "quick", "an4", "paper"}
+    assert set(built_in_suites()) >= {"tiny", "quick", "an4", "schemes", "paper"}
     quick = load_suite("quick")
     assert quick.targets == ("rnnt",)
     assert {cell.id for cell in quick.cells()} >= {
@@ -99,7 +99,7 @@ def test_the_promised_suites_are_there():
     paper = load_suite("paper")
     assert set(paper.targets) == {"ctc", "rnnt", "las", "hybrid"}
     assert {scheme.epsilon for scheme in paper.schemes} == {None, (0.1, 1, 10)}
-    assert len(paper.cells()) == len(paper.targets) * 3 * (1 + 3 * (len(paper.schemes) - 1))
+    assert len(paper.cells()) == len(paper.targets) * 3 * (2 + 3 * (len(paper.schemes) - 2))
     assert "ctc-dpsgd-eps0.1-seed2" in {cell.id for cell in paper.cells()}
 
 
