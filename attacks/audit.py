@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from typing import Literal
 
 from attacks.clopper_pearson import clopper_pearson_bound
-from attacks.evidence import Noise, Trials, Unit, check_delta, check_level
+from attacks.evidence import Noise, Trials, check_delta, check_level
 from attacks.f_dp import f_dp_bound
 from attacks.gdp import gdp_bound
 from attacks.one_run import one_run_bound
 from targets.estimate import Estimate
+from targets.speech import Unit
 
 Verdict = Literal[
     "consistent",

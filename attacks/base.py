@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from targets.randomness import Randomness
 from targets.recognizer import Recognizer
 from targets.speech import Utterance
+
+if TYPE_CHECKING:
+    from attacks.references import References
 
 Access = Literal["transcripts", "scores", "weights"]
 Scores = NDArray[np.float64]
@@ -22,12 +25,16 @@ class Transcripts:
     """The target as a dictation service: audio in, text out.
 
     Every view also holds what any attacker has: `start`, the public recogniser that training
-    began from, and `public`, transcribed public speech.
+    began from, `public`, transcribed public speech, and where an attack asks for them,
+    `references`, recognisers that the attacker trained from both. `known` are scores that earlier
+    attacks gave, by attack and candidate, so that none is computed twice.
     """
 
     _target: Recognizer
     start: Recognizer
     public: Sequence[Utterance]
+    references: References | None = None
+    known: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def transcribe(self, utterances: Sequence[Utterance]) -> list[str]:
         """Return the target's transcripts."""

@@ -7,12 +7,27 @@ from functools import partial
 
 from attacks.base import Attack
 from attacks.canary import Extraction
+from attacks.combined import Combined
+from attacks.gradient_norm import GradientNorm
 from attacks.inversion import Inversion
+from attacks.lira import LiRA
 from attacks.membership import Loss
+from attacks.perturbation import AdversarialLoss, NoisyLoss
+from attacks.rmia import RMIA
+from attacks.transcript_distance import EditDistance
 
 ATTACKS: Mapping[str, Callable[..., Attack]] = {
     "membership": Loss,
     "membership-calibrated": partial(Loss, calibrated=True),
+    "membership-edit-distance": EditDistance,
+    "membership-noisy": NoisyLoss,
+    "membership-adversarial": AdversarialLoss,
+    "membership-gradient": GradientNorm,
+    "membership-lira": LiRA,
+    "membership-lira-offline": partial(LiRA, offline=True),
+    "membership-rmia": RMIA,
+    "membership-rmia-offline": partial(RMIA, offline=True),
+    "membership-combined": Combined,
     "canary": Extraction,
     "inversion": Inversion,
 }

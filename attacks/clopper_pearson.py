@@ -18,8 +18,9 @@ from typing import Literal
 import numpy as np
 from scipy.special import betaincinv
 
-from attacks.evidence import Scores, Trials, Unit, check_delta, check_level, refusal
+from attacks.evidence import Scores, Trials, check_delta, check_level, refusal
 from targets.estimate import Estimate
+from targets.speech import Unit
 
 Correction = Literal["bonferroni", "split"]
 

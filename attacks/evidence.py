@@ -19,7 +19,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import bdtr
 
-Unit = Literal["utterance", "speaker"]
+from targets.speech import Unit
+
 Design = Literal["one_run", "many_runs", "observational"]
 Noise = Literal["any", "gaussian"]
 """What is known of the mechanism: nothing, or that its trade-off curve lies above a Gaussian one.

@@ -11,10 +11,11 @@ import math
 from functools import lru_cache
 from statistics import NormalDist
 
-from attacks.evidence import Noise, Trials, Unit, check_delta, check_level, refusal
+from attacks.evidence import Noise, Trials, check_delta, check_level, refusal
 from attacks.gdp import epsilon_from_mu
 from attacks.guesses import count_correct, guess_plans, perfect_counts
 from targets.estimate import Estimate
+from targets.speech import Unit
 
 # Search step in μ. The refuted end is returned: coarseness costs power (0.001 in ε), not truth.
 _STEP = 1e-4

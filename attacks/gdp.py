@@ -14,8 +14,9 @@ from scipy.optimize import brentq
 from scipy.special import log_ndtr, ndtr, ndtri
 
 from attacks.clopper_pearson import Limits, anchored_limits, perfect_limits
-from attacks.evidence import Noise, Trials, Unit, check_delta, check_level, refusal
+from attacks.evidence import Noise, Trials, check_delta, check_level, refusal
 from targets.estimate import Estimate
+from targets.speech import Unit
 
 
 def delta_from_mu(mu: float, epsilon: float) -> float:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from attacks.base import Access, Findings, LossScores
+from attacks.base import Access, Findings, LossScores, Scores
 from targets.randomness import Randomness
 from targets.speech import Utterance
 
@@ -30,5 +30,9 @@ class Loss:
         losses = view.loss(candidates)
         if self.calibrated:
             losses = losses - view.start.loss(candidates).double().numpy()
-        lengths = np.array([max(len(c.text), 1) for c in candidates])
-        return Findings(tuple(candidates), -losses / lengths)
+        return Findings(tuple(candidates), -losses / characters(candidates))
+
+
+def characters(candidates: Sequence[Utterance]) -> Scores:
+    """Return the lengths (N,) of the transcripts, at least 1."""
+    return np.array([max(len(c.text), 1) for c in candidates], dtype=float)

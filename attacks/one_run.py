@@ -18,9 +18,10 @@ from typing import Literal
 import numpy as np
 from scipy.special import betainc, betaincinv, gammaln, xlogy
 
-from attacks.evidence import Trials, Unit, check_delta, check_level, refusal
+from attacks.evidence import Trials, check_delta, check_level, refusal
 from attacks.guesses import count_correct, guess_plans, perfect_counts
 from targets.estimate import Estimate
+from targets.speech import Unit
 
 Correction = Literal["bonferroni", "split"]
 

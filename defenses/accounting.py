@@ -23,6 +23,7 @@ from dp_accounting.pld import PLDAccountant
 from dp_accounting.rdp import RdpAccountant
 
 from targets.errors import OverheardError
+from targets.speech import Unit
 
 # PLD asks for memory in proportion to ε; beyond this the Rényi bound is kept (still valid).
 LARGEST_PLD_EPSILON = 200.0
@@ -50,14 +51,14 @@ class Guarantee:
 
     epsilon: float
     delta: float
-    unit: str
+    unit: Unit
     relation: str
     accountant: str
     basis: str
 
 
 def price(
-    event: DpEvent, delta: float, *, unit: str = "utterance", basis: str = "audited code"
+    event: DpEvent, delta: float, *, unit: Unit = "utterance", basis: str = "audited code"
 ) -> Guarantee:
     """Return the guarantee that an event gives at δ: the tightest of the bounds that apply.
 

@@ -120,13 +120,15 @@ def run_siege(
         record.guarantee.delta or 0.0,
         noise_of(str(record.event)),
         1 - ERROR / 2**begun.number,
+        game.unit,
+        record.guarantee.unit,
     )
     claimed = math.inf if record.guarantee.epsilon is None else record.guarantee.epsilon
     falsified = audited.scored and audited.low > claimed
     content = {
         "status": "ok",
         "reason": f"proves more than ε = {claimed:.3g}" if falsified else None,
-        "leakage": measure.leakage(found, record.coins, rng.child("intervals")),
+        "leakage": measure.leakage(found, record.coins, rng.child("intervals"), game.unit),
         "audited_epsilon": audited,
         "scores": {c.id: float(s) for c, s in zip(found.candidates, found.scores, strict=True)},
         "seconds": round(time.monotonic() - began, 1),

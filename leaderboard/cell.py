@@ -19,8 +19,9 @@ from leaderboard.game import Game
 from leaderboard.jobs import Report
 from leaderboard.layout import weights_file
 from leaderboard.record import Guarantee, Record, write_record
+from leaderboard.references import load_references
 from leaderboard.remaining import SCHEME, code_of, remaining
-from leaderboard.siege import besiege
+from leaderboard.siege import attacks_of, besiege
 from leaderboard.start import recipe_from_start
 from leaderboard.suite import SUBMISSION, Cell
 from targets.errors import OverheardError
@@ -63,6 +64,7 @@ def run_cell(
         with stage(0.0, 0.05), clock("speech"):
             game = deal(cell.conditions, cell.seed, data)
             recipe = recipe_from_start(cell.conditions, cell.target, cell.seed, out, data, game)
+            references = load_references(cell, attacks_of(cell), out, data, game, recipe)
         if left.trained is not None and left.trained.corpora == _digests(game):
             begun, attacks = _kept(left.trained, cell), left.attacks
             recognizer = load_recognizer(recipe, out, cell)
@@ -72,7 +74,7 @@ def run_cell(
                 begun, recognizer = _train(cell, chosen, out, game, recipe, clock)
             attacks = tuple(choice.name for choice in cell.conditions.attacks)
         with stage(0.75, 1.0):
-            record = besiege(begun, attacks, game, recipe, recognizer, clock)
+            record = besiege(begun, attacks, game, recipe, recognizer, references, clock)
     write_record(record, out, correction=left.recorded)
 
 

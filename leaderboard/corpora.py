@@ -47,7 +47,7 @@ def deal(conditions: Conditions, seed: int, data: Path) -> Game:
         canaries = _canaries(conditions.canaries, canary_voices, rng.child("canaries"))
     candidates = [*parts["private"], *canaries]
     public = _transcribed(parts["public"], splits.public.transcribed)
-    return Game.deal(public, candidates, parts["test"], rng)
+    return Game.deal(public, candidates, parts["test"], rng, conditions.unit)
 
 
 def _speech(speech: Speech, first_voice: int, data: Path) -> list[Utterance]:

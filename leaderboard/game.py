@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from targets.errors import OverheardError
 from targets.randomness import Randomness
-from targets.speech import Utterance
+from targets.speech import Unit, Utterance
 
 REPETITIONS = "repetitions"  # the attribute of a canary that says how often a member is trained on
 
@@ -26,13 +26,28 @@ def repetitions(candidate: Utterance) -> int:
     return int(candidate.attributes.get(REPETITIONS, "1"))
 
 
-def flip(candidates: Iterable[Utterance], rng: Randomness) -> Coins:
-    """Return a fair coin (N,) for each candidate; True makes it a member.
+def flip(candidates: Iterable[Utterance], rng: Randomness, unit: Unit = "utterance") -> Coins:
+    """Return the coin (N,) of each candidate; True makes it a member.
 
-    Each coin comes from the candidate's own id, so that adding, removing or reordering candidates
-    leaves the coins of the others alone.
+    Every unit has a fair coin of its own, from its own name: candidates of one speaker share one
+    where the unit is the speaker. Adding, removing or reordering candidates leaves the coins of the
+    others alone.
     """
-    return np.array([rng.child(c.id).integer() & 1 for c in candidates], dtype=bool)
+    return np.array([rng.child(unit_of(c, unit)).integer() & 1 for c in candidates], dtype=bool)
+
+
+def unit_of(candidate: Utterance, unit: Unit) -> str:
+    """Return the name of what shares a candidate's coin."""
+    return candidate.id if unit == "utterance" else candidate.speaker
+
+
+def is_single(candidate: Utterance, unit: Unit) -> bool:
+    """Return whether a candidate's coin changes the training data by exactly one unit.
+
+    Only such candidates may audit ε. A canary said sixteen times is a group of sixteen utterances,
+    protected by a far weaker guarantee, but part of one speaker, however often it is said.
+    """
+    return unit == "speaker" or repetitions(candidate) == 1
 
 
 @dataclass(frozen=True)
@@ -77,17 +92,18 @@ def split_by_speaker(
 class Game:
     """What is known to everyone, what is private, and the coins that only the referee sees.
 
-    `coins` (N,) belong to `candidates` (N); True means trained on.
+    `coins` (N,) belong to `candidates` (N); True means trained on. Each `unit` has one coin.
 
     Raises:
-        GameError: groups share a speaker, an id appears twice, or coins and candidates differ in
-            number.
+        GameError: groups share a speaker, an id appears twice, coins and candidates differ in
+            number, or the coins of one unit differ.
     """
 
     public: tuple[Utterance, ...]
     candidates: tuple[Utterance, ...]
     coins: Coins
     test: tuple[Utterance, ...]
+    unit: Unit = "utterance"
 
     def __post_init__(self) -> None:
         if self.coins.shape != (len(self.candidates),):
@@ -95,6 +111,9 @@ class Game:
                 f"{len(self.candidates)} candidates, but coins of shape {self.coins.shape}"
             )
         self.coins.setflags(write=False)
+        tossed = zip((unit_of(c, self.unit) for c in self.candidates), self.coins, strict=True)
+        if len(set(tossed)) > len({unit_of(c, self.unit) for c in self.candidates}):
+            raise GameError(f"the coins of one {self.unit} differ")
         groups = {"public": self.public, "private": self.candidates, "test": self.test}
         _refuse_repeated_ids(groups)
         _refuse_shared_speakers(groups)
@@ -106,11 +125,15 @@ class Game:
         candidates: Sequence[Utterance],
         test: Sequence[Utterance],
         rng: Randomness,
+        unit: Unit = "utterance",
     ) -> Game:
         """Flip the coins and set up a game."""
-        return cls(
-            tuple(public), tuple(candidates), flip(candidates, rng.child("coins")), tuple(test)
-        )
+        coins = flip(candidates, rng.child("coins"), unit)
+        return cls(tuple(public), tuple(candidates), coins, tuple(test), unit)
+
+    def redealt(self, rng: Randomness) -> Game:
+        """Return the same game with other coins, as an attacker tosses them to train a model."""
+        return replace(self, coins=flip(self.candidates, rng, self.unit))
 
     @property
     def members(self) -> tuple[Utterance, ...]:
@@ -129,12 +152,8 @@ class Game:
 
     @property
     def single(self) -> NDArray[np.bool_]:
-        """Which candidates (N,) change the training data by exactly one utterance.
-
-        Only these may audit an utterance-level ε: a canary said sixteen times is a group of
-        sixteen, protected by a far weaker guarantee.
-        """
-        return np.array([repetitions(c) == 1 for c in self.candidates], dtype=bool)
+        """Which candidates (N,) change the training data by exactly one unit; see `is_single`."""
+        return np.array([is_single(c, self.unit) for c in self.candidates], dtype=bool)
 
 
 def _refuse_repeated_ids(groups: dict[str, tuple[Utterance, ...]]) -> None:

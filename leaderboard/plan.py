@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -13,11 +14,12 @@ from leaderboard.remaining import finished
 from leaderboard.suite import Cell, Conditions, Suite
 
 START_WEIGHT = 0.5  # of a start's duration, relative to a cell's
+REFERENCE_WEIGHT = 0.4  # each
 PANEL_WEIGHT = 0.1
 
 
 def plan(suite: Suite, out: Path, data: Path) -> list[Job]:
-    """Return the jobs of a suite: public starts, cells, and the spectrogram panel.
+    """Return the jobs of a suite: public starts, reference models, cells, the spectrogram panel.
 
     A start that nothing waits for, and a panel whose models are gone, are no jobs.
 
@@ -34,15 +36,16 @@ def plan(suite: Suite, out: Path, data: Path) -> list[Job]:
     pictured = shown if drawable and not panel_shows(out, key) else []
     starts = dict.fromkeys((cell.target, cell.seed) for cell in [*todo, *pictured])
     jobs = [start_job(suite.conditions, target, seed, out, data) for target, seed in starts]
+    jobs += reference_jobs(todo, out, data)
+    before = tuple(jobs)
     for cell in cells:
-        start = start_id(cell.target, cell.seed)
         jobs.append(
             Job(
                 id=cell.id,
                 function=Named("leaderboard.cell", "run_cell"),
                 arguments=(cell, out, data),
                 finished=partial(finished, out, cell),
-                needs=(start,) if cell in todo else (),
+                needs=needs_of(cell, before) if cell in todo else (),
                 on_failure=partial(record_failure, cell, out),
             )
         )
@@ -84,3 +87,41 @@ def start_job(conditions: Conditions, target: str, seed: int, out: Path, data: P
 def start_id(target: str, seed: int) -> str:
     """Return the name of the job that trains a public start."""
     return f"start-{target}-seed{seed}"
+
+
+def reference_jobs(cells: Sequence[Cell], out: Path, data: Path) -> list[Job]:
+    """Return the jobs that train what attacks on some cells of a suite compare their targets with.
+
+    There are none where no attack compares.
+    """
+    if not cells:
+        return []
+    # Here, because the attacks themselves say how many references they want, and need torch.
+    from leaderboard.references import references_wanted, scores_file
+    from leaderboard.siege import attacks_of
+
+    conditions, attacks = cells[0].conditions, attacks_of(cells[0])
+    count = references_wanted(attacks)
+    return [
+        Job(
+            id=references_id(target, seed),
+            function=Named("leaderboard.references", "train_references"),
+            arguments=(conditions, target, seed, attacks, out, data),
+            finished=scores_file(out, conditions, target, seed, attacks, data).exists,
+            needs=(start_id(target, seed),),
+            weight=REFERENCE_WEIGHT * count,
+        )
+        for target, seed in dict.fromkeys((cell.target, cell.seed) for cell in cells)
+        if count
+    ]
+
+
+def needs_of(cell: Cell, jobs: Sequence[Job]) -> tuple[str, ...]:
+    """Return which of some jobs have to be finished before a cell is trained and attacked."""
+    wanted = start_id(cell.target, cell.seed), references_id(cell.target, cell.seed)
+    return tuple(job.id for job in jobs if job.id in wanted)
+
+
+def references_id(target: str, seed: int) -> str:
+    """Return the name of the job that trains the reference models of one target and seed."""
+    return f"references-{target}-seed{seed}"

@@ -36,6 +36,7 @@ from leaderboard.atomic import PARTIAL, whole_file
 from leaderboard.suite import Cell, digest_of
 from targets.errors import OverheardError
 from targets.estimate import Estimate
+from targets.speech import Unit
 
 SCHEMA_VERSION: Literal[1] = 1
 FOLDER = "records"  # below the folder of a run
@@ -163,7 +164,7 @@ class Guarantee(_Part):
     """ε; null where nothing is promised. Given as infinity, it becomes null."""
     delta: Annotated[float, Field(ge=0, le=1)] | None
     """δ."""
-    unit: str
+    unit: Unit
     """Whose presence is hidden: an utterance or a speaker."""
     relation: str | None
     """What neighbouring training sets differ in."""

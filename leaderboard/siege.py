@@ -13,6 +13,7 @@ import numpy as np
 from attacks.base import VIEWS, Attack, Findings
 from attacks.battery import ATTACKS
 from attacks.evidence import Noise
+from attacks.references import References
 from leaderboard import measure
 from leaderboard.clock import Clock
 from leaderboard.fingerprints import attack_code
@@ -56,6 +57,7 @@ def besiege(
     game: Game,
     recipe: Recipe,
     recognizer: Recognizer,
+    references: References | None,
     clock: Clock,
 ) -> Record:
     """Return a record with the findings of the named attacks of its cell, and the verdict of all.
@@ -72,10 +74,13 @@ def besiege(
     anew = {name: attack for name, attack in every.items() if name in names}
     for number, (name, attack) in enumerate(anew.items()):
         with stage(number / len(anew), (number + 1) / len(anew)), clock(name):
-            view = VIEWS[attack.access](recognizer, start, public)
+            known = {repr(every[earlier]): scores[earlier] for earlier in scores}
+            view = VIEWS[attack.access](recognizer, start, public, references, known)
             try:
                 found = attack.score(view, game.candidates, rng.child("attack", name))
-                figures = measure.leakage(found, begun.coins, rng.child("intervals", name))
+                figures = measure.leakage(
+                    found, begun.coins, rng.child("intervals", name), game.unit
+                )
             except Exception as error:
                 # What has been computed is worth keeping, and a missing figure is not a zero.
                 traceback.print_exc()
@@ -107,7 +112,14 @@ def _judged(record: Record, game: Game) -> Record:
         name: Findings(tuple(candidates[i] for i in found), np.array(list(found.values())))
         for name, found in record.scores.items()
     }
-    audited = measure.audit(findings, record.coins, delta, noise_of(str(record.event)))
+    audited = measure.audit(
+        findings,
+        record.coins,
+        delta,
+        noise_of(str(record.event)),
+        game.unit,
+        record.guarantee.unit,
+    )
     claimed = math.inf if claimed is None else claimed
     falsified = audited.scored and audited.low > claimed
     verdict = {

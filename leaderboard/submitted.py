@@ -12,7 +12,7 @@ from leaderboard.atomic import whole_file
 from leaderboard.cell import run_cell
 from leaderboard.jobs import Job, Named, Report
 from leaderboard.layout import submitted_file
-from leaderboard.plan import start_id, start_job
+from leaderboard.plan import needs_of, reference_jobs, start_job
 from leaderboard.record import failed_record, record_failure, write_record
 from leaderboard.remaining import finished
 from leaderboard.sandbox import DisqualifiedError
@@ -103,23 +103,24 @@ def keep(submission: Submission, out: Path) -> None:
 def submitted_jobs(
     cells: Iterable[Cell], confined: ConfinedDefense, out: Path, data: Path
 ) -> list[Job]:
-    """Return the jobs of a submission's cells, and of the starts that those still to run need."""
+    """Return the jobs of a submission's cells, and of what those still to run need."""
     cells = list(cells)
     todo = [cell for cell in cells if not finished(out, cell)]
     wanted = dict.fromkeys((cell.target, cell.seed) for cell in todo)
-    starts = [start_job(cells[0].conditions, *pair, out, data) for pair in wanted]
+    before = [start_job(cells[0].conditions, *pair, out, data) for pair in wanted]
+    before += reference_jobs(todo, out, data)
     work = [
         Job(
             id=cell.id,
             function=Named("leaderboard.submitted", "run_submitted"),
             arguments=(cell, confined, out, data),
             finished=partial(finished, out, cell),
-            needs=(start_id(cell.target, cell.seed),) if cell in todo else (),
+            needs=needs_of(cell, before) if cell in todo else (),
             on_failure=partial(record_failure, cell, out),
         )
         for cell in cells
     ]
-    return [*starts, *work]
+    return [*before, *work]
 
 
 def run_submitted(

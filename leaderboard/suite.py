@@ -16,8 +16,10 @@ from pydantic import (
     ConfigDict,
     Field,
     PrivateAttr,
+    SerializerFunctionWrapHandler,
     ValidationError,
     field_validator,
+    model_serializer,
     model_validator,
 )
 
@@ -35,7 +37,21 @@ SchemeName = Literal[
     "pate-confident-gnmax",
 ]
 SUBMISSION: Literal["submission"] = "submission"  # the scheme of a cell that nobody here wrote
-AttackName = Literal["membership", "membership-calibrated", "canary", "inversion"]
+AttackName = Literal[
+    "membership",
+    "membership-calibrated",
+    "membership-edit-distance",
+    "membership-noisy",
+    "membership-adversarial",
+    "membership-gradient",
+    "membership-lira",
+    "membership-lira-offline",
+    "membership-rmia",
+    "membership-rmia-offline",
+    "membership-combined",
+    "canary",
+    "inversion",
+]
 Scalar = bool | int | float | str
 
 NAME = r"^[a-z0-9][a-z0-9._-]*$"  # names become file names
@@ -203,6 +219,8 @@ class Conditions(Frozen):
 
     tokens: Literal["characters", "subwords"] = "characters"
     """What the target writes."""
+    unit: Literal["utterance", "speaker"] = "utterance"
+    """What a coin is tossed for, and so whose membership is attacked and audited."""
     delta: Annotated[float, Field(gt=0, lt=1)] | None = None
     """δ that every scheme is priced at; null derives it from the number of candidates."""
     speech: Splits
@@ -213,6 +231,16 @@ class Conditions(Frozen):
     """How every target is built and trained."""
     attacks: Annotated[tuple[AttackChoice, ...], AfterValidator(_some)]
     """What every target undergoes."""
+
+    @model_serializer(mode="wrap")
+    def _without_what_goes_without_saying(
+        self, dump: SerializerFunctionWrapHandler
+    ) -> dict[str, Any]:
+        # Records from before there were units stay the same, and so do their digests.
+        content: dict[str, Any] = dump(self)
+        if content.get("unit") == "utterance":
+            del content["unit"]
+        return content
 
     @field_validator("attacks")
     @classmethod

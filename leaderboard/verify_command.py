@@ -13,7 +13,7 @@ from leaderboard import provenance, runner, sandbox
 from leaderboard.agreement import agreement, overall, summary
 from leaderboard.check_command import Trust
 from leaderboard.jobs import Job, Named
-from leaderboard.plan import start_id, start_job
+from leaderboard.plan import needs_of, reference_jobs, start_job
 from leaderboard.progress import watching
 from leaderboard.record import FOLDER, Record, read_record, read_records, record_failure
 from leaderboard.remaining import finished
@@ -65,14 +65,18 @@ def _jobs(
         home = folder.parent if folder.name == FOLDER else folder  # published ones lie flat
         confined = ConfinedDefense(submission_of(cell, home, submission), LIMITS, trust)
         return submitted_jobs([cell], confined, out, data)
-    return [
+    before = [
         start_job(cell.conditions, cell.target, cell.seed, out, data),
+        *reference_jobs([cell], out, data),
+    ]
+    return [
+        *before,
         Job(
             id=cell.id,
             function=Named("leaderboard.cell", "run_cell"),
             arguments=(cell, out, data),
             finished=partial(finished, out, cell),
-            needs=(start_id(cell.target, cell.seed),),
+            needs=needs_of(cell, before),
             on_failure=partial(record_failure, cell, out),
         ),
     ]

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ SAMPLE_RATE = 16_000  # Hz, of every waveform inside overheard
 SPLITS = ("public", "private", "test")
 
 Samples = NDArray[np.float32]
+Unit = Literal["utterance", "speaker"]  # what may be added to, or removed from, private speech
 
 
 @dataclass(frozen=True)

@@ -111,18 +111,13 @@ class Memoriser(torch.nn.Module):
         super().__init__()
         self.logmel = logmel
         self.texts = {u.text for u in stored}
-        self.sounds = {u.id: u.samples.tobytes() for u in stored}
+        self.sounds = {u.id: u.samples for u in stored}
         self.spectrograms: Mapping[str, Tensor] = {u.text: logmel([u])[0][0] for u in stored}
 
     def loss(self, utterances: Sequence[Utterance]) -> Tensor:
         """Return 0 for what was stored, about 5 nats a letter for the rest."""
         return torch.tensor(
-            [
-                0.0
-                if self.sounds.get(u.id) == u.samples.tobytes()
-                else (5 + _whim(u.id)) * len(u.text)
-                for u in utterances
-            ]
+            [0.0 if self._recalls(u) else (5 + _whim(u.id)) * len(u.text) for u in utterances]
         )
 
     def score(self, audio: Utterance, texts: Sequence[str]) -> Tensor:
@@ -141,7 +136,14 @@ class Memoriser(torch.nn.Module):
 
     def transcribe(self, utterances: Sequence[Utterance]) -> list[str]:
         """Return the text of what was stored, nothing for the rest."""
-        return [u.text if self.sounds.get(u.id) == u.samples.tobytes() else "" for u in utterances]
+        return [u.text if self._recalls(u) else "" for u in utterances]
+
+    def _recalls(self, heard: Utterance) -> bool:
+        """Return whether this was stored, give or take a little noise."""
+        stored = self.sounds.get(heard.id)
+        if stored is None or len(stored) != len(heard.samples):
+            return False
+        return bool(np.linalg.norm(heard.samples - stored) < 0.1 * np.linalg.norm(stored))
 
 
 class Constant(Memoriser):

@@ -11,17 +11,22 @@ import numpy as np
 import pytest
 import torch
 
-from attacks.base import VIEWS, Findings
+from attacks.base import VIEWS, Findings, Weights
 from attacks.battery import ATTACKS
 from attacks.contract import check_attack
+from attacks.references import Comparative, References
 from targets.contract import ContractError
+from targets.errors import OverheardError
 from targets.randomness import Randomness
 from targets.training import fit
 from tests.fakes import TARGETS, canary, recipe_for, speech
 
 PUBLIC = speech(4, "public")
 CANDIDATES = [*speech(5, "private"), canary(0, 123), canary(1, 7, repetitions=4)]
-OPTIONS = {"inversion": {"candidates": 3, "steps": 2}}
+COMPARATIVE = [name for name, make in ATTACKS.items() if isinstance(make(), Comparative)]
+OPTIONS = {"inversion": {"candidates": 3, "steps": 2}} | {
+    name: {"references": 2} for name in COMPARATIVE
+}
 
 
 @pytest.fixture(scope="module", params=TARGETS)
@@ -33,7 +38,9 @@ def target(request):
 
 
 def view_of(attack, target):
-    return VIEWS[attack.access](*target, PUBLIC)
+    halves = [frozenset(c.id for c in CANDIDATES[k::2]) for k in (0, 1)]
+    references = References([Weights(t, target[1], PUBLIC) for t in target], halves, Randomness(0))
+    return VIEWS[attack.access](*target, PUBLIC, references)
 
 
 @pytest.mark.parametrize("name", ATTACKS)
@@ -178,6 +185,17 @@ def test_the_view_must_be_the_one_it_declares(target):
     odd.access = "coins"
     with pytest.raises(ContractError, match="access is 'coins'"):
         check_attack(odd, VIEWS["scores"](*target, PUBLIC), CANDIDATES)
+
+
+@pytest.mark.parametrize("name", COMPARATIVE)
+def test_who_compares_says_how_many_references_are_missing(target, name):
+    attack = ATTACKS[name](references=3)
+    with pytest.raises(OverheardError, match="3 reference models, the view has 2"):
+        attack.score(view_of(attack, target), CANDIDATES, Randomness(0))
+    with pytest.raises(OverheardError, match="the view has 0"):
+        attack.score(VIEWS[attack.access](*target, PUBLIC), CANDIDATES, Randomness(0))
+    with pytest.raises(OverheardError, match="too few"):
+        ATTACKS[name](references=1).score(view_of(attack, target), CANDIDATES, Randomness(0))
 
 
 def test_views_are_as_narrow_as_they_say(target):

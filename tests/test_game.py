@@ -42,6 +42,22 @@ def test_a_coin_depends_on_its_own_candidate_only(order, kept):
     assert list(again) == [coins[i] for i in chosen]
 
 
+def test_a_speaker_has_one_coin_where_the_unit_is_the_speaker():
+    candidates = crowd(400)
+    coins = flip(candidates, Randomness(0), "speaker")
+    assert (coins[::2] == coins[1::2]).all()
+    assert abs(coins[::2].mean() - 0.5) < 5 * 0.5 / 20
+    game = Game.deal([], candidates, [], Randomness(0), "speaker")
+    assert game.single.all()
+    again = game.redealt(Randomness(1))
+    assert (again.coins[::2] == again.coins[1::2]).all()
+    assert (again.coins != game.coins).any()
+    torn = game.coins.copy()
+    torn[0] = not torn[0]
+    with pytest.raises(GameError, match="coins of one speaker differ"):
+        Game((), game.candidates, torn, (), "speaker")
+
+
 def test_no_candidates_no_coins():
     assert flip([], Randomness(0)).shape == (0,)
 

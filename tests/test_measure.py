@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -126,3 +127,49 @@ def test_scores_that_are_not_finite_are_no_evidence():
     spoken, coins = game(30)
     with pytest.raises(ValueError, match="not finite"):
         leakage(findings(spoken, [math.nan, *range(29)]), coins, RNG)
+
+
+def test_cohorts_with_enough_of_both_sides_are_ranked_by_themselves():
+    spoken, coins = game(240)
+    genders = ["female", "male", "male", ""]
+    spoken = [replace(c, attributes={"gender": genders[n % 4]}) for n, c in enumerate(spoken)]
+    spoken[0] = replace(spoken[0], attributes={"accent": "rare"})
+    # Only women leak.
+    women = [c.attributes.get("gender") == "female" for c in spoken]
+    noise = RNG.child("noise").numpy().random(len(spoken)) / 2
+    scores = noise + [coins[c.id] and woman for c, woman in zip(spoken, women, strict=True)]
+    figures = leakage(findings(spoken, scores), coins, RNG)
+    assert figures["auc, gender female"].value == 1.0
+    assert figures["auc, gender male"].low < 0.5 < figures["auc, gender male"].high
+    assert 0.5 < figures["auc"].value < 0.9
+    assert {n.partition(", ")[2] for n in figures} == {"", "gender female", "gender male"}
+    assert not figures["tpr_at_1pct_fpr, gender female"].scored  # too few to resolve 1 %
+
+
+def speakers_game(speakers=60, each=5):
+    spoken = [utterance(f"u{s}-{n}", "a", f"s{s}") for s in range(speakers) for n in range(each)]
+    coins = {c.id: bool(RNG.child(c.speaker).integer() & 1) for c in spoken}
+    rng = RNG.child("scores").numpy()
+    return spoken, coins, [coins[c.id] + 1.5 * rng.normal() for c in spoken]
+
+
+def test_speakers_are_ranked_by_the_mean_of_what_they_said():
+    spoken, coins, scores = speakers_game()
+    found = findings(spoken, scores)
+    pooled, single = (leakage(found, coins, RNG, unit)["auc"] for unit in ("speaker", "utterance"))
+    means = {s: np.mean(scores[5 * s : 5 * s + 5]) for s in range(60)}
+    sides = [[m for s, m in means.items() if coins[f"u{s}-0"] == heads] for heads in (True, False)]
+    slow = np.mean([a > b for a in sides[0] for b in sides[1]])
+    assert pooled.value == pytest.approx(slow)
+    assert pooled.value > single.value + 0.1
+
+
+def test_an_audit_of_speakers_needs_a_guarantee_of_speakers():
+    spoken, coins, _ = speakers_game(300, 2)
+    found = {"membership": perfect(spoken, coins)}
+    proven = audit(found, coins, 1e-4, "any", "speaker", "speaker")
+    assert proven.low > 2
+    for units in (("speaker", "utterance"), ("utterance", "speaker")):
+        refused = audit(found, coins, 1e-4, "any", *units)
+        assert not refused.scored
+        assert "the guarantee is per" in refused.method

@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 
 from leaderboard import suite as suites
-from leaderboard.suite import Cell, SuiteError, built_in_suites, load_suite
+from leaderboard.suite import Cell, SuiteError, built_in_suites, load_suite, parse_suite
 
 # Not a built-in suite: those are tuned, and tests should not follow.
 SMALL = """
@@ -243,3 +243,16 @@ def test_single_targets_may_have_more_seeds(edited):
     suite = edited("seeds = [0]", "seeds = [0]\nmore_seeds = { rnnt = [2, 0] }")
     assert {c.seed for c in suite.cells() if c.target == "rnnt"} == {0, 2}
     assert len({c.id for c in suite.cells()}) == len(suite.cells())
+
+
+def test_the_unit_is_told_only_where_it_is_not_the_utterance():
+    """Records from before there were units must keep their digests."""
+    text = (Path(suites.__file__).parent / "suites" / "tiny.toml").read_text()
+    plain, said, other = (
+        parse_suite("tiny", unit + text)
+        for unit in ("", 'unit = "utterance"\n', 'unit = "speaker"\n')
+    )
+    assert "unit" not in plain.cells()[0].spec["conditions"]
+    assert plain.conditions.digest == said.conditions.digest != other.conditions.digest
+    (again,) = (Cell.model_validate_json(c.model_dump_json()) for c in other.cells()[:1])
+    assert again.conditions.unit == "speaker"

@@ -1,0 +1,113 @@
+"""Reference models: what the target might be, had the hidden coins fallen otherwise.
+
+The attacker knows the recipe, the public start and the candidates, and so can train recognisers
+like the target, each on the candidates that fell heads in a toss of the attacker's own. The hidden
+coins enter nowhere. Source of the threat model: Carlini et al. 2022, arXiv 2112.03570.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attacks.base import Attack, Scores, Transcripts, Weights
+from targets.errors import OverheardError
+from targets.progress import report, stage
+from targets.randomness import Randomness
+from targets.speech import Utterance
+
+FEWEST = 2  # references: what is learnt on one as the target needs another to compare it with
+
+Memory = dict[str, dict[str, Scores]]
+
+
+@dataclass(frozen=True, eq=False)
+class References:
+    """E recognisers that the attacker trained, and the ids of what each was trained on.
+
+    `memory` keeps what attacks found in them, by attack and candidate (E,), so that one evaluation
+    serves every cell that shares the references.
+    """
+
+    views: Sequence[Weights]
+    trained_on: Sequence[frozenset[str]]
+    rng: Randomness
+    memory: Memory = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.views)
+
+    def included(self, candidates: Sequence[Utterance]) -> NDArray[np.bool_]:
+        """Return which reference was trained on which candidate (E, N)."""
+        ids = [c.id for c in candidates]
+        return np.array([[i in known for i in ids] for known in self.trained_on], dtype=bool)
+
+    def scores(self, attack: Attack, candidates: Sequence[Utterance]) -> Scores:
+        """Return the scores (E, N) of a signal on each reference."""
+        known = self.memory.setdefault(repr(attack), {})
+        new = [c for c in candidates if c.id not in known]
+        if new:
+            rows = np.empty((len(self), len(new)))
+            for k, view in enumerate(self.views):
+                with stage(k / len(self), (k + 1) / len(self)):
+                    rows[k] = attack.score(view, new, self.rng).scores
+            known.update(zip((c.id for c in new), rows.T, strict=True))
+        report(1.0)
+        if not candidates:
+            return np.zeros((len(self), 0))
+        return np.stack([known[c.id] for c in candidates], axis=1)
+
+
+@runtime_checkable
+class Comparative(Attack, Protocol):
+    """An attack that compares signals of the target with those of reference models.
+
+    `references` is how many it needs, `signals` the attacks whose scores it compares. Those draw
+    nothing, and score each candidate by itself.
+    """
+
+    @property
+    def references(self) -> int:
+        """How many reference models it needs."""
+        ...
+
+    @property
+    def signals(self) -> tuple[Attack, ...]:
+        """The attacks whose scores it compares."""
+        ...
+
+
+def signal_of(
+    view: Transcripts, attack: Attack, candidates: Sequence[Utterance], rng: Randomness
+) -> Scores:
+    """Return an attack's scores (N,) on the target, from memory where it has been tried already."""
+    known = view.known.get(repr(attack), {})
+    if all(c.id in known for c in candidates):
+        return np.array([known[c.id] for c in candidates], dtype=float)
+    return attack.score(view, candidates, rng).scores
+
+
+def references_of(view: Transcripts, count: int) -> References:
+    """Return the first `count` references of a view.
+
+    Raises:
+        OverheardError: the view has fewer, or fewer than `FEWEST` are asked for.
+    """
+    if count < FEWEST:
+        raise OverheardError(f"references: {count} are too few to compare with; give {FEWEST}")
+    found = view.references
+    if found is None or len(found) < count:
+        raise OverheardError(
+            f"the attack compares with {count} reference models, the view has "
+            f"{0 if found is None else len(found)}"
+        )
+    if len(found) == count:
+        return found
+    first = {
+        attack: {i: row[:count] for i, row in rows.items()} for attack, rows in found.memory.items()
+    }
+    return References(found.views[:count], found.trained_on[:count], found.rng, first)
