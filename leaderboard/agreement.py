@@ -41,19 +41,14 @@ def overall(values: list[Value]) -> Verdict:
     Single scores have no interval of their own. Where they differ, as between machines, the
     figures that are made of them decide.
     """
-    counted = [v.verdict for v in values if not v.key.startswith("scores.")]
-    worst = max(counted, key=ORDER.index, default=ORDER[0])
-    if worst in ("exact", "within tolerance") and any(
-        v.verdict == "differs" for v in values if v.key.startswith("scores.")
-    ):
+    return max(map(_counted, values), key=ORDER.index, default=ORDER[0])
+
+
+def _counted(value: Value) -> Verdict:
+    both = value.recorded is not None and value.repeated is not None
+    if value.verdict == "differs" and value.key.startswith("scores.") and both:
         return "within its interval"
-    return max((worst, *_scores(values)), key=ORDER.index)
-
-
-def _scores(values: list[Value]) -> Iterator[Verdict]:
-    for v in values:
-        if v.key.startswith("scores.") and v.verdict == "within tolerance":
-            yield v.verdict
+    return value.verdict
 
 
 def summary(values: list[Value]) -> list[str]:
@@ -66,7 +61,7 @@ def summary(values: list[Value]) -> list[str]:
         said = ", ".join(f"{counts[verdict]} {verdict}" for verdict in ORDER if counts[verdict])
         lines.append(f"{part}: {said}")
     for v in values:
-        if v.verdict == "differs" and not v.key.startswith("scores."):
+        if _counted(v) == "differs":
             lines.append(f"  {v.key}: recorded {v.recorded}, now {v.repeated}")
     return lines
 

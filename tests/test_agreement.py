@@ -34,6 +34,7 @@ def record(**changes) -> Record:
         ({"scores": {"membership": {"a": 1.0 + 1e-7, "b": -1.0}}}, "within tolerance"),
         ({"wer": measured(0.42)}, "within its interval"),
         ({"scores": {"membership": {"a": 1.2, "b": -1.0}}}, "within its interval"),
+        ({"scores": {"membership": {"a": 1.0}}}, "differs"),
         ({"wer": measured(0.5)}, "differs"),
         ({"wer": Estimate.unscored("lost")}, "differs"),
         ({"coins": {"a": True, "b": True}}, "differs"),
@@ -47,7 +48,7 @@ def test_the_verdict(changes, verdict):
     values = agreement(record(), record(**changes))
     assert overall(values) == verdict
     said = "\n".join(summary(values))
-    assert ("recorded" in said) == (verdict == "differs")
+    assert ("now" in said) == (verdict == "differs")
     assert "cell: " in said
 
 

@@ -34,7 +34,7 @@ from tests.fakes import recipe_for, speech
 
 ROOT = Path(__file__).parent.parent
 HOSTILE = Path(__file__).parent / "hostile"
-LIMITS = Limits(seconds=20, memory=300 << 20, disk=16 << 20, processes=30)
+LIMITS = Limits(seconds=120, memory=300 << 20, disk=16 << 20, processes=30)
 SHORT = Limits(seconds=2, memory=300 << 20, processes=30)
 
 reason = sandbox.unavailable()
@@ -84,7 +84,7 @@ def test_it_is_stopped_in_time(name):
     began = time.monotonic()
     with pytest.raises(SubmissionFailedError, match="longer than the 2 s allowed"):
         submit(name, limits=SHORT)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def train(name: str, **settings: str):
     submission = Submission(f"{name}.py", source_of(name), "Hostile", "defense", settings)
     public = speech(3, "public")
     recipe = recipe_for("ctc", public)
-    limits = Limits(seconds=60)
+    limits = Limits(seconds=600)
     return ConfinedDefense(submission, limits).train(
         recipe, speech(4, "private"), public, Randomness(0)
     )
