@@ -22,7 +22,7 @@ from leaderboard.suite import NAME, digest_of
 from targets.estimate import Estimate
 
 FOLDER = "attacks"  # below the folder of a run
-SUITE_ATTACKS = ("membership", "membership-calibrated")
+RANKS_ALL = "membership"  # begins the name of every attack that ranks all candidates
 ERROR = 0.05  # that all submitted attacks together may claim too much, as the suite's may
 KEYS = ("strongest_auc", "strongest_audited")
 TITLES = {"strongest_auc": "strongest AUC", "strongest_audited": "strongest ε"}
@@ -121,7 +121,11 @@ def strongest(record: Record, found: Sequence[Siege]) -> dict[str, Estimate]:
     A figure carries its attack in `method`, and that attack's own interval.
     """
     on_it = _on(record, found)
-    known = {n: record.leakages[n]["auc"] for n in SUITE_ATTACKS if "auc" in _of(record, n)}
+    known = {
+        name: figures["auc"]
+        for name, figures in record.leakages.items()
+        if name.startswith(RANKS_ALL) and "auc" in figures
+    }
     known |= {s.attack: s.leakage["auc"] for s in on_it if "auc" in s.leakage}
     audited = {"the suite's": record.audited_epsilon}
     audited |= {s.attack: s.audited_epsilon for s in on_it}
@@ -153,10 +157,6 @@ def _on(record: Record, found: Sequence[Siege]) -> list[Siege]:
         and siege.training_digest == record.cell.training_digest
         and siege.status == "ok"
     ]
-
-
-def _of(record: Record, attack: str) -> Mapping[str, Estimate]:
-    return record.leakages.get(attack, {})
 
 
 def _largest(known: Mapping[str, Estimate]) -> Estimate:

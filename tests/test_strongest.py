@@ -60,6 +60,12 @@ def test_the_strongest_is_the_largest(found, auc, epsilon):
     assert not disproof(TARGET, found)
 
 
+def test_every_membership_attack_of_the_suite_counts():
+    figures = {"membership-lira": {"auc": measured(0.6)}, "canary": {"auc": measured(0.9)}}
+    richer = TARGET.model_copy(update={"leakages": TARGET.leakages | figures})
+    assert strongest(richer, [])["strongest_auc"].value == 0.6
+
+
 def test_the_method_names_the_attack():
     assert strongest(TARGET, [siege(0.7, 2.0)])["strongest_auc"].method == "test (mine)"
     assert (
