@@ -10,8 +10,9 @@ No setting is read off the private speech, so that none of them spends privacy:
 - the sampling rate follows from the public number of expected members, the number of steps from
   the rate, the noise from (ε, δ), the rate and the steps.
 
-Constants were fixed on embedded synthetic speech. Another value of a suite's own choosing is
-public too; one tried out on the private speech is not, and is not accounted for here.
+Constants were fixed on embedded synthetic speech. Suites draw private speech from the same, and
+there they were not chosen blindly, which is not accounted for. Another value of a suite's own
+choosing is public too; one tried out on the private speech is not, and is not accounted for here.
 """
 
 from __future__ import annotations

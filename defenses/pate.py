@@ -6,6 +6,9 @@ voted on is a whole utterance among a short list, because every vote costs priva
 costs none. The noisy counts are weighed against what the public start believed, and the student
 learns the most credible texts: with much noise it is the student of public speech alone, with none
 it learns what most teachers say.
+
+Teachers train in batched passes. Another shard can change how a teacher's sums are rounded, and
+nothing else (`targets.ensemble`): the accounting, as everywhere here, takes arithmetic to be exact.
 """
 
 from __future__ import annotations

@@ -4,6 +4,9 @@ Where teachers agree, a vote reveals less than the worst case. These figures dep
 and are therefore private themselves: none of them may be published. What may be is the price of
 the event (`defenses.accounting`) or the sanitised value (`defenses.smooth_sensitivity`).
 
+They hold where nothing but the winner of a vote leaves the aggregator. `defenses.pate` hands on the
+noisy counts themselves: its votes cost what the event says, and these figures are not about them.
+
 Shapes: Q queries, K classes, L orders. `counts` are votes (Q, K), whole numbers; all logarithms
 are natural, and probabilities are kept as logarithms because they fall below 1e-300.
 """

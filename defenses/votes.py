@@ -20,7 +20,7 @@ _watched: ContextVar[list[NDArray[np.float64]] | None] = ContextVar("watched", d
 def watching_votes() -> Iterator[list[NDArray[np.float64]]]:
     """Keep the noisy counts of every vote taken inside, for an auditor who sees the aggregator.
 
-    They are what the accounting prices; the winners that leave the aggregator tell less.
+    They are what the accounting prices, and what is handed on to be weighed.
     """
     noisy: list[NDArray[np.float64]] = []
     token = _watched.set(noisy)

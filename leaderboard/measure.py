@@ -51,7 +51,9 @@ def leakage(
         figures |= {f"{name}, {cohort}": figure for name, figure in of_cohort.items()}
     for name, values in findings.figures.items():
         known = np.isfinite(values)
-        inside, outside = values[heads & known], values[~heads & known]
+        inside, outside = (
+            _per_unit(findings, values, side & known, unit) for side in (heads, ~heads)
+        )
         ceiling = findings.ceilings.get(name)
         figures[name] = mean(inside, ceiling=ceiling)
         figures[f"{name}_held_out"] = mean(outside, ceiling=ceiling)
@@ -164,6 +166,14 @@ def _trials(
         speakers[inside],
         speakers[outside],
     )
+
+
+def _per_unit(findings: Findings, values: Scores, chosen: NDArray[np.bool_], unit: Unit) -> Scores:
+    """Return the chosen values, one for each unit: independent of each other, as intervals need."""
+    if unit == "utterance":
+        return values[chosen]
+    speakers = np.array([c.speaker for c in findings.candidates])
+    return _pooled(values[chosen], speakers[chosen])
 
 
 def _pooled(scores: Scores, speakers: Labels) -> Scores:

@@ -133,4 +133,6 @@ def _references(
     for number in range(ensemble.size):
         views.append(Weights(ensemble.recognizer(number).requires_grad_(False), start, public))
         trained_on.append(frozenset(m.id for m in _redealt(game, number, rng).members))
-    return References(views, trained_on, rng.child("signals"), memory or {})
+    # One way: the seed of the game, from which its coins follow, cannot be had from this one.
+    own = Randomness(rng.child("signals").integer())
+    return References(views, trained_on, own, memory or {})

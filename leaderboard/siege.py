@@ -32,6 +32,7 @@ from targets.recognizer import Recognizer
 # Events that hold others, and events whose trade-off curve lies above a Gaussian one. Of no
 # mechanism nothing is known either: without DP the bound that assumes nothing is honest, although a
 # Gaussian one would be larger and look better beside the other rows.
+NARROWEST = tuple(VIEWS)  # first: what an attack has learnt is for those that may see as much
 COMPOSITIONS = {"ComposedDpEvent", "PoissonSampledDpEvent", "SelfComposedDpEvent"}
 GAUSSIAN = {"GaussianDpEvent"}
 
@@ -74,7 +75,11 @@ def besiege(
     anew = {name: attack for name, attack in every.items() if name in names}
     for number, (name, attack) in enumerate(anew.items()):
         with stage(number / len(anew), (number + 1) / len(anew)), clock(name):
-            known = {repr(every[earlier]): scores[earlier] for earlier in scores}
+            known = {
+                repr(every[earlier]): scores[earlier]
+                for earlier in scores
+                if NARROWEST.index(every[earlier].access) <= NARROWEST.index(attack.access)
+            }
             view = VIEWS[attack.access](recognizer, start, public, references, known)
             try:
                 found = attack.score(view, game.candidates, rng.child("attack", name))

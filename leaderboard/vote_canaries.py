@@ -6,7 +6,7 @@ utterance and "no" before. Within the threat model one utterance reaches one tea
 moves from one of two hypotheses to the other in every query: as far as a guarantee must allow.
 
 What is watched is either the noisy counts, which the accounting prices, or only the labels that
-the student is given, which is all that leaves the aggregator.
+the student is given, one for every query.
 """
 
 from __future__ import annotations

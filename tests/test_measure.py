@@ -173,3 +173,16 @@ def test_an_audit_of_speakers_needs_a_guarantee_of_speakers():
         refused = audit(found, coins, 1e-4, "any", *units)
         assert not refused.scored
         assert "the guarantee is per" in refused.method
+
+
+def test_where_a_speaker_is_the_unit_their_utterances_are_one_value():
+    """Twenty speakers of ten equal values are twenty values, not two hundred."""
+    said = [utterance(f"u{n}-{k}", "a", f"s{n}") for n in range(20) for k in range(10)]
+    by_speaker = {u.speaker: n % 2 == 0 for n, u in enumerate(said[::10])}
+    values = np.repeat(Randomness(0).numpy().normal(size=20), 10)
+    found = Findings(tuple(said), np.zeros(200), {"exposure": values})
+    coins = {u.id: by_speaker[u.speaker] for u in said}
+    of_speakers = leakage(found, coins, Randomness(0), "speaker")["exposure"]
+    of_utterances = leakage(found, coins, Randomness(0), "utterance")["exposure"]
+    assert of_speakers.value == pytest.approx(of_utterances.value)
+    assert of_speakers.high - of_speakers.low > 2 * (of_utterances.high - of_utterances.low)

@@ -1,4 +1,4 @@
-"""What should teachers vote on? `python -m tests.vote_units` prints the table of docs/pate.md.
+"""What should teachers vote on? `python -m tests.vote_units` prints a table for docs/schemes.md.
 
 The same teachers, the same public speech and the same ε for every unit; only what a vote is about
 differs. A vote on the next character or word is a query, and the number of queries is fixed by the
