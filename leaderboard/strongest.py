@@ -126,9 +126,10 @@ def strongest(record: Record, found: Sequence[Siege]) -> dict[str, Estimate]:
         for name, figures in record.leakages.items()
         if name.startswith(RANKS_ALL) and "auc" in figures
     }
-    known |= {s.attack: s.leakage["auc"] for s in on_it if "auc" in s.leakage}
+    # By name and entry: a name alone could be another's, and must not take its place.
+    known |= {f"{s.attack} {s.entry[:8]}": s.leakage["auc"] for s in on_it if "auc" in s.leakage}
     audited = {"the suite's": record.audited_epsilon}
-    audited |= {s.attack: s.audited_epsilon for s in on_it}
+    audited |= {f"{s.attack} {s.entry[:8]}": s.audited_epsilon for s in on_it}
     return {"strongest_auc": _largest(known), "strongest_audited": _largest(audited)}
 
 

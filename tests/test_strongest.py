@@ -48,6 +48,9 @@ def siege(auc: float, epsilon: float, name: str = "mine", **changes) -> Siege:
         ([siege(0.5, 0.0)], 0.55, 0.7),
         ([siege(0.7, 0.1)], 0.7, 0.7),
         ([siege(0.7, 2.0), siege(0.6, 3.0, "other")], 0.7, 3.0),
+        # No weak attack takes a strong one's place by taking its name.
+        ([siege(0.5, 0.0, "membership")], 0.55, 0.7),
+        ([siege(0.7, 2.0), siege(0.6, 0.1, sha256="1" * 64)], 0.7, 2.0),
         ([siege(0.9, 9.0, training_digest="other weights")], 0.55, 0.7),
         ([siege(0.9, 9.0, status="failed")], 0.55, 0.7),
         ([siege(0.9, 9.0, cell="another")], 0.55, 0.7),
@@ -67,7 +70,9 @@ def test_every_membership_attack_of_the_suite_counts():
 
 
 def test_the_method_names_the_attack():
-    assert strongest(TARGET, [siege(0.7, 2.0)])["strongest_auc"].method == "test (mine)"
+    mine = siege(0.7, 2.0)
+    method = strongest(TARGET, [mine])["strongest_auc"].method
+    assert method == f"test (mine {mine.entry[:8]})"
     assert (
         disproof(TARGET, [siege(0.99, 10.1)])
         == "The attack mine, submitted later, proved at least ε = 10.1."
