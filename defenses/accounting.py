@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
 from dp_accounting import (
     ComposedDpEvent,
     DpEvent,
@@ -15,27 +16,29 @@ from dp_accounting import (
     LaplaceDpEvent,
     NoOpDpEvent,
     PoissonSampledDpEvent,
-    PrivacyAccountant,
     SelfComposedDpEvent,
     UnsupportedEventError,
+    get_epsilon_gaussian,
 )
 from dp_accounting.pld import PLDAccountant
-from dp_accounting.rdp import RdpAccountant
 
+from defenses.parts import Part, coarsened, composed, merged, noise_of, parts_of, query_of
+from defenses.renyi import renyi_curve
 from targets.errors import OverheardError
 from targets.speech import Unit
 
 # PLD asks for memory in proportion to ε; beyond this the Rényi bound is kept (still valid).
 LARGEST_PLD_EPSILON = 200.0
 # Nor is it asked where one step alone spreads its loss over a huge grid, or where there are so
-# many steps, or so many different ones, that it would take minutes.
+# many steps that it would take minutes.
 SMALLEST_PLD_NOISE = 0.1
 MOST_PLD_STEPS = 1_000_000
-MOST_PLD_KINDS = 100
 PLD_GRID = 1e-3  # of privacy losses: rounds ε up by less than 1e-3, at a tenth of 1e-4's cost
 COARSE_PLD_GRID = 1e-2  # below this noise, where losses are large and the fine grid is slow:
 SMALL_PLD_NOISE = 0.3
 TOLERANCE = 2e-3  # relative, of a calibrated noise: always on the private side
+SMALLEST_EXACT_NOISE = 1e-2  # below it the closed form of one Gaussian query loses its digits
+EXACT_MARGIN = 1e-9  # its root is found to 1e-12
 
 logging.getLogger("absl").setLevel(logging.ERROR)  # orders that did not converge are left out
 
@@ -62,27 +65,47 @@ def price(
 ) -> Guarantee:
     """Return the guarantee that an event gives at δ: the tightest of the bounds that apply.
 
-    Rényi accounting, the exact composition of pure ε's (Laplace noise), and PLD accounting where
-    it takes about a second.
+    Rényi accounting; the exact composition of pure ε's (Laplace noise); the closed form of one
+    Gaussian query (Balle and Wang 2018), which all Gaussian queries are together, and sampled ones
+    cost at most; and PLD accounting where it takes about a second. Of more than `MOST_KINDS`
+    different kinds of steps what is priced is fewer kinds that cost a little more.
 
     Raises:
         OverheardError: δ is not in [0, 1), or the event is none that has a price.
     """
-    if not 0 <= delta < 1:
-        raise OverheardError(f"delta must be in [0, 1): got {delta}")
-    parts = _parts(event)
-    relation = "add or remove one " + unit
-    bounds = {"rdp (dp-accounting)": _epsilon(RdpAccountant(), event, delta)}
-    bounds["composition of pure ε"] = sum(_pure_epsilon(part) * times for part, times in parts)
-    if min(bounds.values()) < LARGEST_PLD_EPSILON and _fit_for_pld(parts):
-        fine = min((_noise(part) for part, _ in parts), default=math.inf) >= SMALL_PLD_NOISE
+    check_delta(delta)
+    exact = merged(parts_of(event))
+    parts = coarsened(exact)
+    bounds = {"rdp (dp-accounting)": _renyi(event, parts, delta)}
+    bounds["composition of pure ε"] = sum(_pure_epsilon(part) * times for part, times in exact)
+    drawn = merged([(query_of(part), times) for part, times in exact])
+    noises = [noise_of(query) for query, _ in drawn if isinstance(query, GaussianDpEvent)]
+    if len(noises) == len(drawn) == 1 and noises[0] >= SMALLEST_EXACT_NOISE:
+        name = "exact Gaussian" if drawn == exact else "exact Gaussian, as if all were drawn"
+        bounds[name + " (dp-accounting)"] = _gaussian_epsilon(noises[0], delta)
+    if drawn != exact and min(bounds.values()) < LARGEST_PLD_EPSILON and _fit_for_pld(parts):
+        fine = min((noise_of(part) for part, _ in parts), default=math.inf) >= SMALL_PLD_NOISE
         accountant = PLDAccountant(
             value_discretization_interval=PLD_GRID if fine else COARSE_PLD_GRID
         )
-        bounds["pld (dp-accounting)"] = _epsilon(accountant, event, delta)
-    name = min(bounds, key=lambda name: bounds[name])  # the first of equals
+        accountant.compose(composed(parts))
+        bounds["pld (dp-accounting)"] = float(accountant.get_epsilon(delta))
+    return tightest(bounds, delta, unit, "add or remove one " + unit, basis)
+
+
+def tightest(
+    bounds: Mapping[str, float], delta: float, unit: Unit, relation: str, basis: str
+) -> Guarantee:
+    """Return the guarantee of the least of some valid bounds on ε, the first of equals."""
+    name = min(bounds, key=lambda name: bounds[name])
     basis = "none" if math.isinf(bounds[name]) else basis
     return Guarantee(bounds[name], delta, unit, relation, name, basis)
+
+
+def check_delta(delta: float) -> None:
+    """Raise OverheardError unless δ is in [0, 1)."""
+    if not 0 <= delta < 1:
+        raise OverheardError(f"delta must be in [0, 1): got {delta}")
 
 
 def calibrate(event_of: Callable[[float], DpEvent], epsilon: float, delta: float) -> float:
@@ -102,7 +125,8 @@ def calibrate(event_of: Callable[[float], DpEvent], epsilon: float, delta: float
         return price(event_of(noise), delta).epsilon
 
     def rough(noise: float) -> float:
-        return _epsilon(RdpAccountant(), event_of(noise), delta)
+        event = event_of(noise)
+        return _renyi(event, coarsened(merged(parts_of(event))), delta)
 
     high = 1.0
     while rough(high) > epsilon:
@@ -175,40 +199,17 @@ def laplace_votes_event(noise: float, votes: int) -> DpEvent:
     return SelfComposedDpEvent(ComposedDpEvent([LaplaceDpEvent(noise)] * 2), max(votes, 1))
 
 
-def _epsilon(accountant: PrivacyAccountant, event: DpEvent, delta: float) -> float:
+def _renyi(event: DpEvent, parts: Sequence[Part], delta: float) -> float:
     try:
-        accountant.compose(event)
+        return float(renyi_curve(parts)(delta))
     except UnsupportedEventError as error:
         raise OverheardError(f"no accountant for {event!r}: {error}") from None
-    except ZeroDivisionError:  # Laplace noise of scale zero
-        return math.inf
-    return float(accountant.get_epsilon(delta))
 
 
-def _parts(event: DpEvent) -> list[tuple[DpEvent, int]]:
-    """Return the events of which an event is composed, each with how often it happened.
-
-    Raises:
-        OverheardError: a number in it is out of range. (dp-accounting prices NaN at zero.)
-    """
-    if isinstance(event, ComposedDpEvent):
-        return [part for e in event.events for part in _parts(e)]
-    if isinstance(event, SelfComposedDpEvent):
-        if not (isinstance(event.count, int) and event.count > 0):
-            raise OverheardError(f"{event!r}: the count must be a whole number above 0")
-        return [(part, times * event.count) for part, times in _parts(event.event)]
-    if not 0 <= _noise(event) < math.inf:
-        raise OverheardError(f"{event!r}: the noise must be finite and not negative")
-    if isinstance(event, PoissonSampledDpEvent) and not 0 <= event.sampling_probability <= 1:
-        raise OverheardError(f"{event!r}: the sampling probability must be in [0, 1]")
-    return [(event, 1)]
-
-
-def _noise(event: DpEvent) -> float:
-    """Return the noise multiplier of one part of an event, 0 where it has none."""
-    if isinstance(event, PoissonSampledDpEvent):
-        return _noise(event.event)
-    return float(getattr(event, "noise_multiplier", 0.0))
+def _gaussian_epsilon(noise: float, delta: float) -> float:
+    with np.errstate(divide="ignore"):  # far from the root δ is zero, whose logarithm is asked
+        epsilon = float(get_epsilon_gaussian(noise, delta))
+    return epsilon + EXACT_MARGIN if epsilon else 0.0
 
 
 def _pure_epsilon(event: DpEvent) -> float:
@@ -220,9 +221,12 @@ def _pure_epsilon(event: DpEvent) -> float:
     return 0.0 if isinstance(event, NoOpDpEvent) else math.inf
 
 
-def _fit_for_pld(parts: list[tuple[DpEvent, int]]) -> bool:
+def _fit_for_pld(parts: Sequence[Part]) -> bool:
     return (
-        len(parts) <= MOST_PLD_KINDS
+        all(_known_to_pld(part) and noise_of(part) >= SMALLEST_PLD_NOISE for part, _ in parts)
         and sum(times for _, times in parts) <= MOST_PLD_STEPS
-        and all(_noise(part) >= SMALLEST_PLD_NOISE for part, _ in parts)
     )
+
+
+def _known_to_pld(part: DpEvent) -> bool:
+    return isinstance(query_of(part), GaussianDpEvent | LaplaceDpEvent)

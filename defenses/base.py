@@ -12,7 +12,7 @@ from torch import Tensor
 from targets.randomness import Randomness
 from targets.recipe import Recipe
 from targets.recognizer import Recognizer
-from targets.speech import Utterance
+from targets.speech import Unit, Utterance
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,13 @@ class Trained:
 
     `event` is priced by `defenses.accounting`; a defense never states its own ε. `notes` are
     figures worth keeping in the record that reveal nothing about members beyond the guarantee.
+    `unit` is what may be added or removed for what the event says to hold.
     """
 
     weights: dict[str, Tensor]
     event: DpEvent
     notes: Mapping[str, float | str] = field(default_factory=dict)
+    unit: Unit = "utterance"
 
 
 def weights_of(recognizer: Recognizer) -> dict[str, Tensor]:

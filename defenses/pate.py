@@ -37,7 +37,7 @@ from targets.errors import OverheardError
 from targets.progress import report, stage
 from targets.randomness import Randomness
 from targets.recipe import Recipe, Schedule
-from targets.speech import Utterance
+from targets.speech import Unit, Utterance
 
 SHARD_BATCH = 8  # a shard holds few utterances, and a teacher needs more than a step an epoch
 Noise = Literal["laplace", "gaussian", "confident"]
@@ -54,7 +54,8 @@ class PATE:
     is expected to vote for what was said. The student learns the most credible `keep` of the
     untranscribed public speech, and all that is transcribed. With "confident" noise
     (Confident-GNMax) a query is answered where a hypothesis has about `threshold` of the teachers,
-    until `answers` are given; testing that takes `test_share` of the budget.
+    until `answers` are given; testing that takes `test_share` of the budget. Where the `unit` is
+    the speaker, all that a speaker said goes to one teacher, and the guarantee is one of speakers.
     """
 
     epsilon: float
@@ -71,16 +72,19 @@ class PATE:
     threshold: float = 0.5
     answers: int = 200
     test_share: float = 0.25
+    unit: Unit = "utterance"
 
     def __post_init__(self) -> None:
         """Refuse settings that mean nothing.
 
         Raises:
-            OverheardError: an unknown noise, fewer than one teacher, query, hypothesis or answer,
-                or a share that is none.
+            OverheardError: an unknown noise or unit, fewer than one teacher, query, hypothesis or
+                answer, or a share that is none.
         """
         if self.noise not in get_args(Noise):
             raise OverheardError(f"noise {self.noise!r}: use one of {', '.join(get_args(Noise))}")
+        if self.unit not in get_args(Unit):
+            raise OverheardError(f"unit {self.unit!r}: use one of {', '.join(get_args(Unit))}")
         for name in ("teachers", "queries", "hypotheses", "answers"):
             if getattr(self, name) < 1:
                 raise OverheardError(f"{name} is {getattr(self, name)}: give at least 1")
@@ -131,7 +135,7 @@ class PATE:
         }
         if self.noise == "confident":
             notes["answers"] = sum(nats is not None for nats in told)
-        return Trained(weights_of(student), event_of(scale, *settings), notes)
+        return Trained(weights_of(student), event_of(scale, *settings), notes, self.unit)
 
     def _pricing(self, asked: int) -> tuple[Callable[..., DpEvent], tuple[float, ...]]:
         """Return the event by its noise, and its further arguments: public, all of them."""
@@ -182,7 +186,7 @@ class PATE:
     ) -> list[list[str]]:
         """Return the transcripts of the asked utterances by every teacher."""
         schedule = Schedule(self.teacher_epochs, SHARD_BATCH, self.teacher_learning_rate)
-        dealt = shards(members, self.teachers, rng.child("shards"))
+        dealt = shards(members, self.teachers, rng.child("shards"), self.unit)
         with stage(0.0, TEACHING):
             teachers = fit_ensemble(recipe, dealt, schedule, rng.child("teachers"))
         heard = teachers.transcribe(asked)
@@ -190,14 +194,17 @@ class PATE:
         return heard
 
 
-def shards(members: Sequence[Utterance], count: int, rng: Randomness) -> list[list[Utterance]]:
-    """Deal the members into disjoint shards, each by its own id.
+def shards(
+    members: Sequence[Utterance], count: int, rng: Randomness, unit: Unit = "utterance"
+) -> list[list[Utterance]]:
+    """Deal the members into disjoint shards, each by its own id or by its speaker's.
 
-    By id and not by position: one utterance more or less must not move any other one, or it
+    By id and not by position: one unit more or less must not move any other one, or it
     would change more than one teacher. An utterance that is listed several times (a repeated
     canary) stays with one teacher.
     """
     dealt: list[list[Utterance]] = [[] for _ in range(count)]
     for member in members:
-        dealt[rng.child(member.id).integer() % count].append(member)
+        name = member.id if unit == "utterance" else member.speaker
+        dealt[rng.child(name).integer() % count].append(member)
     return dealt

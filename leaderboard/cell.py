@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from dp_accounting import NonPrivateDpEvent
 from safetensors.torch import load_file, save_file
 
 from defenses.accounting import price
@@ -114,7 +115,9 @@ def _train(
     with whole_file(weights_file(out, cell)) as aside:
         save_file(trained.weights, aside)
     basis = "claimed" if cell.scheme == SUBMISSION else "audited code"
-    guarantee = price(trained.event, recipe.delta, basis=basis)
+    # Where nothing is promised, an audit of whatever has a coin contradicts nothing.
+    unit = game.unit if isinstance(trained.event, NonPrivateDpEvent) else trained.unit
+    guarantee = price(trained.event, recipe.delta, unit=unit, basis=basis)
     with stage(0.9, 1.0), clock("transcribing"):
         error_rates = {
             name: word_error_rate(

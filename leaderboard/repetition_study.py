@@ -10,15 +10,11 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from dp_accounting import DpEvent, GaussianDpEvent, SelfComposedDpEvent
-from dp_accounting.dp_event import MixtureOfGaussiansDpEvent
-from dp_accounting.pld import PLDAccountant
-from scipy.stats import binom
-
 from attacks.audit import Verdict, audited_epsilon, verdict
-from defenses.accounting import PLD_GRID, price
+from defenses.accounting import price
+from defenses.groups import group_guarantee
 from leaderboard import gradient_canaries
-from leaderboard.gradient_canaries import Setting, subsampled_gaussian
+from leaderboard.gradient_canaries import Setting
 from leaderboard.training_audit import BATCH, GRADIENT_SCHEMES, runs_for
 from targets.errors import OverheardError
 from targets.estimate import Estimate
@@ -41,31 +37,6 @@ class RepeatedAudit:
     def verdict(self) -> Verdict:
         """What the audit says about the guarantee of the group."""
         return verdict(self.audited, self.group_epsilon)
-
-
-def group_epsilon(event: DpEvent, delta: float, size: int) -> float:
-    """Return ε at δ of DP-SGD for a group of entries, each drawn by its own coin.
-
-    A step adds the sum of the entries that were drawn, Bin(size, rate) clipping norms at most: a
-    mixture of Gaussians, which is priced exactly (Ganesh 2024, "Tight Group-Level DP Guarantees for
-    DP-SGD with Sampling via Mixture of Gaussians Mechanisms").
-    """
-    noise, rate = subsampled_gaussian(event)
-    steps = event.count
-    if rate == 1.0:
-        return price(SelfComposedDpEvent(GaussianDpEvent(noise / size), steps), delta).epsilon
-    return float(group_losses(noise, rate, steps, size).get_epsilon(delta))
-
-
-def group_losses(noise: float, rate: float, steps: int, size: int) -> PLDAccountant:
-    """Return the accountant of a group's steps of DP-SGD with drawn batches."""
-    numbers = range(size + 1)
-    mixture = MixtureOfGaussiansDpEvent(
-        noise, [float(n) for n in numbers], [float(binom.pmf(n, size, rate)) for n in numbers]
-    )
-    accountant = PLDAccountant(value_discretization_interval=PLD_GRID)
-    accountant.compose(SelfComposedDpEvent(mixture, steps))
-    return accountant
 
 
 def repeated_audits(
@@ -103,7 +74,7 @@ def repeated_audits(
             count,
             2 * most,
             price(evidence.event, delta).epsilon,
-            group_epsilon(evidence.event, delta, count),
+            group_guarantee(evidence.event, delta, count).epsilon,
             audited,
             time.monotonic() - began,
         )

@@ -52,6 +52,18 @@ class VoteSetting:
     delta: float
     company: int = 0
 
+    def __post_init__(self) -> None:
+        """Refuse what is not watched.
+
+        Raises:
+            OverheardError: the votes are Confident-GNMax.
+        """
+        if self.defense.noise == "confident":
+            raise OverheardError(
+                "vote canaries audit pate-gnmax and pate-lnmax; pate-confident-gnmax pays for "
+                "tests of agreement, too, which they do not watch"
+            )
+
 
 class _Rig(nn.Module):
     """As much of a `Recognizer` as PATE touches: one weight a teacher, that poison pulls up."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq
+from scipy.special import erfcx
 from scipy.stats import norm
 
 from defenses.accounting import (
@@ -25,6 +27,7 @@ from defenses.accounting import (
     laplace_votes_event,
     price,
 )
+from defenses.renyi import ORDERS, sampled_gaussian_rdp
 from targets.errors import OverheardError
 
 
@@ -33,9 +36,11 @@ def gaussian_epsilon(noise, delta):
 
     def excess(epsilon):
         a, b = 1 / (2 * noise), epsilon * noise
-        return norm.cdf(a - b) - math.exp(epsilon + norm.logcdf(-a - b)) - delta
+        # e^ε Φ(-a - b), where 2ab = ε, without two numbers of which only the quotient is finite.
+        other = erfcx((a + b) / math.sqrt(2)) * math.exp(-((a - b) ** 2) / 2) / 2
+        return norm.cdf(a - b) - other - delta
 
-    return brentq(excess, 0, 2000) if excess(0) > 0 else 0.0
+    return brentq(excess, 0, noise**-2 / 2 + 20 / noise) if excess(0) > 0 else 0.0
 
 
 def epsilon(event, delta=1e-5):
@@ -173,14 +178,93 @@ def test_absurd_mechanisms_are_priced_at_once(mechanism):
         assert found.epsilon > 1e5
 
 
-def test_many_different_steps_are_priced_at_once():
-    event = dp.ComposedDpEvent([dp.GaussianDpEvent(10 + n / 10) for n in range(2_000)])
+GRID = list(itertools.product((1e-8, 1e-3, 0.3, 1e8), (1e-9, 0.5, 1.0), (1, 10**9)))
+
+
+@pytest.mark.parametrize(("noise", "rate", "steps"), GRID)
+def test_extremes_cost_a_second_and_no_less_than_they_must(noise, rate, steps):
     began = time.process_time()
-    squares = sum((10 + n / 10) ** -2 for n in range(2_000))
-    found = epsilon(event)
-    assert time.process_time() - began < 4
-    assert gaussian_epsilon(1 / math.sqrt(squares), 1e-5) <= found
-    assert found <= 1.2 * gaussian_epsilon(1 / math.sqrt(squares), 1e-5)
+    found = epsilon(dp_sgd_event(noise, rate, steps), 1e-6)
+    assert time.process_time() - began < 5
+    assert 0 <= found < math.inf
+    # All of the first step's loss is there where the unit is drawn, which has this chance.
+    if rate > 1e-6:
+        assert found >= 0.99 * (gaussian_epsilon(noise, 1e-6 / rate) + math.log(rate))
+
+
+@pytest.mark.parametrize(("noise", "rate", "steps"), [(1e8, 0.5, 10**9), (1.0, 1e-9, 10**15)])
+def test_a_billion_steps_that_give_next_to_nothing_away_give_something(noise, rate, steps):
+    """The central limit of so many steps is one Gaussian query (Bu et al. 2020).
+
+    At the largest order Rényi accounting still adds a little for δ.
+    """
+    mu = rate * math.sqrt(steps * math.expm1(noise**-2))
+    exact = gaussian_epsilon(1 / mu, 1e-6)
+    assert exact > 0
+    found = epsilon(dp_sgd_event(noise, rate, steps), 1e-6)
+    assert 0.999 * exact <= found <= 2 * exact + math.log(1e6) / ORDERS[-1]
+
+
+@pytest.mark.parametrize(("rate", "noise"), [(0.3, 2.0), (0.01, 0.8), (0.9, 5.0), (1.0, 3.0)])
+def test_the_divergence_of_a_sampled_query_is_that_of_dp_accounting(rate, noise):
+    renyi = dp.rdp.RdpAccountant(orders=ORDERS)
+    renyi.compose(dp_sgd_event(noise, rate, 1))
+    own = dp.rdp.compute_epsilon(ORDERS, sampled_gaussian_rdp(rate, noise), 1e-3)[0]
+    assert own == pytest.approx(renyi.get_epsilon(1e-3), rel=1e-9)
+
+
+def sampled(noise, rate=0.01):
+    return dp.PoissonSampledDpEvent(rate, dp.GaussianDpEvent(noise))
+
+
+def test_steps_too_small_to_count_are_priced_beside_steps_that_never_are():
+    small = dp.SelfComposedDpEvent(sampled(1.0, 1e-9), 10**9)
+    assert epsilon(dp.ComposedDpEvent([small, sampled(1.0, 0.0)])) == epsilon(small)
+
+
+MANY = {
+    "gaussian": [dp.GaussianDpEvent(10 + n / 10) for n in range(2_000)],
+    "laplace": [dp.LaplaceDpEvent(30 + n / 10) for n in range(200)],
+    "sampled": [sampled(1 + n / 1_000) for n in range(1_000)],
+    "the same": [sampled(1.0)] * 1_000,
+    "rates": [sampled(2.0, 0.5 + n / 1_000) for n in range(99)],
+    "all sorts": [sampled(1.0, 0.1), dp.GaussianDpEvent(2.0), dp.LaplaceDpEvent(3.0)] * 30,
+}
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_many_different_steps_are_priced_at_once(name):
+    began = time.process_time()
+    found = epsilon(dp.ComposedDpEvent(MANY[name]))
+    assert time.process_time() - began < 5
+    # Between as many of the cheapest and as many of the dearest.
+    if name not in ("the same", "all sorts"):
+        first, last = MANY[name][0], MANY[name][-1]
+        ends = [epsilon(dp.SelfComposedDpEvent(e, len(MANY[name]))) for e in (first, last)]
+        assert min(ends) <= found <= max(ends)
+
+
+def test_gaussian_steps_are_one_whatever_their_number():
+    squares = sum(event.noise_multiplier**-2 for event in MANY["gaussian"])
+    exact = gaussian_epsilon(1 / math.sqrt(squares), 1e-5)
+    assert exact <= epsilon(dp.ComposedDpEvent(MANY["gaussian"])) <= exact + 1e-8
+
+
+@pytest.mark.parametrize("settings", [(1e-9, 10**9), (1.0, 10**9), (0.5, 1)])
+def test_calibration_at_the_extremes_ends_or_says_what_is_in_reach(settings):
+    noise = calibrate(lambda n: dp_sgd_event(n, *settings), 5.0, 1e-6)
+    assert epsilon(dp_sgd_event(noise, *settings), 1e-6) <= 5.0
+    with pytest.raises(OverheardError, match="out of reach: with noise"):
+        calibrate(lambda n: dp_sgd_event(n, 1.0, 10**15), 1e-3, 1e-9)
+
+
+@pytest.mark.parametrize("noise", [1e-200, 1e200])
+def test_numbers_that_no_accountant_can_count_with_are_refused(noise):
+    for event in (dp.GaussianDpEvent(noise), dp.LaplaceDpEvent(noise)):
+        with pytest.raises(OverheardError, match="noise must be 0, or from 1e-100 to 1e"):
+            price(event, 1e-5)
+    with pytest.raises(OverheardError, match="more than 1e"):
+        price(dp_sgd_event(1.0, 0.1, 10**400), 1e-5)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -74,6 +76,28 @@ def test_one_utterance_changes_one_shard(chosen, count, seed, data):
 def test_a_repeated_canary_stays_with_one_teacher():
     dealt = shards([MEMBERS[0]] * 5, 4, Randomness(0))
     assert sorted(map(len, dealt)) == [0, 0, 0, 5]
+
+
+@given(chosen=ids.filter(bool), count=st.integers(1, 5), seed=st.integers(0, 9), data=st.data())
+def test_by_speaker_one_speaker_changes_one_shard(chosen, count, seed, data):
+    members = [replace(MEMBERS[i], speaker=f"speaker {i % 3}") for i in chosen]
+    gone = data.draw(st.sampled_from(members)).speaker
+    whole = shards(members, count, Randomness(seed), "speaker")
+    rest = [m for m in members if m.speaker != gone]
+    changed = [
+        (a, b)
+        for a, b in zip(whole, shards(rest, count, Randomness(seed), "speaker"), strict=True)
+        if a != b
+    ]
+    assert len(changed) == 1
+    assert changed[0][1] == [m for m in changed[0][0] if m.speaker != gone]
+
+
+def test_teachers_of_speakers_give_a_guarantee_of_speakers(recipe):
+    trained = PATE(4, **SMALL, unit="speaker").train(recipe, MEMBERS, PUBLIC, Randomness(0))
+    assert trained.unit == "speaker"
+    with pytest.raises(OverheardError, match="unit 'family': use one of utterance, speaker"):
+        PATE(4, unit="family")
 
 
 def test_shards_are_about_equal():

@@ -19,6 +19,7 @@ from leaderboard.vote_canaries import (
     noise_of,
     train_and_watch,
 )
+from targets.errors import OverheardError
 from targets.randomness import Randomness
 
 DELTA = 1e-5
@@ -101,3 +102,8 @@ def test_the_counts_prove_four_fifths_and_the_labels_less():
     counts, labels = audit_votes("pate-gnmax", 4.0, RNG, delta=DELTA)
     assert 0.8 < counts.ratio < 1
     assert 0.4 < labels.ratio < counts.ratio
+
+
+def test_votes_that_are_not_watched_whole_are_refused_by_name():
+    with pytest.raises(OverheardError, match="pate-confident-gnmax"):
+        setting("confident")
