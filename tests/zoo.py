@@ -167,7 +167,7 @@ def _one_epoch():
 def _same_shard():
     """Give all members to every teacher."""
 
-    def broken(members, count, rng):  # noqa: ARG001
+    def broken(members, count, rng, *_):  # noqa: ARG001
         return [list(members) for _ in range(count)]
 
     return patch.object(pate, "shards", broken)
