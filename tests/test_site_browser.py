@@ -97,7 +97,7 @@ def drawn(page, chart: str) -> int:
 
 
 def wait_until(page, condition):
-    """Ask until a condition holds; Playwright's own wait is forbidden by the page's content policy."""
+    """Ask until a condition holds; the page's content policy forbids Playwright's own wait."""
     for _ in range(200):
         if page.evaluate(condition):
             return
