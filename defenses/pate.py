@@ -120,18 +120,21 @@ class PATE:
         ballots = map(ballot, (s.texts for s in lists), zip(*heard, strict=True))
         told = self._vote(ballots, scale, settings, rng)
         unasked: list[Evidence] = [None] * (len(audio) - len(asked))
-        lessons = [u for u in public if u.text]
-        lessons += labelled(audio, lists, told + unasked, self.keep)
-        schedule = Schedule(
-            self.student_epochs, recipe.schedule.batch_size, self.student_learning_rate
-        )
+        labels = labelled(audio, lists, told + unasked, self.keep)
         with stage(ASKED, 1.0):
-            student = taught(recipe, lessons, schedule, rng.child("student"))
+            student = taught(
+                recipe,
+                public,
+                labels,
+                self.student_epochs,
+                self.student_learning_rate,
+                rng.child("student"),
+            )
         notes = {
             "vote_noise": scale,
             "votes": len(asked),
             "teachers": self.teachers,
-            "lessons": len(lessons),
+            "labels": len(labels),
         }
         if self.noise == "confident":
             notes["answers"] = sum(nats is not None for nats in told)

@@ -11,7 +11,7 @@ from defenses.base import Trained, weights_of
 from defenses.student import labelled, shortlists, taught
 from targets.progress import report, stage
 from targets.randomness import Randomness
-from targets.recipe import Recipe, Schedule
+from targets.recipe import Recipe
 from targets.speech import Utterance
 
 
@@ -40,11 +40,14 @@ class PublicStudent:
         audio = [u for u in public if not u.text]
         lists = shortlists(recipe, audio, self.hypotheses)
         report(0.3)
-        lessons = [u for u in public if u.text]
-        lessons += labelled(audio, lists, [None] * len(audio), self.keep)
-        schedule = Schedule(
-            self.student_epochs, recipe.schedule.batch_size, self.student_learning_rate
-        )
+        labels = labelled(audio, lists, [None] * len(audio), self.keep)
         with stage(0.3, 1.0):
-            student = taught(recipe, lessons, schedule, rng.child("student"))
-        return Trained(weights_of(student), NoOpDpEvent(), {"lessons": len(lessons)})
+            student = taught(
+                recipe,
+                public,
+                labels,
+                self.student_epochs,
+                self.student_learning_rate,
+                rng.child("student"),
+            )
+        return Trained(weights_of(student), NoOpDpEvent(), {"labels": len(labels)})

@@ -58,9 +58,16 @@ def labelled(
 
 
 def taught(
-    recipe: Recipe, lessons: Sequence[Utterance], schedule: Schedule, rng: Randomness
+    recipe: Recipe,
+    public: Sequence[Utterance],
+    labels: Sequence[Utterance],
+    epochs: int,
+    learning_rate: float,
+    rng: Randomness,
 ) -> Recognizer:
-    """Return the recipe's target, from its public start, trained on the lessons."""
+    """Return the recipe's target, from its start, taught transcribed public speech and labels."""
     student = recipe.build()
+    lessons = [*(u for u in public if u.text), *labels]
+    schedule = Schedule(epochs, recipe.schedule.batch_size, learning_rate)
     fit(student, lessons, schedule, rng, augment=True)
     return student

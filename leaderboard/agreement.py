@@ -81,9 +81,15 @@ def _of_estimates(one: Mapping[str, Any], other: Mapping[str, Any]) -> Verdict:
     worst: Verdict = max((_of_values(one[k], other[k]) for k in one), key=ORDER.index)
     if worst != "differs":
         return worst
-    value, low, high = other["value"], *(_bound(one[k]) for k in ("low", "high"))
-    inside = _number(value) and low is not None and high is not None and low <= value <= high
-    return "within its interval" if inside else "differs"
+    # Each in the other's, at one level: what was recorded does not choose its own tolerance.
+    agree = one["level"] == other["level"] and _inside(one, other) and _inside(other, one)
+    return "within its interval" if agree else "differs"
+
+
+def _inside(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Return whether the value of one estimate lies in the interval of the other."""
+    value, low, high = one["value"], *(_bound(other[k]) for k in ("low", "high"))
+    return _number(value) and low is not None and high is not None and low <= value <= high
 
 
 def _bound(value: object) -> float | None:

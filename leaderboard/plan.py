@@ -31,8 +31,10 @@ def plan(suite: Suite, out: Path, data: Path) -> list[Job]:
     if todo:
         _check_options(todo)
     shown = panel_cells(suite)
-    key = panel_key(shown)
-    drawable = all(cell in todo or weights_file(out, cell).exists() for cell in shown)
+    key = panel_key(shown) if shown else ""
+    drawable = bool(shown) and all(
+        cell in todo or weights_file(out, cell).exists() for cell in shown
+    )
     pictured = shown if drawable and not panel_shows(out, key) else []
     starts = dict.fromkeys((cell.target, cell.seed) for cell in [*todo, *pictured])
     jobs = [start_job(suite.conditions, target, seed, out, data) for target, seed in starts]

@@ -133,6 +133,6 @@ def _references(
     for number in range(ensemble.size):
         views.append(Weights(ensemble.recognizer(number).requires_grad_(False), start, public))
         trained_on.append(frozenset(m.id for m in _redealt(game, number, rng).members))
-    # One way: the seed of the game, from which its coins follow, cannot be had from this one.
+    # Not the seed of the game, from which its coins follow at once.
     own = Randomness(rng.child("signals").integer())
     return References(views, trained_on, own, memory or {})

@@ -30,6 +30,7 @@ from targets.recipe import Recipe
 from targets.recognizer import Recognizer
 
 NARROWEST = tuple(VIEWS)  # first: what an attack has learnt is for those that may see as much
+
 # Events that hold others, and events whose trade-off curve lies above a Gaussian one. Of no
 # mechanism nothing is known either: without DP the bound that assumes nothing is honest, although a
 # Gaussian one would be larger and look better beside the other rows.

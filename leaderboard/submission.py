@@ -274,7 +274,8 @@ def _ask(
         "source": submission.source,
         "class": submission.name,
         "settings": dict(submission.settings),
-        # One way: the seed of the game, from which its coins come, cannot be had from this one.
+        # From it the seed of the game, and so its coins, can be had by trying seeds alone: those of
+        # reviewers are too long for that (CONTRIBUTING), those of the suites are public anyway.
         "seed": rng.integer(),
         "recipe": {
             "target": recipe.target,

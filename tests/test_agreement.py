@@ -55,3 +55,9 @@ def test_the_verdict(changes, verdict):
 def test_an_unscored_figure_agrees_with_itself():
     nothing = record(wer=Estimate.unscored("no speech"))
     assert overall(agreement(nothing, nothing)) == "exact"
+
+
+def test_an_interval_widened_by_hand_makes_nothing_agree():
+    """The repetition's own interval has to hold what was recorded, too."""
+    widened = record(wer=Estimate(0.01, 0.0, 1.0, 0.95, "test"))
+    assert overall(agreement(widened, record(wer=measured(0.42)))) == "differs"

@@ -84,9 +84,8 @@ def main(out: Path) -> None:
     print("teachers alone:", np.mean([jiwer.wer(truth, list(h)) for h in zip(*heard, strict=True)]))
 
     def student(lessons) -> float:
-        spoken = [u for u in game.public if u.text] + [u for u in lessons if u.text]
-        schedule = Schedule(10, recipe.schedule.batch_size, 2e-3)
-        model = taught(recipe, spoken, schedule, rng.child("student"))
+        labels = [u for u in lessons if u.text]
+        model = taught(recipe, game.public, labels, 10, 2e-3, rng.child("student"))
         return jiwer.wer([u.text for u in game.test], model.transcribe(game.test, 4))
 
     rows = []
