@@ -11,12 +11,14 @@ from defenses.microbatch import MicrobatchDPSGD
 from defenses.none import NonPrivate
 from defenses.pate import PATE
 from defenses.public import PublicStudent
+from defenses.self_trained import SelfTrainedEDPSGD
 
 SCHEMES: Mapping[str, Callable[..., Defense]] = {
     "none": NonPrivate,
     "public": PublicStudent,
     "dpsgd": DPSGD,
     "edpsgd": EDPSGD,
+    "edpsgd-self-trained": SelfTrainedEDPSGD,
     "edpsgd-microbatch": MicrobatchDPSGD,
     "pate-lnmax": partial(PATE, noise="laplace"),
     "pate-gnmax": partial(PATE, noise="gaussian"),

@@ -31,6 +31,7 @@ SchemeName = Literal[
     "public",
     "dpsgd",
     "edpsgd",
+    "edpsgd-self-trained",
     "edpsgd-microbatch",
     "pate-lnmax",
     "pate-gnmax",

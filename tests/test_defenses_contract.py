@@ -26,6 +26,7 @@ OPTIONS = {
     "none": {},
     "dpsgd": {"epsilon": 4, "epochs": 1, "batch_size": 4},
     "edpsgd": {"epsilon": 4, "epochs": 1, "batch_size": 4},
+    "edpsgd-self-trained": {"epsilon": 4, "epochs": 1, "batch_size": 4},
     "edpsgd-microbatch": {"epsilon": 4, "epochs": 1, "batch_size": 4, "micro_batch_size": 2},
     "public": {"student_epochs": 1},
     "pate-lnmax": {"epsilon": 4, "teachers": 2, "teacher_epochs": 1, "student_epochs": 1},
