@@ -1,11 +1,12 @@
 """Private aggregation of teacher ensembles (Papernot et al. 2017, 2018) for speech.
 
-Teachers learn from disjoint shards of the private speech. They transcribe public, untranscribed
-speech and vote, utterance by utterance, among hypotheses that the public start proposes. What is
-voted on is a whole utterance among a short list, because every vote costs privacy and the list
-costs none. The noisy counts are weighed against what the public start believed, and the student
-learns the most credible texts: with much noise it is the student of public speech alone, with none
-it learns what most teachers say.
+Everything begins at the recipe's student, the best that public speech alone gives. Teachers learn
+from disjoint shards of the private speech. They transcribe public, untranscribed speech and vote,
+utterance by utterance, among hypotheses that the public model proposes. What is voted on is a
+whole utterance among a short list, because every vote costs privacy and the list costs none. The
+noisy counts are weighed against what the public model believed, and the new student learns the most
+credible texts: with much noise it is the student of public speech alone, with none it learns what
+most teachers say.
 
 Teachers train in batched passes. Another shard can change how a teacher's sums are rounded, and
 nothing else (`targets.ensemble`): the accounting, as everywhere here, takes arithmetic to be exact.
@@ -50,7 +51,7 @@ class PATE:
     """A student of noisy votes: Laplace noise is LNMax, Gaussian noise is GNMax.
 
     `teachers` shards the members; `queries` is how many untranscribed public utterances are voted
-    on, each among `hypotheses` of the public start; `agreement` is the share of the teachers that
+    on, each among `hypotheses` of the public model; `agreement` is the share of the teachers that
     is expected to vote for what was said. The student learns the most credible `keep` of the
     untranscribed public speech, and all that is transcribed. With "confident" noise
     (Confident-GNMax) a query is answered where a hypothesis has about `threshold` of the teachers,
@@ -107,6 +108,7 @@ class PATE:
             OverheardError: there is no untranscribed public speech to vote on, or ε is out of
                 reach.
         """
+        recipe = recipe.self_trained()
         audio = [u for u in public if not u.text]
         asked = audio[: self.queries]
         if not asked:

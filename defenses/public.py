@@ -19,8 +19,8 @@ from targets.speech import Utterance
 class PublicStudent:
     """The student of `PATE` without teachers: no private speech is touched, and ε is 0.
 
-    It is the control beside every private scheme, and tells what the untranscribed public speech is
-    worth by itself (self-training).
+    It is the control beside every private scheme: one more round of self-training after those of
+    the recipe's student, with the lists and the lessons that `PATE` has, but no votes.
     """
 
     hypotheses: int = 8
@@ -37,6 +37,7 @@ class PublicStudent:
     ) -> Trained:
         """See `Defense`."""
         del members
+        recipe = recipe.self_trained()
         audio = [u for u in public if not u.text]
         lists = shortlists(recipe, audio, self.hypotheses)
         report(0.3)

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 from defenses.base import Trained
 from defenses.dpsgd import EDPSGD
-from defenses.public import PublicStudent
-from targets.progress import stage
 from targets.randomness import Randomness
 from targets.recipe import Recipe
 from targets.speech import Utterance
 
-STUDYING = 0.4  # of the work
-
 
 @dataclass(frozen=True)
 class SelfTrainedEDPSGD:
-    """`EDPSGD` that begins at the student of `PublicStudent`, which costs no privacy.
+    """`EDPSGD` that begins at the student of public speech, which costs no privacy.
 
     The control of every comparison with PATE: a student of votes learns from untranscribed public
     speech, and a scheme that is denied it loses by that alone.
@@ -37,8 +33,4 @@ class SelfTrainedEDPSGD:
         rng: Randomness,
     ) -> Trained:
         """See `Defense`."""
-        with stage(0.0, STUDYING):
-            student = PublicStudent().train(recipe, (), public, rng.child("public"))
-        begun = replace(recipe, start=student.weights)
-        with stage(STUDYING, 1.0):
-            return EDPSGD(**asdict(self)).train(begun, members, public, rng)
+        return EDPSGD(**asdict(self)).train(recipe.self_trained(), members, public, rng)

@@ -1,4 +1,4 @@
-"""A student of public speech: taught by the public start, and by votes where there are any."""
+"""A student of public speech: taught by a public model, and by votes where there are any."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ Evidence = NDArray[np.float64] | None  # nats for each of the hypotheses (K,); N
 
 @dataclass(frozen=True, eq=False)
 class Shortlist:
-    """What the public start takes an utterance to be: K distinct texts, log-probabilities (K,)."""
+    """What the public model takes an utterance to be: K distinct texts, log-probabilities (K,)."""
 
     texts: Sequence[str]
     log_probs: NDArray[np.float64]
 
 
 def shortlists(recipe: Recipe, speech: Sequence[Utterance], size: int) -> list[Shortlist]:
-    """Return up to `size` hypotheses of the public start for each utterance, best first."""
+    """Return up to `size` hypotheses of the recipe's start for each utterance, best first."""
     lists = []
     for hypotheses in recipe.build().hypotheses(speech, size):
         best: dict[str, float] = {}
@@ -44,7 +44,7 @@ def labelled(
 ) -> list[Utterance]:
     """Return the share `keep` of the utterances whose texts are most credible, so labelled.
 
-    A text's credit is its log-probability under the public start plus the evidence of the votes:
+    A text's credit is its log-probability under the public model plus the evidence of the votes:
     the start is what is believed before anyone has voted. The order of the speech is kept.
     """
     labels, credits = [], []

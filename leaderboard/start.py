@@ -1,13 +1,16 @@
-"""The public start: trained once per suite, target and seed, and shared by every scheme."""
+"""The public start and its student: trained once per suite, target and seed, for every scheme."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from defenses.public import PublicStudent
 from leaderboard.atomic import whole_file
 from leaderboard.corpora import deal
 from leaderboard.game import Game, repetitions
@@ -18,16 +21,19 @@ from targets.errors import OverheardError
 from targets.progress import listening, stage
 from targets.randomness import Randomness
 from targets.recipe import Recipe, Schedule
+from targets.speech import Utterance
 from targets.tokens import Characters, Subwords, Tokens
 from targets.training import public_start
 
 SUBWORDS = 96  # units learnt from public transcripts
+KEEP = 0.6, 0.8  # of the untranscribed public speech, in the first round and in later ones
+STUDENT = "student."  # before the names of its weights, in the file of the start
 
 
 def train_start(
     conditions: Conditions, target: str, seed: int, out: Path, data: Path, *, report: Report
 ) -> None:
-    """Train the public start and keep it."""
+    """Train the public start, and its student where the suite wants one, and keep both."""
     with listening(report):
         with stage(0.0, 0.2):
             game = deal(conditions, seed, data)
@@ -39,29 +45,41 @@ def train_start(
             training.public_learning_rate or training.learning_rate,
         )
         transcribed = [u for u in game.public if u.text]
-        with stage(0.2, 1.0):
-            start = public_start(
-                recipe,
-                transcribed,
-                schedule,
-                Randomness(seed).child("start", target),
-                augment=True,
-            )
+        rng = Randomness(seed).child("start", target)
+        with stage(0.2, 0.6 if training.self_training else 1.0):
+            start = public_start(recipe, transcribed, schedule, rng, augment=True)
+        begun = replace(recipe, start=start.state_dict())
+        with stage(0.6, 1.0):
+            rounds = training.self_training
+            student = _student(begun, game.public, rounds, rng.child("student"))
+    tensors = {**begun.start, **{f"{STUDENT}{name}": w for name, w in student.items()}}
     with whole_file(start_file(out, conditions, target, seed, data)) as partial:
-        save_file(start.state_dict(), partial)
+        save_file(tensors, partial)
 
 
 def recipe_from_start(
     conditions: Conditions, target: str, seed: int, out: Path, data: Path, game: Game
 ) -> Recipe:
     """Return the recipe that every scheme of the suite is given."""
-    weights = load_file(start_file(out, conditions, target, seed, data))
-    return _recipe(conditions, target, game, weights)
+    tensors = load_file(start_file(out, conditions, target, seed, data))
+    start = {name: w for name, w in tensors.items() if not name.startswith(STUDENT)}
+    student = {name.removeprefix(STUDENT): w for name, w in tensors.items() if name not in start}
+    return replace(_recipe(conditions, target, game), start=start, student=student)
 
 
-def _recipe(
-    conditions: Conditions, target: str, game: Game, start: dict[str, Tensor] | None = None
-) -> Recipe:
+def _student(
+    recipe: Recipe, public: Sequence[Utterance], rounds: int, rng: Randomness
+) -> Mapping[str, Tensor]:
+    """Return the weights of the start after rounds of self-training; none after no round."""
+    for number in range(rounds):
+        with stage(number / rounds, (number + 1) / rounds):
+            school = PublicStudent(keep=KEEP[min(number, 1)])
+            trained = school.train(recipe, (), public, rng.child(number))
+        recipe = replace(recipe, student=trained.weights)
+    return recipe.student
+
+
+def _recipe(conditions: Conditions, target: str, game: Game) -> Recipe:
     training = conditions.training
     schedule = Schedule(training.epochs, training.batch_size, training.learning_rate)
     return Recipe(
@@ -73,7 +91,6 @@ def _recipe(
         delta=_delta(conditions, len(game.candidates)),
         # Of the fair coins, not of how they fell: the number of members is private.
         expected_members=max(1, round(sum(map(repetitions, game.candidates)) / 2)),
-        start=start or {},
     )
 
 

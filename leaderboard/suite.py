@@ -189,6 +189,18 @@ class Training(Frozen):
     """Width of the convolutions."""
     hidden: Count = 128
     """Width of the recurrent layers."""
+    self_training: Annotated[int, Field(ge=0)] = 0
+    """Rounds in which the public start teaches itself the untranscribed public speech."""
+
+    @model_serializer(mode="wrap")
+    def _without_what_goes_without_saying(
+        self, dump: SerializerFunctionWrapHandler
+    ) -> dict[str, Any]:
+        # Records from before there was self-training stay the same, and so do their digests.
+        content: dict[str, Any] = dump(self)
+        if not content.get("self_training"):
+            content.pop("self_training", None)
+        return content
 
 
 class Scheme(Options):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -26,8 +26,10 @@ class Schedule:
 class Recipe:
     """Architecture, units and public start of a target: public knowledge, shared by all schemes.
 
-    `start` holds the weights learnt from public speech (with the feature statistics); a scheme
-    that fits private speech begins there. `schedule` is the non-private training on the members.
+    `start` holds the weights learnt from transcribed public speech (with the feature statistics); a
+    scheme that fits private speech begins there. `student` holds those of the start after it taught
+    itself the untranscribed public speech, where there is any. `schedule` is the non-private
+    training on the members.
     `delta` is the δ at which guarantees of this suite are stated, below one over the number of
     candidates. `expected_members` is what the coins make of the candidates on average: the number
     that was really drawn is private.
@@ -41,12 +43,17 @@ class Recipe:
     delta: float
     expected_members: int
     start: Mapping[str, Tensor] = field(default_factory=dict)
+    student: Mapping[str, Tensor] = field(default_factory=dict)
 
     def build(self) -> Recognizer:
         """Return the target with the weights of the public start."""
         recognizer = self.untrained(Randomness(0))
         recognizer.load_state_dict(dict(self.start))
         return recognizer
+
+    def self_trained(self) -> Recipe:
+        """Return the recipe that begins at the student, or this one where there is none."""
+        return replace(self, start=self.student) if self.student else self
 
     def untrained(self, rng: Randomness) -> Recognizer:
         """Return the target with random weights and uncalibrated features."""
