@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -18,9 +19,11 @@ from targets.errors import OverheardError
 from targets.progress import listening, stage
 from targets.randomness import Randomness
 from targets.recipe import Recipe, Schedule
+from targets.speech import Corpus
 from targets.tokens import Characters, Subwords, Tokens
 from targets.training import public_start
 
+SPEECH = "public"  # the key of the digest of what a start was trained on
 SUBWORDS = 96  # units learnt from public transcripts
 
 
@@ -48,15 +51,29 @@ def train_start(
                 augment=True,
             )
     with whole_file(start_file(out, conditions, target, seed, data)) as partial:
-        save_file(start.state_dict(), partial)
+        save_file(start.state_dict(), partial, metadata={SPEECH: _digest(game)})
 
 
 def recipe_from_start(
     conditions: Conditions, target: str, seed: int, out: Path, data: Path, game: Game
 ) -> Recipe:
-    """Return the recipe that every scheme of the suite is given."""
-    weights = load_file(start_file(out, conditions, target, seed, data))
+    """Return the recipe that every scheme of the suite is given.
+
+    Raises:
+        OverheardError: the start that is kept was trained on other public speech.
+    """
+    file = start_file(out, conditions, target, seed, data)
+    with safe_open(file, "pt") as kept:
+        trained_on = (kept.metadata() or {}).get(SPEECH)
+    if trained_on not in (None, _digest(game)):
+        # The name of the file changes with names, sizes and texts of the speech, not its sound.
+        raise OverheardError(f"{file}: trained on other public speech; delete it and run again")
+    weights = load_file(file)
     return _recipe(conditions, target, game, weights)
+
+
+def _digest(game: Game) -> str:
+    return Corpus("public", game.public).digest
 
 
 def _recipe(

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
 from leaderboard.atomic import whole_file
 from leaderboard.cell import run_cell
 from leaderboard.jobs import Job, Named, Report
-from leaderboard.layout import submitted_file
-from leaderboard.plan import needs_of, reference_jobs, start_job
-from leaderboard.record import failed_record, record_failure, write_record
+from leaderboard.layout import stamps, submitted_file
+from leaderboard.plan import cell_job, needs_of, reference_jobs, start_job
+from leaderboard.record import failed_record, write_record
 from leaderboard.remaining import finished
 from leaderboard.sandbox import DisqualifiedError
 from leaderboard.submission import ConfinedDefense, Submission, SubmissionError, check_source
@@ -105,18 +104,19 @@ def submitted_jobs(
 ) -> list[Job]:
     """Return the jobs of a submission's cells, and of what those still to run need."""
     cells = list(cells)
-    todo = [cell for cell in cells if not finished(out, cell)]
+    now = stamps(cells[0].conditions, data)
+    todo = [cell for cell in cells if not finished(out, cell, now)]
     wanted = dict.fromkeys((cell.target, cell.seed) for cell in todo)
     before = [start_job(cells[0].conditions, *pair, out, data) for pair in wanted]
     before += reference_jobs(todo, out, data)
     work = [
-        Job(
-            id=cell.id,
-            function=Named("leaderboard.submitted", "run_submitted"),
-            arguments=(cell, confined, out, data),
-            finished=partial(finished, out, cell),
-            needs=needs_of(cell, before) if cell in todo else (),
-            on_failure=partial(record_failure, cell, out),
+        cell_job(
+            cell,
+            Named("leaderboard.submitted", "run_submitted"),
+            (confined,),
+            out,
+            data,
+            needs_of(cell, before) if cell in todo else (),
         )
         for cell in cells
     ]
