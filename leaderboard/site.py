@@ -97,7 +97,12 @@ def _write_assets(home: Path, entries: Sequence[Entry]) -> None:
 
 
 def _write_figures(home: Path, entries: Sequence[Entry]) -> None:
-    figures = export.figures(entry.record for entry in entries if not entry.superseded_by)
+    figures = [
+        row
+        for entry in entries
+        if not entry.superseded_by
+        for row in export.figures([entry.record], entry.sieges)
+    ]
     for form in (Format.CSV, Format.JSON):
         _text(home / f"figures.{form}", render(figures, export.KEYS, TITLES, "", form) + "\n")
 

@@ -193,6 +193,11 @@ def disproof(record: Record, found: Sequence[Siege]) -> str | None:
     return f"The attack {best.attack}, submitted later, proved at least ε = {proven:.3g}."
 
 
+def status(record: Record, found: Sequence[Siege]) -> Status:
+    """Return the status of a record in the light of what submitted attacks found."""
+    return "falsified" if disproof(record, found) else record.status
+
+
 def on(record: Record, found: Sequence[Siege]) -> list[Siege]:
     """Return the sieges of a record's own weights that came to an end."""
     return [

@@ -12,7 +12,7 @@ from leaderboard.cell import run_cell
 from leaderboard.jobs import Job, Named, Report
 from leaderboard.layout import stamps, submitted_file
 from leaderboard.plan import cell_job, needs_of, reference_jobs, start_job
-from leaderboard.record import failed_record, write_record
+from leaderboard.record import failed_record, history, write_record
 from leaderboard.remaining import finished
 from leaderboard.sandbox import DisqualifiedError
 from leaderboard.submission import ConfinedDefense, Submission, SubmissionError, check_source
@@ -66,6 +66,23 @@ def submitted_cells(
     if taken:
         raise SubmissionError(f"the suite has a {min(taken)} of its own: give another --name")
     return cells
+
+
+def refuse_taken(cells: Iterable[Cell], out: Path) -> None:
+    """Check that no other submission has results under the names of some cells.
+
+    Raises:
+        SubmissionError: one has; it would be superseded, and nobody would see it.
+    """
+    for cell in cells:
+        for record in history(out, cell)[-1:]:
+            if record.status != "failed" and record.cell.options != cell.options:
+                other = record.cell.options
+                raise SubmissionError(
+                    f"{cell.id}: an entry of {out} already, of {other['file']}:{other['class']} "
+                    f"with another content or other settings: give yours another --name, or let "
+                    f"it correct that one with --supersede"
+                )
 
 
 def submission_of(cell: Cell, home: Path, file: Path | None = None) -> Submission:

@@ -58,7 +58,7 @@ def _jobs(
 ) -> list[Job]:
     cell = record.cell
     if cell.scheme == SUBMISSION:
-        sandbox.require(trust)
+        sandbox.require(trust, out, data, file.resolve().parent)
         folder = file.resolve().parent
         home = folder.parent if folder.name == FOLDER else folder  # published ones lie flat
         submitted = submission_of(cell, home, submission)

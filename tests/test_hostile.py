@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -124,6 +126,29 @@ def test_coins_are_nowhere(tmp_path, monkeypatch):
     record.write_text('{"coins": {"a": true}}')
     with pytest.raises(SubmissionFailedError, match="raised LookupError"):
         submit("read_coins", RECORD=record)
+
+
+def test_what_lies_beside_python_is_not_seen(monkeypatch):
+    """A checkout with its runs may lie anywhere: below /usr, or below a virtual environment."""
+    with tempfile.TemporaryDirectory(dir=sys.prefix) as beside:
+        Path(beside).chmod(0o755)
+        record = Path(beside) / "record.json"
+        record.write_text('{"coins": {"a": true}}')
+        with pytest.raises(SubmissionFailedError, match="raised LookupError"):
+            submit("read_coins", RECORD=record)
+    with tempfile.TemporaryDirectory(dir=Path(sys.prefix) / "lib") as within:
+        checkout = Path(within)
+        checkout.chmod(0o755)
+        with pytest.raises(SandboxError, match="which a submission sees: use another folder"):
+            sandbox.require(False, checkout / "runs")
+        (checkout / "pyproject.toml").touch()
+        (checkout / "record.json").write_text('{"coins": {"a": true}}')
+        for room in sandbox.ROOMS:
+            shutil.copytree(ROOT / room, checkout / room)
+        monkeypatch.setattr(sandbox, "ROOT", checkout)
+        with pytest.raises(SubmissionFailedError, match="raised LookupError"):
+            submit("read_coins", RECORD=checkout / "record.json")
+    sandbox.require(False, ROOT / "runs")
 
 
 def test_records_stay_as_they_are(tmp_path):

@@ -21,8 +21,8 @@ from leaderboard.remaining import finished
 from leaderboard.sandbox import LIMITS, DisqualifiedError, SubmissionFailedError
 from leaderboard.start import train_start
 from leaderboard.strongest import disproof, sieges, strongest
-from leaderboard.submission import ConfinedDefense, Submission
-from leaderboard.submitted import keep, run_submitted, submitted_cells, submitted_jobs
+from leaderboard.submission import ConfinedDefense, Submission, SubmissionError
+from leaderboard.submitted import keep, refuse_taken, run_submitted, submitted_cells, submitted_jobs
 from leaderboard.suite import load_suite
 from targets.errors import OverheardError
 from targets.randomness import Randomness
@@ -95,6 +95,11 @@ def test_its_promise_is_a_claim_and_it_is_trained_once(out, monkeypatch):
         "start-ctc-seed0",
         cell.id,
     ]
+    # Not unseen, though: another name, or a word that it is meant so.
+    with pytest.raises(SubmissionError, match=r"of mine\.py:Mine with another .*--supersede"):
+        refuse_taken([cell], out)
+    refuse_taken([CELL], out)
+    refuse_taken(submitted_cells(TINY, other, "another", [0]), out)
     again = run(claims, out, cell)
     assert claims.times == 2
     assert again.supersedes == record.digest
@@ -116,6 +121,7 @@ def test_what_did_not_come_to_an_end_fails_and_is_tried_again(out):
     (record,) = read_records(out)
     assert (record.status, record.reason) == ("failed", reason)
     assert not job.finished()
+    refuse_taken(submitted_cells(TINY, HIT, "mine", [0]), out)  # of a failure nothing is lost
     assert run(Claims(dp.GaussianDpEvent(1.0)), out).status == "ok"
 
 
