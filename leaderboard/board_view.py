@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from leaderboard import glossary
+from leaderboard import glossary, strongest, table
 from leaderboard.entries import Entry, Run
 from leaderboard.record import Record, number_to_json
-from leaderboard.table import HEADLINE, TITLES, compact, headline, identity
+from leaderboard.table import HEADLINE, compact, headline, identity
 from targets.estimate import Estimate
 
 COLUMNS = ("scheme", "target", "seed", "epsilon", "wer", *HEADLINE, "audited_epsilon", "status")
-NUMBERS = ("seed", "epsilon", "wer", *HEADLINE, "audited_epsilon")
+NUMBERS = ("seed", "epsilon", "wer", *HEADLINE, "audited_epsilon", *strongest.KEYS)
+TITLES = table.TITLES | strongest.TITLES
 
 CHARTS = {
     "wer-epsilon": (
@@ -88,9 +89,9 @@ def board(entries: Sequence[Entry]) -> dict[str, Any]:
                 "number": key in NUMBERS,
                 "meaning": glossary.COLUMNS[key],
             }
-            for key in COLUMNS
+            for key in columns(entries)
         ],
-        "rows": [{"entry": entry, "cells": cells(entry)} for entry in entries],
+        "rows": [{"entry": entry, "cells": cells(entry, columns(entries))} for entry in entries],
         "intervals": glossary.INTERVALS,
         "attacks": [{"key": attack, "title": TITLES[attack]} for attack in HEADLINE],
         "charts": [{"key": k, "title": t, "meaning": m} for k, (t, m) in CHARTS.items()],
@@ -99,6 +100,12 @@ def board(entries: Sequence[Entry]) -> dict[str, Any]:
             for run, names in seen_and_heard(entries).items()
         ],
     }
+
+
+def columns(entries: Sequence[Entry]) -> tuple[str, ...]:
+    """Return the columns of some entries; `status` is the last."""
+    later = strongest.KEYS if any(entry.sieges for entry in entries) else ()
+    return (*COLUMNS[:-1], *later, COLUMNS[-1])
 
 
 def conditions(record: Record) -> str:
@@ -139,7 +146,7 @@ def _point(entry: Entry) -> dict[str, Any]:
         "epsilon": who["epsilon"],
         "status": entry.status,
         "wer": bar(entry.record.wer),
-        "audited": bar(entry.record.audited_epsilon),
+        "audited": bar(strongest.strongest(entry.record, entry.sieges)["strongest_audited"]),
         "leak": {attack: bar(headline(entry.record, attack)) for attack in HEADLINE},
     }
 
@@ -150,15 +157,17 @@ def bar(estimate: Estimate) -> list[float | str | None]:
     return [number_to_json(part) for part in parts]
 
 
-def cells(entry: Entry) -> list[Shown]:
-    """Return the row of an entry, in the order of COLUMNS."""
+def cells(entry: Entry, keys: Sequence[str] = COLUMNS) -> list[Shown]:
+    """Return the row of an entry, in the order of `keys`."""
     record, who = entry.record, identity(entry.record)
-    epsilon = who["epsilon"]
-    return [
-        Shown(who["scheme"], sort=who["scheme"]),
-        Shown(who["target"], sort=who["target"]),
-        Shown(str(who["seed"]), sort=str(who["seed"]), number=True),
-        Shown("-", sort="Infinity", number=True, why="nothing is promised", title=TITLES["epsilon"])
+    epsilon, known = who["epsilon"], strongest.strongest(record, entry.sieges)
+    every = {
+        "scheme": Shown(who["scheme"], sort=who["scheme"]),
+        "target": Shown(who["target"], sort=who["target"]),
+        "seed": Shown(str(who["seed"]), sort=str(who["seed"]), number=True),
+        "epsilon": Shown(
+            "-", sort="Infinity", number=True, why="nothing is promised", title=TITLES["epsilon"]
+        )
         if epsilon is None
         else Shown(
             f"{epsilon:.3g}",
@@ -167,11 +176,14 @@ def cells(entry: Entry) -> list[Shown]:
             number=True,
             title=TITLES["epsilon"],
         ),
-        _measured(record.wer, TITLES["wer"], percent=True),
-        *(_measured(headline(record, attack), TITLES[attack]) for attack in HEADLINE),
-        _proven(record.audited_epsilon),
-        Shown(entry.status, sort=entry.status),
-    ]
+        "wer": _measured(record.wer, TITLES["wer"], percent=True),
+        **{attack: _measured(headline(record, attack), TITLES[attack]) for attack in HEADLINE},
+        "audited_epsilon": _proven(record.audited_epsilon, TITLES["audited_epsilon"]),
+        "strongest_auc": _measured(known["strongest_auc"], TITLES["strongest_auc"]),
+        "strongest_audited": _proven(known["strongest_audited"], TITLES["strongest_audited"]),
+        "status": Shown(entry.status, sort=entry.status),
+    }
+    return [every[key] for key in keys]
 
 
 def _promise(record: Record) -> tuple[str, ...]:
@@ -191,9 +203,9 @@ def _measured(estimate: Estimate, title: str, *, percent: bool = False) -> Shown
     return Shown(value, below, repr(float(estimate.value)), number=True, title=title)
 
 
-def _proven(audited: Estimate) -> Shown:
+def _proven(audited: Estimate, title: str) -> Shown:
     """Return an audited ε: a bound from below says so by its sign, its ceiling is below it."""
-    shown = _measured(audited, TITLES["audited_epsilon"])
+    shown = _measured(audited, title)
     if audited.low == audited.value and audited.high == math.inf:
         shown = replace(shown, shown=f"≥ {shown.shown}", below=())
     if audited.scored and audited.ceiling is not None:
