@@ -7,15 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from leaderboard import glossary, strongest, table
+from leaderboard import glossary
 from leaderboard.entries import Entry, Run
 from leaderboard.record import Record, number_to_json
-from leaderboard.table import HEADLINE, compact, headline, identity
+from leaderboard.strongest import strongest
+from leaderboard.table import HEADLINE, TITLES, compact, headline, identity
 from targets.estimate import Estimate
 
 COLUMNS = ("scheme", "target", "seed", "epsilon", "wer", *HEADLINE, "audited_epsilon", "status")
-NUMBERS = ("seed", "epsilon", "wer", *HEADLINE, "audited_epsilon", *strongest.KEYS)
-TITLES = table.TITLES | strongest.TITLES
+NUMBERS = ("seed", "epsilon", "wer", *HEADLINE, "audited_epsilon")
+
+RANKED = "membership"  # the column of the attack on all candidates
 
 CHARTS = {
     "wer-epsilon": (
@@ -89,9 +91,9 @@ def board(entries: Sequence[Entry]) -> dict[str, Any]:
                 "number": key in NUMBERS,
                 "meaning": glossary.COLUMNS[key],
             }
-            for key in columns(entries)
+            for key in COLUMNS
         ],
-        "rows": [{"entry": entry, "cells": cells(entry, columns(entries))} for entry in entries],
+        "rows": [{"entry": entry, "cells": cells(entry)} for entry in entries],
         "intervals": glossary.INTERVALS,
         "attacks": [{"key": attack, "title": TITLES[attack]} for attack in HEADLINE],
         "charts": [{"key": k, "title": t, "meaning": m} for k, (t, m) in CHARTS.items()],
@@ -100,12 +102,6 @@ def board(entries: Sequence[Entry]) -> dict[str, Any]:
             for run, names in seen_and_heard(entries).items()
         ],
     }
-
-
-def columns(entries: Sequence[Entry]) -> tuple[str, ...]:
-    """Return the columns of some entries; `status` is the last."""
-    later = strongest.KEYS if any(entry.sieges for entry in entries) else ()
-    return (*COLUMNS[:-1], *later, COLUMNS[-1])
 
 
 def conditions(record: Record) -> str:
@@ -146,7 +142,7 @@ def _point(entry: Entry) -> dict[str, Any]:
         "epsilon": who["epsilon"],
         "status": entry.status,
         "wer": bar(entry.record.wer),
-        "audited": bar(strongest.strongest(entry.record, entry.sieges)["strongest_audited"]),
+        "audited": bar(strongest(entry.record, entry.sieges)["strongest_audited"]),
         "leak": {attack: bar(headline(entry.record, attack)) for attack in HEADLINE},
     }
 
@@ -157,17 +153,15 @@ def bar(estimate: Estimate) -> list[float | str | None]:
     return [number_to_json(part) for part in parts]
 
 
-def cells(entry: Entry, keys: Sequence[str] = COLUMNS) -> list[Shown]:
-    """Return the row of an entry, in the order of `keys`."""
+def cells(entry: Entry) -> list[Shown]:
+    """Return the row of an entry, in the order of COLUMNS."""
     record, who = entry.record, identity(entry.record)
-    epsilon, known = who["epsilon"], strongest.strongest(record, entry.sieges)
-    every = {
-        "scheme": Shown(who["scheme"], sort=who["scheme"]),
-        "target": Shown(who["target"], sort=who["target"]),
-        "seed": Shown(str(who["seed"]), sort=str(who["seed"]), number=True),
-        "epsilon": Shown(
-            "-", sort="Infinity", number=True, why="nothing is promised", title=TITLES["epsilon"]
-        )
+    epsilon = who["epsilon"]
+    shown = [
+        Shown(who["scheme"], sort=who["scheme"]),
+        Shown(who["target"], sort=who["target"]),
+        Shown(str(who["seed"]), sort=str(who["seed"]), number=True),
+        Shown("-", sort="Infinity", number=True, why="nothing is promised", title=TITLES["epsilon"])
         if epsilon is None
         else Shown(
             f"{epsilon:.3g}",
@@ -176,14 +170,25 @@ def cells(entry: Entry, keys: Sequence[str] = COLUMNS) -> list[Shown]:
             number=True,
             title=TITLES["epsilon"],
         ),
-        "wer": _measured(record.wer, TITLES["wer"], percent=True),
-        **{attack: _measured(headline(record, attack), TITLES[attack]) for attack in HEADLINE},
-        "audited_epsilon": _proven(record.audited_epsilon, TITLES["audited_epsilon"]),
-        "strongest_auc": _measured(known["strongest_auc"], TITLES["strongest_auc"]),
-        "strongest_audited": _proven(known["strongest_audited"], TITLES["strongest_audited"]),
-        "status": Shown(entry.status, sort=entry.status),
+        _measured(record.wer, TITLES["wer"], percent=True),
+        *(_measured(headline(record, attack), TITLES[attack]) for attack in HEADLINE),
+        _proven(record.audited_epsilon),
+        Shown(entry.status, sort=entry.status),
+    ]
+    if not entry.sieges:
+        return shown
+    # Below what the suite's attacks found stands what is strongest known, and that sorts.
+    known = strongest(record, entry.sieges)
+    later = {
+        RANKED: _measured(known["strongest_auc"], ""),
+        "audited_epsilon": _proven(known["strongest_audited"]),
     }
-    return [every[key] for key in keys]
+    return [
+        replace(cell, below=(*cell.below, f"strongest {best.shown}"), sort=best.sort)
+        if (best := later.get(key))
+        else cell
+        for key, cell in zip(COLUMNS, shown, strict=True)
+    ]
 
 
 def _promise(record: Record) -> tuple[str, ...]:
@@ -203,9 +208,9 @@ def _measured(estimate: Estimate, title: str, *, percent: bool = False) -> Shown
     return Shown(value, below, repr(float(estimate.value)), number=True, title=title)
 
 
-def _proven(audited: Estimate, title: str) -> Shown:
+def _proven(audited: Estimate) -> Shown:
     """Return an audited ε: a bound from below says so by its sign, its ceiling is below it."""
-    shown = _measured(audited, title)
+    shown = _measured(audited, TITLES["audited_epsilon"])
     if audited.low == audited.value and audited.high == math.inf:
         shown = replace(shown, shown=f"≥ {shown.shown}", below=())
     if audited.scored and audited.ceiling is not None:

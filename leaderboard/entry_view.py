@@ -8,20 +8,20 @@ from typing import Any
 import numpy as np
 
 from attacks.roc import roc
-from leaderboard import glossary, strongest
-from leaderboard.board_view import TITLES, Shown, bar, cells, columns
+from leaderboard import glossary
+from leaderboard.board_view import Shown, bar, cells
 from leaderboard.entries import Entry
 from leaderboard.record import Record
-from leaderboard.table import HEADLINE, identity
+from leaderboard.table import HEADLINE, TITLES, identity
 from targets.estimate import Estimate
 
 TARGET = "the target itself"
-TILES = [TITLES[key] for key in ("epsilon", "wer", *HEADLINE, "audited_epsilon", *strongest.KEYS)]
+TILES = [TITLES[key] for key in ("epsilon", "wer", *HEADLINE, "audited_epsilon")]
 
 
 def tiles(entry: Entry) -> list[Shown]:
     """Return the figures that stand for an entry."""
-    return [cell for cell in cells(entry, columns([entry])) if cell.title in TILES]
+    return [cell for cell in cells(entry) if cell.title in TILES]
 
 
 def verdict(record: Record) -> str:

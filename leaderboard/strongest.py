@@ -203,7 +203,8 @@ def on(record: Record, found: Sequence[Siege]) -> list[Siege]:
     return [
         siege
         for siege in found
-        if siege.cell == record.cell.id
+        if record.status in ("ok", "falsified")
+        and siege.cell == record.cell.id
         and siege.training_digest == record.cell.training_digest
         and (None in (siege.weights, record.weights) or siege.weights == record.weights)
         and siege.status == "ok"
