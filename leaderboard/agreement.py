@@ -14,8 +14,10 @@ Verdict = Literal["exact", "within tolerance", "within its interval", "differs"]
 ORDER: tuple[Verdict, ...] = ("exact", "within tolerance", "within its interval", "differs")
 
 RELATIVE, ABSOLUTE = 1e-5, 1e-8  # what sums of floats in another order may come to
-# Of when and where, which nobody can repeat.
-APART = {"seconds", "made", "code", "packages", "hardware", "supersedes", "fingerprints"}
+# Of when and where, which nobody can repeat; of the speech, `corpora` says what counts.
+APART = {
+    "seconds", "made", "code", "packages", "hardware", "supersedes", "fingerprints", "stamps",
+}  # fmt: skip
 INTERVAL = {"value", "low", "high"}
 
 
@@ -32,21 +34,22 @@ class Value:
 def agreement(recorded: Record, repeated: Record) -> list[Value]:
     """Return every value that can be repeated, compared."""
     one, other = recorded.content, repeated.content
-    return [v for key in one if key not in APART for v in _compare(key, one[key], other[key])]
+    return [v for key in one if key not in APART for v in _compare(key, one[key], other.get(key))]
 
 
 def overall(values: list[Value]) -> Verdict:
     """Return the verdict on a whole record.
 
-    Single scores have no interval of their own. Where they differ, as between machines, the
-    figures that are made of them decide.
+    Single scores have no interval of their own, nor have weights. Where they differ, as between
+    machines, the figures that are made of them decide.
     """
     return max(map(_counted, values), key=ORDER.index, default=ORDER[0])
 
 
 def _counted(value: Value) -> Verdict:
     both = value.recorded is not None and value.repeated is not None
-    if value.verdict == "differs" and value.key.startswith("scores.") and both:
+    loose = value.key == "weights" or value.key.startswith("scores.")
+    if value.verdict == "differs" and loose and both:
         return "within its interval"
     return value.verdict
 

@@ -13,13 +13,14 @@ from attacks.base import Weights
 from leaderboard import measure
 from leaderboard.cell import load_recognizer
 from leaderboard.corpora import deal
+from leaderboard.fingerprints import submission_code
 from leaderboard.jobs import Job, Named, Report
-from leaderboard.layout import weights_file
+from leaderboard.layout import weights_digest, weights_file
 from leaderboard.record import Record
 from leaderboard.sandbox import DisqualifiedError, Limits
 from leaderboard.siege import noise_of
 from leaderboard.start import recipe_from_start
-from leaderboard.strongest import ERROR, Siege, read_siege, siege_file, sieges, write_siege
+from leaderboard.strongest import ERROR, SPARE, Siege, read_siege, siege_file, sieges, write_siege
 from leaderboard.submission import ConfinedAttack, Submission
 from leaderboard.submitted import label_of
 from targets.errors import OverheardError
@@ -48,19 +49,27 @@ def siege_jobs(
         "sha256": submission.sha256,
         "name": submission.name,
         "settings": dict(submission.settings),
+        "fingerprint": submission_code(submission.source),
     }
     known = sieges(out)
     earlier = [s.number for s in known if {key: getattr(s, key) for key in entry} == entry]
     number = earlier[0] if earlier else 1 + max((s.number for s in known), default=0)
     jobs = []
     for record in records:
-        if record.status not in ("ok", "falsified") or not weights_file(out, record.cell).exists():
+        weights = weights_digest(out, record.cell)
+        if record.status not in ("ok", "falsified") or weights is None:
             continue
+        if record.weights not in (None, weights):
+            raise OverheardError(
+                f"{weights_file(out, record.cell)}: not the weights that the record of "
+                f"{record.cell.id} is about; `overheard run` trains them again"
+            )
         begun = Siege(
             **entry,
             number=number,
             cell=record.cell.id,
             training_digest=record.cell.training_digest,
+            weights=weights,
             status="failed",
             reason="not reached",
         )
@@ -83,8 +92,7 @@ def besieged(out: Path, begun: Siege) -> bool:
     path = siege_file(out, begun)
     if not path.exists():
         return False
-    siege = read_siege(path)
-    return siege.status != "failed" and siege.training_digest == begun.training_digest
+    return read_siege(path).status != "failed"
 
 
 def run_siege(
@@ -114,14 +122,17 @@ def run_siege(
     except DisqualifiedError as error:
         write_siege(begun.model_copy(update={"status": "disqualified", "reason": str(error)}), out)
         return
-    audited = measure.audit_alone(
-        found,
-        record.coins,
-        record.guarantee.delta or 0.0,
-        noise_of(str(record.event)),
-        1 - ERROR / 2**begun.number,
-        game.unit,
-        record.guarantee.unit,
+    audited, *later = (
+        measure.audit_alone(
+            found,
+            record.coins,
+            record.guarantee.delta or 0.0,
+            noise_of(str(record.event)),
+            1 - ERROR / 2**number,
+            game.unit,
+            record.guarantee.unit,
+        )
+        for number in range(begun.number, begun.number + SPARE + 1)
     )
     claimed = math.inf if record.guarantee.epsilon is None else record.guarantee.epsilon
     falsified = audited.scored and audited.low > claimed
@@ -130,6 +141,7 @@ def run_siege(
         "reason": f"proves more than ε = {claimed:.3g}" if falsified else None,
         "leakage": measure.leakage(found, record.coins, rng.child("intervals"), game.unit),
         "audited_epsilon": audited,
+        "audited_later": tuple(later),
         "scores": {c.id: float(s) for c, s in zip(found.candidates, found.scores, strict=True)},
         "seconds": round(time.monotonic() - began, 1),
     }

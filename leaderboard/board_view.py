@@ -10,11 +10,14 @@ from typing import Any
 from leaderboard import glossary
 from leaderboard.entries import Entry, Run
 from leaderboard.record import Record, number_to_json
+from leaderboard.strongest import strongest
 from leaderboard.table import HEADLINE, TITLES, compact, headline, identity
 from targets.estimate import Estimate
 
 COLUMNS = ("scheme", "target", "seed", "epsilon", "wer", *HEADLINE, "audited_epsilon", "status")
 NUMBERS = ("seed", "epsilon", "wer", *HEADLINE, "audited_epsilon")
+
+RANKED = "membership"  # the column of the attack on all candidates
 
 CHARTS = {
     "wer-epsilon": (
@@ -139,7 +142,7 @@ def _point(entry: Entry) -> dict[str, Any]:
         "epsilon": who["epsilon"],
         "status": entry.status,
         "wer": bar(entry.record.wer),
-        "audited": bar(entry.record.audited_epsilon),
+        "audited": bar(strongest(entry.record, entry.sieges)["strongest_audited"]),
         "leak": {attack: bar(headline(entry.record, attack)) for attack in HEADLINE},
     }
 
@@ -154,7 +157,7 @@ def cells(entry: Entry) -> list[Shown]:
     """Return the row of an entry, in the order of COLUMNS."""
     record, who = entry.record, identity(entry.record)
     epsilon = who["epsilon"]
-    return [
+    shown = [
         Shown(who["scheme"], sort=who["scheme"]),
         Shown(who["target"], sort=who["target"]),
         Shown(str(who["seed"]), sort=str(who["seed"]), number=True),
@@ -171,6 +174,20 @@ def cells(entry: Entry) -> list[Shown]:
         *(_measured(headline(record, attack), TITLES[attack]) for attack in HEADLINE),
         _proven(record.audited_epsilon),
         Shown(entry.status, sort=entry.status),
+    ]
+    if not entry.sieges:
+        return shown
+    # Below what the suite's attacks found stands what is strongest known, and that sorts.
+    known = strongest(record, entry.sieges)
+    later = {
+        RANKED: _measured(known["strongest_auc"], ""),
+        "audited_epsilon": _proven(known["strongest_audited"]),
+    }
+    return [
+        replace(cell, below=(*cell.below, f"strongest {best.shown}"), sort=best.sort)
+        if (best := later.get(key))
+        else cell
+        for key, cell in zip(COLUMNS, shown, strict=True)
     ]
 
 

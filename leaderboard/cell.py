@@ -18,7 +18,7 @@ from leaderboard.clock import Clock
 from leaderboard.corpora import deal
 from leaderboard.game import Game
 from leaderboard.jobs import Report
-from leaderboard.layout import weights_file
+from leaderboard.layout import stamps, weights_digest, weights_file
 from leaderboard.record import Guarantee, Record, write_record
 from leaderboard.references import load_references
 from leaderboard.remaining import SCHEME, code_of, remaining
@@ -60,7 +60,7 @@ def run_cell(
     the others found is taken from the earlier record.
     """
     clock = Clock()
-    left = remaining(out, cell)
+    left = remaining(out, cell, stamps(cell.conditions, data))
     with listening(report):
         with stage(0.0, 0.05), clock("speech"):
             game = deal(cell.conditions, cell.seed, data)
@@ -72,7 +72,7 @@ def run_cell(
         else:
             with stage(0.05, 0.75):
                 chosen = defense or defense_of(cell)
-                begun, recognizer = _train(cell, chosen, out, game, recipe, clock)
+                begun, recognizer = _train(cell, chosen, out, data, game, recipe, clock)
             attacks = tuple(choice.name for choice in cell.conditions.attacks)
         with stage(0.75, 1.0):
             record = besiege(begun, attacks, game, recipe, recognizer, references, clock)
@@ -104,7 +104,13 @@ def load_recognizer(recipe: Recipe, out: Path, cell: Cell) -> Recognizer:
 
 
 def _train(
-    cell: Cell, defense: Defense, out: Path, game: Game, recipe: Recipe, clock: Clock
+    cell: Cell,
+    defense: Defense,
+    out: Path,
+    data: Path,
+    game: Game,
+    recipe: Recipe,
+    clock: Clock,
 ) -> tuple[Record, Recognizer]:
     """Return what is known of a cell before it is attacked, and its target."""
     rng = Randomness(cell.seed)
@@ -129,6 +135,8 @@ def _train(
         cell=cell,
         status="ok",
         corpora=_digests(game),
+        stamps=stamps(cell.conditions, data),
+        weights=weights_digest(out, cell),
         event=repr(trained.event),
         guarantee=Guarantee(
             epsilon=None if math.isinf(guarantee.epsilon) else guarantee.epsilon,
@@ -143,7 +151,7 @@ def _train(
         wer_held_out=error_rates["held_out"],
         coins={c.id: bool(heads) for c, heads in zip(game.candidates, game.coins, strict=True)},
         notes=dict(trained.notes),
-        fingerprints={SCHEME: code_of(cell)},
+        fingerprints={SCHEME: code_of(cell, out)},
     )
     return begun, recognizer
 

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from leaderboard.seeds import Fresh, Given, at_seeds
 from leaderboard.table import Format
 from targets.errors import OverheardError
 
@@ -67,12 +68,14 @@ def run(
     ] = None,
     cpus: Annotated[float, typer.Option(min=0, help="CPUs that Ray gives each job.")] = 1.0,
     gpus: Annotated[float, typer.Option(min=0, help="GPUs that Ray gives each job.")] = 0.0,
+    seed: Given = [],  # noqa: B006
+    fresh_seed: Fresh = False,
 ) -> None:
     """Train, attack and score every cell of a suite; go on where an earlier run stopped."""
     from leaderboard.record import FOLDER, read_records
     from leaderboard.suite import load_suite
 
-    chosen = load_suite(suite)
+    chosen = at_seeds(load_suite(suite), seed, fresh_seed)
     out = out or Path("runs") / chosen.name
     if any((out / FOLDER).glob("*.json")):
         # Before anything is computed: its results could not be kept beside these.

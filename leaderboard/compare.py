@@ -9,8 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from leaderboard import strongest
 from leaderboard.rank_correlation import permutation_p, spearman
 from leaderboard.record import Record, read_records
+from leaderboard.strongest import Siege
 from leaderboard.table import HEADLINE, TITLES, Format, Row, compact, render, rows
 from targets.estimate import Estimate
 
@@ -23,7 +25,8 @@ HEADERS = TITLES | {"epsilon": "claimed ε", "ratio": "audited/claimed"}
 
 FOOTER = """\
 claimed ε        what the mechanism promises, by our accounting; a dash is no promise
-audited ε        what an attack has proven at least; the JSON gives level and method
+audited ε        what an attack, of the suite or submitted later, has proven at least; the JSON
+                 gives level and method
 ceiling          the most a perfect attack could have proven with so many candidates
 audited/claimed  above 1 the promise is false, near 1 it is tight; far below 1 the attack was weak,
                  its ceiling low or the accounting generous: no proof of more privacy"""
@@ -41,14 +44,24 @@ interval of Bonett and Wright (2000)], p of the permutation test: how often chan
 A dash: fewer than {FEWEST} cells, or all alike."""
 
 
-def comparison(records: Sequence[Record]) -> list[Row]:
-    """Return one row a record: claim, audit, ceiling, their ratio, leakage and WER."""
-    found = rows(records)
+def comparison(records: Sequence[Record], sieges: Sequence[Siege] = ()) -> list[Row]:
+    """Return one row a record: claim, audit, ceiling, their ratio, leakage and WER.
+
+    Where attacks were submitted, the audit is the strongest known.
+    """
+    found = rows(records, sieges)
     for row in found:
+        if sieges:
+            row["audited_epsilon"] = row["strongest_audited"]
         audited, claimed = row["audited_epsilon"], row["epsilon"]
         row["ceiling"] = audited.ceiling
         row["ratio"] = audited.value / claimed if audited.scored and claimed else None
     return found
+
+
+def compared(folder: Path) -> list[Row]:
+    """Return the comparison of a folder of records, and of what submitted attacks found there."""
+    return comparison(read_records(folder), strongest.sieges(folder))
 
 
 def compare(folders: Sequence[Path], form: Format) -> str:
@@ -57,7 +70,7 @@ def compare(folders: Sequence[Path], form: Format) -> str:
     Several folders give one table; correlations stay within each, because figures of different
     speech and training do not compare.
     """
-    parts = [comparison(read_records(folder)) for folder in folders]
+    parts = [compared(folder) for folder in folders]
     keys = KEYS if len(parts) == 1 else ("suite", *KEYS)
     drawn = render([row for part in parts for row in part], keys, HEADERS, FOOTER, form)
     return drawn if form is not Format.TEXT else f"{drawn}\n\n{correlation_table(folders, form)}"
@@ -68,7 +81,7 @@ def correlation_table(folders: Sequence[Path], form: Format) -> str:
     content = [
         {"cells": f"{found[0]['suite']}: {name} ({len(cells)})"}
         | {figure: _shown(correlation(cells, figure)) for figure in RANKED}
-        for found in (comparison(read_records(folder)) for folder in folders)
+        for found in map(compared, folders)
         for name, cells in groups(found).items()
     ]
     return render(content, CORRELATION_KEYS, TITLES | {"wer": "WER"}, CORRELATION_FOOTER, form)

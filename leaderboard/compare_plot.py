@@ -11,8 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from leaderboard.atomic import whole_file
-from leaderboard.compare import UNDEFENDED, comparison
-from leaderboard.record import read_records
+from leaderboard.compare import UNDEFENDED, compared
 from leaderboard.table import Row
 from targets.errors import OverheardError
 from targets.estimate import Estimate
@@ -38,7 +37,7 @@ def draw(folders: Sequence[Path], path: Path) -> None:
     """
     if path.suffix.lower() != ".png":
         raise OverheardError(f"--plot {path}: the picture is a PNG file, name it so")
-    parts = [comparison(read_records(folder)) for folder in folders]
+    parts = [compared(folder) for folder in folders]
     figure = Figure(figsize=(WIDTH, HEIGHT * len(parts) + 0.6), layout="constrained")
     panels = figure.subplots(len(parts), 2, squeeze=False)
     styles = styles_of([row["scheme"] for part in parts for row in part])

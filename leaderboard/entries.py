@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from leaderboard.record import Record, RecordError, read_history
-from leaderboard.strongest import disproof, sieges
+from leaderboard.strongest import Siege, disproof, on, sieges, status
 from leaderboard.table import place
 
 PICTURE = "spectrograms.png"
@@ -30,7 +30,8 @@ class Entry:
 
     `suite` names the conditions: entries may be compared within one suite only. `name` is unique
     on the page and fit for a file name; `superseded_by` is the name of the entry that corrects it.
-    `disproof` says which attack, submitted later, proves more than the record promises.
+    `sieges` are what attacks submitted later found on its weights, and `disproof` says which of
+    them proves more than the record promises.
     """
 
     name: str
@@ -40,14 +41,19 @@ class Entry:
     digest: str
     run: Run
     superseded_by: str | None
-    disproof: str | None
+    sieges: tuple[Siege, ...]
+
+    @property
+    def disproof(self) -> str | None:
+        """In a sentence, what a submitted attack disproved."""
+        return disproof(self.record, self.sieges)
 
     @property
     def status(self) -> str:
         """The record's status, or what became of it later: superseded, falsified."""
         if self.superseded_by:
             return "superseded"
-        return "falsified" if self.disproof else self.record.status
+        return status(self.record, self.sieges)
 
     @property
     def title(self) -> str:
@@ -87,7 +93,7 @@ def read_entries(folders: Sequence[Path]) -> list[Entry]:
                 digest,
                 run,
                 later.get(digest),
-                disproof(record, found),
+                tuple(on(record, found)),
             )
     order = list(dict.fromkeys(entry.suite for entry in entries.values()))
     return sorted(

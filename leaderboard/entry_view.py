@@ -39,10 +39,11 @@ def verdict(record: Record) -> str:
     return f"{said} Attacks proved at least ε = {_number(proof.value)}{most} (the ceiling)."
 
 
-def curves(record: Record) -> dict[str, list[list[float]]]:
+def curves(entry: Entry) -> dict[str, list[list[float]]]:
     """Return false and true positive rates of every attack that has both kinds of candidates."""
-    curves = {}
-    for attack, scores in record.scores.items():
+    record, curves = entry.record, {}
+    submitted = {siege.called: siege.scores for siege in entry.sieges}
+    for attack, scores in (record.scores | submitted).items():
         member = np.array([record.coins[candidate] for candidate in scores], dtype=bool)
         found = np.array(list(scores.values()), dtype=float)
         if member.any() and not member.all() and np.isfinite(found).all():
@@ -67,25 +68,25 @@ def facts(entry: Entry) -> dict[str, str]:
     }
 
 
-def figures(record: Record) -> dict[str, dict[str, list[Any]]]:
+def figures(entry: Entry) -> dict[str, dict[str, list[Any]]]:
     """Return of every attack every figure: its text, its interval and its bar."""
     return {
         title: {
             name: [_number(estimate.value), _interval(estimate), bar(estimate)[:3]]
             for name, estimate in figures.items()
         }
-        for title, figures in _all(record).items()
+        for title, figures in _all(entry).items()
     }
 
 
-def groups(record: Record) -> list[dict[str, Any]]:
+def groups(entry: Entry) -> list[dict[str, Any]]:
     """Return the table of all figures: of the target itself, then of each attack."""
     return [
         {
             "title": title,
             "figures": [_figure(name, estimate) for name, estimate in figures.items()],
         }
-        for title, figures in _all(record).items()
+        for title, figures in _all(entry).items()
     ]
 
 
@@ -101,9 +102,15 @@ def _figure(name: str, estimate: Estimate) -> dict[str, str]:
     }
 
 
-def _all(record: Record) -> dict[str, dict[str, Estimate]]:
-    own = ("wer", "wer_members", "wer_held_out", "audited_epsilon")
-    return {TARGET: {name: getattr(record, name) for name in own}, **record.leakages}
+def _all(entry: Entry) -> dict[str, dict[str, Estimate]]:
+    record, own = entry.record, ("wer", "wer_members", "wer_held_out", "audited_epsilon")
+    submitted = {
+        f"{siege.called}, submitted later from {siege.file}": siege.leakage
+        | {"audited_epsilon": siege.audited_epsilon}
+        for siege in entry.sieges
+    }
+    own_figures = {name: getattr(record, name) for name in own}
+    return {TARGET: own_figures, **record.leakages, **submitted}
 
 
 def provenance(entry: Entry) -> list[dict[str, Any]]:
@@ -132,6 +139,7 @@ def provenance(entry: Entry) -> list[dict[str, Any]]:
         "Notes of the mechanism": {key: _told(value) for key, value in record.notes.items()},
         "Conditions of the suite": {key: _told(value) for key, value in shared.items()},
         "Speech (SHA-256)": record.corpora,
+        "Code and weights (SHA-256)": {**record.fingerprints, "weights": record.weights},
         "Seconds": {stage: f"{seconds:g}" for stage, seconds in record.seconds.items()},
         "Packages": record.packages,
     }

@@ -25,7 +25,9 @@ COLUMNS = {
     "audited_epsilon": "What an attack has proven: with 95 % confidence the true ε is at least "
     "this. Above the promised ε the promise is false. Far below it, nothing is proven: the attack "
     "may be weak. The ceiling is the most that a perfect attack could have proven with as many "
-    "candidates.",
+    "candidates. Where attacks were submitted later, the strongest known stands below what the "
+    "suite's own found, here and for membership; all submitted ones together claim too much at "
+    "most once in twenty.",
     "status": "ok: measured in full. falsified: an attack proved more than was promised. failed: "
     "it gave nothing, for the reason shown. disqualified: it broke the rules. superseded: a later "
     "record corrects it. No entry is ever dropped.",

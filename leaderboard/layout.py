@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from leaderboard.suite import Cell, Conditions, digest_of
@@ -13,6 +14,22 @@ EMBEDDED = "embedded"  # the source that is no folder
 def weights_file(out: Path, cell: Cell) -> Path:
     """Return where the weights of a cell are kept."""
     return out / "weights" / f"{cell.id}-{cell.training_digest[:12]}.safetensors"
+
+
+def weights_digest(out: Path, cell: Cell) -> str | None:
+    """Return the SHA-256 of the weights that are kept of a cell; None where there are none."""
+    path = weights_file(out, cell)
+    if not path.exists():
+        return None
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def stamps(conditions: Conditions, data: Path) -> dict[str, str]:
+    """Return the stamp of each folder of real speech below `data` that conditions name."""
+    speech = conditions.speech
+    sources = {one.source for one in (speech.public, speech.private, speech.test)} - {EMBEDDED}
+    return {source: stamp(data / source) for source in sorted(sources)}
 
 
 def start_file(out: Path, conditions: Conditions, target: str, seed: int, data: Path) -> Path:

@@ -12,8 +12,8 @@ from typing import Annotated
 import typer
 
 from leaderboard.atomic import PARTIAL, whole_file
-from leaderboard.layout import weights_file
-from leaderboard.record import FOLDER, Record, RecordError, history, read_records
+from leaderboard.layout import weights_digest, weights_file
+from leaderboard.record import FOLDER, Record, RecordError, Stored, read_history
 from leaderboard.strongest import FOLDER as ATTACKS
 from leaderboard.strongest import read_siege
 
@@ -25,24 +25,35 @@ class Chain:
     """The records of one cell in one run, each superseding the one before."""
 
     run: Path
-    records: list[Record]
+    stored: list[Stored]
 
     @property
     def digests(self) -> list[str]:
         """The records' digests, in order."""
-        return [record.digest for record in self.records]
+        return [stored.digest for stored in self.stored]
+
+    @property
+    def last(self) -> Record:
+        """The record that counts."""
+        return self.stored[-1].record
 
     @property
     def failed(self) -> bool:
         """Whether nothing has succeeded yet."""
-        return all(record.status == "failed" for record in self.records)
+        return all(stored.record.status == "failed" for stored in self.stored)
 
 
 def merge(
     runs: Annotated[list[Path], typer.Argument(metavar="DIR...", help="The folders of runs.")],
     out: Annotated[Path, typer.Option(help="The folder of all of them; it may have some already.")],
 ) -> None:
-    """Join runs made under the same conditions, with their weights and submissions."""
+    """Join runs made under the same conditions, with their weights and submissions.
+
+    Of attacks that were submitted to different runs the levels are made one order when they are
+    read: see `leaderboard.strongest`.
+    """
+    if not (out / FOLDER).is_dir() and any(out.glob("*.json")):
+        raise RecordError(f"{out}: its records lie flat, and none can be added: name a new --out")
     sources = [out, *runs] if (out / FOLDER).is_dir() else list(runs)
     chosen = _chosen(sources)
     files = [pair for chain in chosen for pair in _of_chain(chain, out)]
@@ -65,18 +76,18 @@ def _chosen(runs: Iterable[Path]) -> list[Chain]:
     best: dict[str, Chain] = {}
     conflicts = []
     for run in runs:
-        for record in read_records(run, conditions):
-            conditions = record.cell.conditions.digest
-            chain = Chain(run, history(run, record.cell))
-            other = best.setdefault(record.cell.id, chain)
-            longer, shorter = sorted((other, chain), key=lambda c: -len(c.records))
-            if longer.digests[: len(shorter.records)] == shorter.digests:
-                best[record.cell.id] = longer
+        for chain in _chains(run, conditions):
+            conditions = chain.last.cell.conditions.digest
+            name = chain.last.cell.id
+            other = best.setdefault(name, chain)
+            longer, shorter = sorted((other, chain), key=lambda c: -len(c.stored))
+            if longer.digests[: len(shorter.stored)] == shorter.digests:
+                best[name] = longer
             elif other.failed or chain.failed:
-                best[record.cell.id] = chain if other.failed else other
+                best[name] = chain if other.failed else other
             else:
                 conflicts.append(
-                    f"{record.cell.id}: {other.run} and {run} have records of their own: "
+                    f"{name}: {other.run} and {run} have records of their own: "
                     f"keep one of them (`overheard verify` tells whether they agree)"
                 )
     if conflicts:
@@ -84,13 +95,30 @@ def _chosen(runs: Iterable[Path]) -> list[Chain]:
     return list(best.values())
 
 
+def _chains(run: Path, conditions: str | None) -> list[Chain]:
+    """Return the records of each cell of a run, also where they lie flat, as published ones do."""
+    ends = read_history(run, conditions)
+    by_digest = {stored.digest: stored for stored in ends}
+    superseded = {stored.record.supersedes for stored in ends}
+    chains = []
+    for end in ends:
+        if end.digest not in superseded:
+            links = [end]
+            while before := links[0].record.supersedes:
+                links.insert(0, by_digest[before])
+            chains.append(Chain(run, links))
+    return chains
+
+
 def _of_chain(chain: Chain, out: Path) -> list[tuple[Path, Path]]:
-    cell = chain.records[-1].cell
-    names = [f"{cell.id}.json"]
-    names += [f"{cell.id}.{number}.json" for number in range(2, len(chain.records) + 1)]
-    pairs = [(chain.run / FOLDER / name, out / FOLDER / name) for name in names]
-    weights = weights_file(chain.run, cell)
-    return [(weights, weights_file(out, cell)), *pairs] if weights.exists() else pairs
+    record, cell = chain.last, chain.last.cell
+    pairs = [(stored.path, out / FOLDER / stored.path.name) for stored in chain.stored]
+    weights, digest = weights_file(chain.run, cell), weights_digest(chain.run, cell)
+    if digest is None:
+        return pairs
+    if record.weights not in (None, digest):
+        raise RecordError(f"{weights}: not the weights that the record of {cell.id} is about")
+    return [(weights, weights_file(out, cell)), *pairs]
 
 
 def _whole_files(folder: Path) -> list[Path]:

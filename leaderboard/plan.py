@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from leaderboard.jobs import Job, Named
-from leaderboard.layout import start_file, weights_file
+from leaderboard.layout import stamps, start_file, weights_file
 from leaderboard.panel_plan import panel_cells, panel_key, panel_shows
 from leaderboard.record import record_failure
-from leaderboard.remaining import finished
+from leaderboard.remaining import attempted, finished, last_digest
 from leaderboard.suite import Cell, Conditions, Suite
 
 START_WEIGHT = 0.5  # of a start's duration, relative to a cell's
@@ -26,8 +27,8 @@ def plan(suite: Suite, out: Path, data: Path) -> list[Job]:
     Raises:
         OverheardError: a scheme or an attack has no such option; nothing has been run by then.
     """
-    cells = suite.cells()
-    todo = [cell for cell in cells if not finished(out, cell)]
+    cells, now = suite.cells(), stamps(suite.conditions, data)
+    todo = [cell for cell in cells if not finished(out, cell, now)]
     if todo:
         _check_options(todo)
     shown = panel_cells(suite)
@@ -41,16 +42,8 @@ def plan(suite: Suite, out: Path, data: Path) -> list[Job]:
     jobs += reference_jobs(todo, out, data)
     before = tuple(jobs)
     for cell in cells:
-        jobs.append(
-            Job(
-                id=cell.id,
-                function=Named("leaderboard.cell", "run_cell"),
-                arguments=(cell, out, data),
-                finished=partial(finished, out, cell),
-                needs=needs_of(cell, before) if cell in todo else (),
-                on_failure=partial(record_failure, cell, out),
-            )
-        )
+        needs = needs_of(cell, before) if cell in todo else ()
+        jobs.append(cell_job(cell, Named("leaderboard.cell", "run_cell"), (), out, data, needs))
     if drawable:
         jobs.append(
             Job(
@@ -73,6 +66,26 @@ def _check_options(cells: list[Cell]) -> None:
     for cell in cells:
         defense_of(cell)
         attacks_of(cell)
+
+
+def cell_job(
+    cell: Cell,
+    function: Named,
+    more: tuple[Any, ...],
+    out: Path,
+    data: Path,
+    needs: tuple[str, ...],
+) -> Job:
+    """Return the job of one cell; `more` is what its function takes beside cell and folders."""
+    now, before = stamps(cell.conditions, data), last_digest(out, cell)
+    return Job(
+        id=cell.id,
+        function=function,
+        arguments=(cell, *more, out, data),
+        finished=partial(attempted, out, cell, now, before),
+        needs=needs,
+        on_failure=partial(record_failure, cell, out),
+    )
 
 
 def start_job(conditions: Conditions, target: str, seed: int, out: Path, data: Path) -> Job:

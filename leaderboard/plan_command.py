@@ -12,6 +12,7 @@ from tabulate import tabulate
 
 from leaderboard import provenance
 from leaderboard.estimate import Duration, duration_of_cell, duration_of_start, elapsed, memories
+from leaderboard.layout import stamps
 from leaderboard.plan import plan as jobs_of
 from leaderboard.plan import start_id
 from leaderboard.progress import spoken
@@ -77,7 +78,7 @@ def _lines(suite: Suite, out: Path, data: Path, workers: int) -> tuple[list[Line
     """Return every job of a suite, and how long those to be run take together."""
     cells = {cell.id: cell for cell in suite.cells()}
     starts = {start_id(cell.target, cell.seed): cell for cell in cells.values()}
-    known = memories(out)
+    known, now = memories(out), stamps(suite.conditions, data)
     lines, pending = [], []
     for job in jobs_of(suite, out, data):
         if job.finished():
@@ -86,7 +87,7 @@ def _lines(suite: Suite, out: Path, data: Path, workers: int) -> tuple[list[Line
         duration, state = Duration(None, UNKNOWN), "to run"
         attacks: tuple[str, ...] = ()
         if job.id in cells:
-            left = remaining(out, cells[job.id])
+            left = remaining(out, cells[job.id], now)
             duration = duration_of_cell(cells[job.id], left, known)
             if left.trained:
                 state, attacks = "to attack", left.attacks

@@ -187,6 +187,12 @@ class Record(_Part):
     """Why, in one line, where the status is not `ok`."""
     corpora: dict[str, str] = {}
     """For public, private and test: SHA-256 of their speech."""
+    # These three are left out where empty, so that records from before there were any keep their
+    # digests.
+    stamps: Annotated[dict[str, str], Field(exclude_if=lambda s: not s)] = {}
+    """For each folder of real speech, a digest of its files' names, sizes and texts."""
+    weights: Annotated[str | None, Field(exclude_if=lambda w: w is None)] = None
+    """SHA-256 of the file of the weights that were attacked; unknown where missing."""
     event: Plain = None
     """What the mechanism did, as text: the `DpEvent` that was priced."""
     guarantee: Guarantee | None = None
@@ -210,7 +216,6 @@ class Record(_Part):
     """What the scheme reports of itself."""
     seconds: dict[str, float] = {}
     """How long each stage took."""
-    # Left out where empty, so that records from before there were any keep their digests.
     fingerprints: Annotated[dict[str, str], Field(exclude_if=lambda f: not f)] = {}
     """For the scheme, and for each attack, the SHA-256 of its code; unknown where missing."""
     code: Code = Field(
@@ -359,13 +364,13 @@ def read_records(folder: Path, conditions: str | None = None) -> list[Record]:
     return [stored.record for stored in _last_of_each(_read_all(folder, conditions))]
 
 
-def read_history(folder: Path) -> list[Stored]:
+def read_history(folder: Path, conditions: str | None = None) -> list[Stored]:
     """Read every record of a run, those too that a later one supersedes.
 
     Raises:
         RecordError: as `read_records`.
     """
-    history = _read_all(folder, None)
+    history = _read_all(folder, conditions)
     _last_of_each(history)
     return history
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from leaderboard.fingerprints import attack_code, scheme_code
-from leaderboard.layout import weights_file
+from leaderboard.fingerprints import attack_code, scheme_code, submission_code
+from leaderboard.layout import submitted_file, weights_digest
 from leaderboard.record import Record, history
 from leaderboard.suite import SUBMISSION, AttackChoice, Cell
 
@@ -27,52 +28,99 @@ class Remaining:
     attacks: tuple[str, ...]
 
 
-def remaining(out: Path, cell: Cell) -> Remaining:
+def remaining(out: Path, cell: Cell, stamps: Mapping[str, str]) -> Remaining:
     """Return what remains of a cell after all runs so far in a folder.
 
-    A record made before fingerprints were kept is taken to be of the present code: its commit
-    tells. A failed attempt leaves what succeeded before it in use.
+    `stamps` are those of the real speech as it is now (`layout.stamps`). A record made before
+    fingerprints, stamps or digests of weights were kept is taken to be of the present code, speech
+    and weights: its commit tells. A failed attempt leaves what succeeded before it in use.
     """
     records = history(out, cell)
-    if records and _says_all(records[-1], cell):
+    if records and _says_all(records[-1], cell, out, stamps):
         return Remaining(True, True, records[-1], ())
     every = tuple(choice.name for choice in cell.conditions.attacks)
-    if weights_file(out, cell).exists():
-        for record in reversed(records):
-            if _holds(record, cell):
-                stale = tuple(a.name for a in cell.conditions.attacks if _stale(a, record))
-                return Remaining(False, True, record, stale)
+    weights = weights_digest(out, cell)
+    for record in reversed(records) if weights else ():
+        if record.weights in (None, weights) and _holds(record, cell, out, stamps):
+            return Remaining(False, True, record, _to_attack(record, cell))
     return Remaining(False, bool(records), None, every)
 
 
-def finished(out: Path, cell: Cell) -> bool:
+def finished(out: Path, cell: Cell, stamps: Mapping[str, str]) -> bool:
     """Return whether nothing remains of a cell."""
-    return remaining(out, cell).finished
+    return remaining(out, cell, stamps).finished
 
 
-def code_of(cell: Cell) -> str:
-    """Return the digest of the code that trains a cell: of its scheme, or of what was submitted."""
-    return cell.options["sha256"] if cell.scheme == SUBMISSION else scheme_code(cell.scheme)
+def attempted(out: Path, cell: Cell, stamps: Mapping[str, str], before: str | None) -> bool:
+    """Return whether nothing remains of a cell, or only attacks that failed since a record.
+
+    `before` is the digest of the last record that there was when the attempt began. So an attempt
+    in which an attack failed has left its result, and yet the next run tries that attack again.
+    """
+    records = history(out, cell)
+    if not records or not _says_all(records[-1], cell, out, stamps, but_failed=True):
+        return False
+    return records[-1].digest != before or not _failed(records[-1], cell)
 
 
-def _says_all(record: Record, cell: Cell) -> bool:
-    if record.status == "failed" or record.cell.digest != cell.digest or not _same_scheme(record):
+def last_digest(out: Path, cell: Cell) -> str | None:
+    """Return the digest of the last record of a cell, if there is one."""
+    records = history(out, cell)
+    return records[-1].digest if records else None
+
+
+def code_of(cell: Cell, out: Path) -> str:
+    """Return the digest of the code that trains a cell.
+
+    That of its scheme; or of the submission that is kept in `out`, with all that it is built on
+    here. Of one that is not there, its own digest is all that is known.
+    """
+    if cell.scheme != SUBMISSION:
+        return scheme_code(cell.scheme)
+    file = submitted_file(out, cell.options["sha256"])
+    return submission_code(file.read_text("utf-8")) if file.exists() else cell.options["sha256"]
+
+
+def _says_all(
+    record: Record, cell: Cell, out: Path, stamps: Mapping[str, str], *, but_failed: bool = False
+) -> bool:
+    if record.status == "failed" or record.cell.digest != cell.digest:
+        return False
+    if not _same_scheme(record, out):
         return False
     if record.status == "disqualified":
         return True
-    return not any(_stale(choice, record) for choice in cell.conditions.attacks)
+    if not _same_speech(record, stamps):
+        return False
+    return set(_to_attack(record, cell)) <= (_failed(record, cell) if but_failed else set())
 
 
-def _holds(record: Record, cell: Cell) -> bool:
+def _holds(record: Record, cell: Cell, out: Path, stamps: Mapping[str, str]) -> bool:
     return (
         record.status in ("ok", "falsified")
         and record.cell.training_digest == cell.training_digest
-        and _same_scheme(record)
+        and _same_scheme(record, out)
+        and _same_speech(record, stamps)
     )
 
 
-def _same_scheme(record: Record) -> bool:
-    return record.fingerprints.get(SCHEME) in (None, code_of(record.cell))
+def _same_scheme(record: Record, out: Path) -> bool:
+    return record.fingerprints.get(SCHEME) in (None, code_of(record.cell, out))
+
+
+def _same_speech(record: Record, stamps: Mapping[str, str]) -> bool:
+    return all(record.stamps.get(source) in (None, now) for source, now in stamps.items())
+
+
+def _to_attack(record: Record, cell: Cell) -> tuple[str, ...]:
+    failed = _failed(record, cell)
+    return tuple(a.name for a in cell.conditions.attacks if a.name in failed or _stale(a, record))
+
+
+def _failed(record: Record, cell: Cell) -> set[str]:
+    """Return the attacks of a cell that a record tells of, but has no scores of."""
+    names: set[str] = {choice.name for choice in cell.conditions.attacks}
+    return names & set(record.leakages) - set(record.scores)
 
 
 def _stale(choice: AttackChoice, record: Record) -> bool:

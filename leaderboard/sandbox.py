@@ -34,6 +34,11 @@ from targets.progress import report
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("targets", "defenses", "attacks")
+SYSTEM = (
+    "/usr/bin", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/local/lib",
+    "/bin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache",
+)  # fmt: skip
+PYTHON = ("bin", "lib", "lib64", "pyvenv.cfg")  # of each of its prefixes
 INSIDE = Path("/overheard")  # where the rooms and the worker lie in the sandbox
 NOBODY = 65534
 WHOLE_PROC = "/overheard-proc"
@@ -100,15 +105,22 @@ def unavailable() -> str | None:
     return f"bubblewrap cannot make a sandbox here: {lines[-1]}"
 
 
-def require(trust: bool) -> None:
-    """Check that submissions can be confined, unless they are trusted.
+def require(trust: bool, *secret: Path) -> None:
+    """Check that submissions can be confined, and cannot see some folders, unless they are trusted.
 
     Raises:
-        SandboxError: they cannot.
+        SandboxError: they cannot, or would see one.
     """
-    reason = None if trust else unavailable()
+    if trust:
+        return
+    reason = unavailable()
     if reason is not None:
         raise SandboxError(f"{reason}; with --trust a submission runs unconfined, as you")
+    for folder in secret:
+        if seen := _over(folder):
+            raise SandboxError(
+                f"{folder}: below {seen}, which a submission sees: use another folder"
+            )
 
 
 def run(
@@ -188,19 +200,49 @@ def _confine(command: list[str], limits: Limits) -> list[str]:
 
 
 def _shown() -> dict[str, str]:
-    """Return what the sandbox sees of this machine, and where."""
-    system = [
-        p for p in ("/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache") if os.path.exists(p)
+    """Return what the sandbox sees of this machine, and where: what Python runs on, no more."""
+    system = [path for path in SYSTEM if os.path.exists(path)]
+    prefixes = {sys.prefix, sys.base_prefix, str(Path(sys.executable).resolve().parent.parent)}
+    python = [
+        str(path)
+        for prefix in sorted(prefixes, key=len)
+        for part in PYTHON
+        if (path := Path(prefix, part)).exists() and not any(map(path.is_relative_to, system))
     ]
-    python = {sys.prefix, sys.base_prefix, str(Path(sys.executable).resolve().parent.parent)}
-    outside = [p for p in sorted(python, key=len) if not Path(p).is_relative_to("/usr")]
-    shown = {path: path for path in (*system, *outside)}
+    shown = {path: path for path in (*system, *python)}
     for room in ROOMS:
         shown[str(ROOT / room)] = str(INSIDE / room)
     return shown | {confined.__file__: str(INSIDE / "confined.py")}
 
 
+def _over(path: Path) -> str | None:
+    """Return what the sandbox sees of this machine that a path lies below, if anything."""
+    real = path.resolve()
+    return next((s for s in _shown() if real.is_relative_to(Path(s).resolve())), None)
+
+
+def _hidden() -> Path | None:
+    """Return the folder of ours that has to be hidden: where a checkout lies below what is shown.
+
+    Of an installed package that is its leaderboard, with the published records.
+    """
+    ours = ROOT if (ROOT / "pyproject.toml").exists() else ROOT / "leaderboard"
+    return ours if _over(ours) else None
+
+
 def _mounts(shown: Mapping[str, str]) -> list[str]:
+    hidden = _hidden()
+    if hidden is None:
+        return _binds(shown)
+    within = {s: p for s, p in shown.items() if Path(p).is_relative_to(hidden)}
+    return [
+        *_binds({s: p for s, p in shown.items() if s not in within}),
+        *("--perms", "0755", "--tmpfs", str(hidden)), *_binds(within),
+        *("--remount-ro", str(hidden)),
+    ]  # fmt: skip
+
+
+def _binds(shown: Mapping[str, str]) -> list[str]:
     words: list[str] = []
     for source, place in shown.items():
         if os.path.islink(place) and Path(place).parent == Path("/"):  # /bin, now part of /usr

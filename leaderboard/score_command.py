@@ -16,10 +16,11 @@ from leaderboard.plan import plan
 from leaderboard.progress import watching
 from leaderboard.record import FOLDER, read_records
 from leaderboard.sandbox import GIB, LIMITS, Limits
+from leaderboard.seeds import Fresh, Given, chosen_seeds
 from leaderboard.standing import standing
 from leaderboard.strongest import sieges
 from leaderboard.submission import ConfinedDefense, read_submission
-from leaderboard.submitted import keep, label_of, submitted_cells, submitted_jobs
+from leaderboard.submitted import keep, label_of, refuse_taken, submitted_cells, submitted_jobs
 from leaderboard.suite import load_suite
 from leaderboard.table import Format, table
 
@@ -45,9 +46,11 @@ def score(
     data: Data = Path("../shared/data"),
     settings: Settings = [],  # noqa: B006
     name: Name = None,
-    seed: Annotated[
-        list[int], typer.Option(min=0, help="In place of the suite's; its coins are others.")
-    ] = [],  # noqa: B006
+    seed: Given = [],  # noqa: B006
+    fresh_seed: Fresh = False,
+    supersede: Annotated[
+        bool, typer.Option("--supersede", help="Let it correct another entry of that name.")
+    ] = False,
     minutes: Minutes = LIMITS.seconds / 60,
     memory: Memory = LIMITS.memory / GIB,
     workers: Workers = None,
@@ -60,9 +63,11 @@ def score(
     out = out or Path("runs") / chosen.name
     if any((out / FOLDER).glob("*.json")):
         read_records(out, chosen.conditions.digest)
-    sandbox.require(trust)
+    cells = submitted_cells(chosen, submission, label, chosen_seeds(chosen, seed, fresh_seed))
+    if not supersede:
+        refuse_taken(cells, out)
+    sandbox.require(trust, out, data)
     keep(submission, out)
-    cells = submitted_cells(chosen, submission, label, seed or chosen.seeds)
     confined = ConfinedDefense(submission, _limits(minutes, memory), trust)
     known = plan(chosen, out, data)
     ids = {job.id for job in known}
@@ -88,7 +93,7 @@ def score_attack(
     """Run a submitted attack on all weights of a run; show what it adds to those of the suite."""
     submission = read_submission(place, "attack", settings)
     records = read_records(out)
-    sandbox.require(trust)
+    sandbox.require(trust, out, data)
     keep(submission, out)
     limits = _limits(minutes, memory)
     jobs = siege_jobs(records, submission, name, out, data, limits=limits, trust=trust)

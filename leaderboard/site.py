@@ -97,7 +97,12 @@ def _write_assets(home: Path, entries: Sequence[Entry]) -> None:
 
 
 def _write_figures(home: Path, entries: Sequence[Entry]) -> None:
-    figures = export.figures(entry.record for entry in entries if not entry.superseded_by)
+    figures = [
+        row
+        for entry in entries
+        if not entry.superseded_by
+        for row in export.figures([entry.record], entry.sieges)
+    ]
     for form in (Format.CSV, Format.JSON):
         _text(home / f"figures.{form}", render(figures, export.KEYS, TITLES, "", form) + "\n")
 
@@ -107,7 +112,7 @@ def _write_entries(home: Path, entries: Sequence[Entry], pages: Environment) -> 
     page = pages.get_template("entry.html")
     corrected = {entry.superseded_by: entry.name for entry in entries if entry.superseded_by}
     for entry in entries:
-        curves = entry_view.curves(entry.record)
+        curves = entry_view.curves(entry)
         content = page.render(
             root="../",
             here="entry",
@@ -116,7 +121,7 @@ def _write_entries(home: Path, entries: Sequence[Entry], pages: Environment) -> 
             verdict=" ".join(filter(None, (entry_view.verdict(entry.record), entry.disproof))),
             curves=list(curves),
             tiles=entry_view.tiles(entry),
-            groups=entry_view.groups(entry.record),
+            groups=entry_view.groups(entry),
             provenance=entry_view.provenance(entry),
         )
         _text(home / f"{entry.name}.html", content)
@@ -124,7 +129,7 @@ def _write_entries(home: Path, entries: Sequence[Entry], pages: Environment) -> 
         details = {
             "facts": entry_view.facts(entry),
             "roc": curves,
-            "figures": entry_view.figures(entry.record),
+            "figures": entry_view.figures(entry),
         }
         script = f"window.overheard.details[{_json(entry.name)}] = {_json(details)};\n"
         _text(home / f"{entry.name}.js", script)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -21,10 +22,11 @@ from targets.errors import OverheardError
 from targets.progress import listening, stage
 from targets.randomness import Randomness
 from targets.recipe import Recipe, Schedule
-from targets.speech import Utterance
+from targets.speech import Corpus, Utterance
 from targets.tokens import Characters, Subwords, Tokens
 from targets.training import public_start
 
+SPEECH = "public"  # the key of the digest of what a start was trained on
 SUBWORDS = 96  # units learnt from public transcripts
 KEEP = 0.6, 0.8  # of the untranscribed public speech, in the first round and in later ones
 STUDENT = "student."  # before the names of its weights, in the file of the start
@@ -54,17 +56,31 @@ def train_start(
             student = _student(begun, game.public, rounds, rng.child("student"))
     tensors = {**begun.start, **{f"{STUDENT}{name}": w for name, w in student.items()}}
     with whole_file(start_file(out, conditions, target, seed, data)) as partial:
-        save_file(tensors, partial)
+        save_file(tensors, partial, metadata={SPEECH: _digest(game)})
 
 
 def recipe_from_start(
     conditions: Conditions, target: str, seed: int, out: Path, data: Path, game: Game
 ) -> Recipe:
-    """Return the recipe that every scheme of the suite is given."""
-    tensors = load_file(start_file(out, conditions, target, seed, data))
+    """Return the recipe that every scheme of the suite is given.
+
+    Raises:
+        OverheardError: the start that is kept was trained on other public speech.
+    """
+    file = start_file(out, conditions, target, seed, data)
+    with safe_open(file, "pt") as kept:
+        trained_on = (kept.metadata() or {}).get(SPEECH)
+    if trained_on not in (None, _digest(game)):
+        # The name of the file changes with names, sizes and texts of the speech, not its sound.
+        raise OverheardError(f"{file}: trained on other public speech; delete it and run again")
+    tensors = load_file(file)
     start = {name: w for name, w in tensors.items() if not name.startswith(STUDENT)}
     student = {name.removeprefix(STUDENT): w for name, w in tensors.items() if name not in start}
     return replace(_recipe(conditions, target, game), start=start, student=student)
+
+
+def _digest(game: Game) -> str:
+    return Corpus("public", game.public).digest
 
 
 def _student(

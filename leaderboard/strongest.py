@@ -1,8 +1,12 @@
 """The strongest known attack on each entry: those of the suite, and those submitted since.
 
 What a submitted attack found on the weights of one cell is a file of its own, beside the records
-and never instead of one: `attacks/<attack>-<digest>/<cell>.json`. So a figure of privacy can only
-get worse. Nothing here imports torch.
+and never instead of one: `attacks/<attack>-<digest>/<cell>-<digest of the weights>.json`. So a
+figure of privacy can only get worse. Nothing here imports torch.
+
+The nth attack submitted to a run is audited at an error of 0.05 / 2ⁿ, so that all of them together
+claim too much at most once in twenty. Each keeps the bounds of the numbers after its own too: where
+runs are joined that have a first attack each, one of them becomes the second (`sieges`).
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -24,6 +28,8 @@ from targets.estimate import Estimate
 FOLDER = "attacks"  # below the folder of a run
 RANKS_ALL = "membership"  # begins the name of every attack that ranks all candidates
 ERROR = 0.05  # that all submitted attacks together may claim too much, as the suite's may
+SPARE = 16  # numbers by which an attack may move back where runs are joined
+TOO_LATE = "too many attacks were submitted before it where runs were joined"
 KEYS = ("strongest_auc", "strongest_audited")
 TITLES = {"strongest_auc": "strongest AUC", "strongest_audited": "strongest ε"}
 
@@ -35,8 +41,10 @@ strongest ε      audited ε of the strongest attack known; above ε the promise
 class Siege(BaseModel):
     """What one submitted attack found on the weights of one cell.
 
-    `number` counts the attacks submitted to this run: the nth is audited at a level that leaves it
-    0.05 / 2ⁿ, so that all of them together claim too much at most once in twenty.
+    `number` counts the attacks submitted to the run that it was made in. `audited_epsilon` is the
+    bound at this number's level, `audited_later` those at the levels of the numbers after it.
+    `weights` is the SHA-256 of the file that was attacked, `fingerprint` that of the attack's file
+    with all of our code that it is built on.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,10 +58,14 @@ class Siege(BaseModel):
     number: int = Field(ge=1)
     cell: str
     training_digest: str
+    # Left out where unknown, so that what was found before they were kept keeps its digest.
+    weights: Annotated[str | None, Field(exclude_if=lambda w: w is None)] = None
+    fingerprint: Annotated[str | None, Field(exclude_if=lambda f: f is None)] = None
     status: Status
     reason: str | None = None
     leakage: dict[str, Measured] = {}
     audited_epsilon: Measured = Estimate.unscored("not reached")
+    audited_later: Annotated[tuple[Measured, ...], Field(exclude_if=lambda a: not a)] = ()
     scores: dict[str, Number] = {}
     seconds: float = 0.0
     code: Code = Field(
@@ -63,8 +75,21 @@ class Siege(BaseModel):
 
     @property
     def entry(self) -> str:
-        """Digest of the attack: its file, its class, its settings."""
-        return digest_of([self.sha256, self.name, self.settings])
+        """Digest of the attack: its file, its class, its settings, what it is built on."""
+        parts: list[object] = [self.sha256, self.name, self.settings]
+        return digest_of(parts if self.fingerprint is None else [*parts, self.fingerprint])
+
+    @property
+    def called(self) -> str:
+        """The attack by name and digest: a name alone could be another's."""
+        return f"{self.attack} {self.entry[:8]}"
+
+    def at(self, number: int) -> Siege:
+        """Return the same, with the bound that is its share where it is so-manieth of all."""
+        bounds = (self.audited_epsilon, *self.audited_later)[number - self.number :]
+        bound, *later = bounds or (Estimate.unscored(TOO_LATE),)
+        changes = {"number": number, "audited_epsilon": bound, "audited_later": tuple(later)}
+        return self.model_copy(update=changes)
 
     @property
     def content(self) -> dict[str, Any]:
@@ -74,7 +99,9 @@ class Siege(BaseModel):
 
 def siege_file(out: Path, siege: Siege) -> Path:
     """Return where a siege is kept: another file, class or setting is another attack."""
-    return out / FOLDER / f"{siege.attack}-{siege.entry[:8]}" / f"{siege.cell}.json"
+    of_weights = "" if siege.weights is None else f"-{siege.weights[:8]}"
+    folder = out / FOLDER / f"{siege.attack}-{siege.entry[:8]}"
+    return folder / f"{siege.cell}{of_weights}.json"
 
 
 def write_siege(siege: Siege, out: Path) -> None:
@@ -110,9 +137,26 @@ def read_siege(path: Path) -> Siege:
 
 
 def sieges(folder: Path) -> list[Siege]:
-    """Return what all submitted attacks found in a run."""
+    """Return what all submitted attacks found in a run, each with a number that is its own.
+
+    Where runs were joined, two attacks may have been made under one number. Then the one made later
+    moves behind the other, and what it proves is read at its new level. Neither number nor time
+    depends on what an attack found, so that the order does not either.
+    """
     paths = sorted(p for p in (folder / FOLDER).glob("*/*.json") if not p.name.startswith(PARTIAL))
-    return [read_siege(path) for path in paths]
+    found = [read_siege(path) for path in paths]
+    attacks: dict[str, list[Siege]] = {}
+    for siege in found:
+        attacks.setdefault(siege.called, []).append(siege)
+
+    def turn(called: str) -> tuple[int, str, str]:
+        own = attacks[called]
+        return max(s.number for s in own), min(s.made for s in own), called
+
+    numbers, last = dict[str, int](), 0
+    for called in sorted(attacks, key=turn):
+        numbers[called] = last = max(last + 1, turn(called)[0])
+    return [siege.at(numbers[siege.called]) for siege in found]
 
 
 def strongest(record: Record, found: Sequence[Siege]) -> dict[str, Estimate]:
@@ -120,16 +164,15 @@ def strongest(record: Record, found: Sequence[Siege]) -> dict[str, Estimate]:
 
     A figure carries its attack in `method`, and that attack's own interval.
     """
-    on_it = _on(record, found)
+    on_it = on(record, found)
     known = {
         name: figures["auc"]
         for name, figures in record.leakages.items()
         if name.startswith(RANKS_ALL) and "auc" in figures
     }
-    # By name and entry: a name alone could be another's, and must not take its place.
-    known |= {f"{s.attack} {s.entry[:8]}": s.leakage["auc"] for s in on_it if "auc" in s.leakage}
+    known |= {s.called: s.leakage["auc"] for s in on_it if "auc" in s.leakage}
     audited = {"the suite's": record.audited_epsilon}
-    audited |= {f"{s.attack} {s.entry[:8]}": s.audited_epsilon for s in on_it}
+    audited |= {s.called: s.audited_epsilon for s in on_it}
     return {"strongest_auc": _largest(known), "strongest_audited": _largest(audited)}
 
 
@@ -138,24 +181,32 @@ def disproof(record: Record, found: Sequence[Siege]) -> str | None:
     claimed = record.guarantee.epsilon if record.guarantee else None
     if claimed is None:
         return None
-    beyond = {
-        siege.attack: siege.audited_epsilon.low
-        for siege in _on(record, found)
+    beyond = [
+        siege
+        for siege in on(record, found)
         if siege.audited_epsilon.scored and siege.audited_epsilon.low > claimed
-    }
+    ]
     if not beyond:
         return None
-    name = max(beyond, key=lambda n: beyond[n])
-    return f"The attack {name}, submitted later, proved at least ε = {beyond[name]:.3g}."
+    best = max(beyond, key=lambda siege: siege.audited_epsilon.low)
+    proven = best.audited_epsilon.low
+    return f"The attack {best.attack}, submitted later, proved at least ε = {proven:.3g}."
 
 
-def _on(record: Record, found: Sequence[Siege]) -> list[Siege]:
+def status(record: Record, found: Sequence[Siege]) -> Status:
+    """Return the status of a record in the light of what submitted attacks found."""
+    return "falsified" if disproof(record, found) else record.status
+
+
+def on(record: Record, found: Sequence[Siege]) -> list[Siege]:
     """Return the sieges of a record's own weights that came to an end."""
     return [
         siege
         for siege in found
-        if siege.cell == record.cell.id
+        if record.status in ("ok", "falsified")
+        and siege.cell == record.cell.id
         and siege.training_digest == record.cell.training_digest
+        and (None in (siege.weights, record.weights) or siege.weights == record.weights)
         and siege.status == "ok"
     ]
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
 from leaderboard.atomic import whole_file
 from leaderboard.cell import run_cell
 from leaderboard.jobs import Job, Named, Report
-from leaderboard.layout import submitted_file
-from leaderboard.plan import needs_of, reference_jobs, start_job
-from leaderboard.record import failed_record, record_failure, write_record
+from leaderboard.layout import stamps, submitted_file
+from leaderboard.plan import cell_job, needs_of, reference_jobs, start_job
+from leaderboard.record import failed_record, history, write_record
 from leaderboard.remaining import finished
 from leaderboard.sandbox import DisqualifiedError
 from leaderboard.submission import ConfinedDefense, Submission, SubmissionError, check_source
@@ -69,6 +68,23 @@ def submitted_cells(
     return cells
 
 
+def refuse_taken(cells: Iterable[Cell], out: Path) -> None:
+    """Check that no other submission has results under the names of some cells.
+
+    Raises:
+        SubmissionError: one has; it would be superseded, and nobody would see it.
+    """
+    for cell in cells:
+        for record in history(out, cell)[-1:]:
+            if record.status != "failed" and record.cell.options != cell.options:
+                other = record.cell.options
+                raise SubmissionError(
+                    f"{cell.id}: an entry of {out} already, of {other['file']}:{other['class']} "
+                    f"with another content or other settings: give yours another --name, or let "
+                    f"it correct that one with --supersede"
+                )
+
+
 def submission_of(cell: Cell, home: Path, file: Path | None = None) -> Submission:
     """Return what trained a cell: from `file`, or from what a run keeps in its folder `home`.
 
@@ -105,18 +121,19 @@ def submitted_jobs(
 ) -> list[Job]:
     """Return the jobs of a submission's cells, and of what those still to run need."""
     cells = list(cells)
-    todo = [cell for cell in cells if not finished(out, cell)]
+    now = stamps(cells[0].conditions, data)
+    todo = [cell for cell in cells if not finished(out, cell, now)]
     wanted = dict.fromkeys((cell.target, cell.seed) for cell in todo)
     before = [start_job(cells[0].conditions, *pair, out, data) for pair in wanted]
     before += reference_jobs(todo, out, data)
     work = [
-        Job(
-            id=cell.id,
-            function=Named("leaderboard.submitted", "run_submitted"),
-            arguments=(cell, confined, out, data),
-            finished=partial(finished, out, cell),
-            needs=needs_of(cell, before) if cell in todo else (),
-            on_failure=partial(record_failure, cell, out),
+        cell_job(
+            cell,
+            Named("leaderboard.submitted", "run_submitted"),
+            (confined,),
+            out,
+            data,
+            needs_of(cell, before) if cell in todo else (),
         )
         for cell in cells
     ]

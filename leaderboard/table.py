@@ -59,9 +59,13 @@ class Format(StrEnum):
 Row = dict[str, Any]
 
 
-def rows(records: Iterable[Record]) -> list[Row]:
-    """Return one row a record, in the order of the table; measured values are Estimates."""
-    return [_row(record) for record in sorted(records, key=place)]
+def rows(records: Iterable[Record], found: Sequence[strongest.Siege] = ()) -> list[Row]:
+    """Return one row a record, in the order of the table; measured values are Estimates.
+
+    Its status, and what is strongest known of it, is told in the light of what submitted attacks
+    `found`.
+    """
+    return [_row(record, found) for record in sorted(records, key=place)]
 
 
 def place(record: Record) -> tuple[str, bool, str, float, int]:
@@ -84,13 +88,14 @@ def identity(record: Record) -> Row:
     }
 
 
-def _row(record: Record) -> Row:
+def _row(record: Record, found: Sequence[strongest.Siege]) -> Row:
     return {
         **identity(record),
         "wer": record.wer,
         **{attack: headline(record, attack) for attack in HEADLINE},
         "audited_epsilon": record.audited_epsilon,
-        "status": record.status,
+        **strongest.strongest(record, found),
+        "status": strongest.status(record, found),
     }
 
 
@@ -106,14 +111,10 @@ def headline(record: Record, attack: str) -> Estimate:
 
 def table(folder: Path, form: Format) -> str:
     """Return the table of a folder of records, beside what submitted attacks found, if any."""
-    records = sorted(read_records(folder), key=place)
-    content, found = rows(records), strongest.sieges(folder)
+    found = strongest.sieges(folder)
+    content = rows(read_records(folder), found)
     if not found:
         return render(content, KEYS, TITLES, FOOTER, form)
-    for row, record in zip(content, records, strict=True):
-        row |= strongest.strongest(record, found)
-        if strongest.disproof(record, found):
-            row["status"] = "falsified"
     keys = (*KEYS[:-1], *strongest.KEYS, KEYS[-1])
     footer = f"{FOOTER}\n{strongest.FOOTER}"
     return render(content, keys, TITLES | strongest.TITLES, footer, form)

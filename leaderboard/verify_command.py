@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -13,13 +12,12 @@ from leaderboard import provenance, runner, sandbox
 from leaderboard.agreement import agreement, overall, summary
 from leaderboard.check_command import Trust
 from leaderboard.jobs import Job, Named
-from leaderboard.plan import needs_of, reference_jobs, start_job
+from leaderboard.plan import cell_job, needs_of, reference_jobs, start_job
 from leaderboard.progress import watching
-from leaderboard.record import FOLDER, Record, read_record, read_records, record_failure
-from leaderboard.remaining import finished
+from leaderboard.record import FOLDER, Record, read_record, read_records
 from leaderboard.sandbox import LIMITS
 from leaderboard.submission import ConfinedDefense
-from leaderboard.submitted import submission_of, submitted_jobs
+from leaderboard.submitted import keep, submission_of, submitted_jobs
 from leaderboard.suite import SUBMISSION
 
 DISAGREES = 1
@@ -60,10 +58,12 @@ def _jobs(
 ) -> list[Job]:
     cell = record.cell
     if cell.scheme == SUBMISSION:
-        sandbox.require(trust)
+        sandbox.require(trust, out, data, file.resolve().parent)
         folder = file.resolve().parent
         home = folder.parent if folder.name == FOLDER else folder  # published ones lie flat
-        confined = ConfinedDefense(submission_of(cell, home, submission), LIMITS, trust)
+        submitted = submission_of(cell, home, submission)
+        keep(submitted, out)
+        confined = ConfinedDefense(submitted, LIMITS, trust)
         return submitted_jobs([cell], confined, out, data)
     before = [
         start_job(cell.conditions, cell.target, cell.seed, out, data),
@@ -71,12 +71,7 @@ def _jobs(
     ]
     return [
         *before,
-        Job(
-            id=cell.id,
-            function=Named("leaderboard.cell", "run_cell"),
-            arguments=(cell, out, data),
-            finished=partial(finished, out, cell),
-            needs=needs_of(cell, before),
-            on_failure=partial(record_failure, cell, out),
+        cell_job(
+            cell, Named("leaderboard.cell", "run_cell"), (), out, data, needs_of(cell, before)
         ),
     ]

@@ -21,6 +21,7 @@ def record(**changes) -> Record:
         "coins": {"a": True, "b": False},
         "scores": {"membership": {"a": 1.0, "b": -1.0}},
         "seconds": {"training": 3.0},
+        "weights": "0" * 64,
     }
     return Record(**(content | changes))
 
@@ -34,6 +35,8 @@ def record(**changes) -> Record:
         ({"scores": {"membership": {"a": 1.0 + 1e-7, "b": -1.0}}}, "within tolerance"),
         ({"wer": measured(0.42)}, "within its interval"),
         ({"scores": {"membership": {"a": 1.2, "b": -1.0}}}, "within its interval"),
+        ({"weights": "1" * 64}, "within its interval"),
+        ({"weights": None}, "differs"),
         ({"scores": {"membership": {"a": 1.0}}}, "differs"),
         ({"wer": measured(0.5)}, "differs"),
         ({"wer": Estimate.unscored("lost")}, "differs"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import shutil
 from pathlib import Path
@@ -18,7 +19,7 @@ from leaderboard.cell import defense_of, recognizer_of, run_cell
 from leaderboard.game import Game
 from leaderboard.layout import weights_file
 from leaderboard.record import history, read_records, record_failure
-from leaderboard.remaining import finished, remaining
+from leaderboard.remaining import attempted, finished, remaining
 from leaderboard.siege import attacks_of, noise_of
 from leaderboard.start import default_delta, recipe_from_start, train_start
 from leaderboard.suite import load_suite
@@ -118,11 +119,11 @@ def test_a_changed_attack_alone_is_run_again(out, tmp_path_factory, monkeypatch)
     shutil.copytree(out / "starts", elsewhere / "starts")
     at_once = run(after, elsewhere)
 
-    assert remaining(out, after).attacks == ("membership-calibrated", "inversion")
-    assert not finished(out, after)
+    assert remaining(out, after, {}).attacks == ("membership-calibrated", "inversion")
+    assert not finished(out, after, {})
     untrainable(monkeypatch)
     second = run(after, out)
-    assert finished(out, after)
+    assert finished(out, after, {})
     assert second.supersedes == first.digest
     assert alike(second.model_copy(update={"supersedes": None}), at_once)
     assert second.seconds["training"] == first.seconds["training"]
@@ -131,7 +132,7 @@ def test_a_changed_attack_alone_is_run_again(out, tmp_path_factory, monkeypatch)
     assert second.scores["membership"] == first.scores["membership"]
 
     # And back again: only what the last record lacks or has otherwise.
-    assert remaining(out, before).attacks == ("canary", "inversion")
+    assert remaining(out, before, {}).attacks == ("canary", "inversion")
     assert alike(run(before, out).model_copy(update={"supersedes": None}), first)
     assert len(history(out, before)) == 3
 
@@ -140,11 +141,11 @@ def test_edited_code_is_noticed_and_nothing_else_is_run_again(out, monkeypatch):
     cell = CELLS["none"]
     first = run(cell, out)
     monkeypatch.setattr("leaderboard.remaining.attack_code", lambda name: f"{name} edited")
-    assert remaining(out, cell).attacks == tuple(first.leakages)
+    assert remaining(out, cell, {}).attacks == tuple(first.leakages)
     monkeypatch.undo()
-    assert finished(out, cell)
+    assert finished(out, cell, {})
     monkeypatch.setattr("leaderboard.remaining.scheme_code", lambda _: "edited")
-    assert remaining(out, cell).trained is None
+    assert remaining(out, cell, {}).trained is None
 
 
 def test_a_changed_scheme_is_trained_again(out):
@@ -152,18 +153,18 @@ def test_a_changed_scheme_is_trained_again(out):
     first = run(cell, out)
     changed = cell.model_copy(update={"options": {**cell.options, "epochs": 2}})
     assert changed.id == cell.id
-    assert remaining(out, changed).trained is None
+    assert remaining(out, changed, {}).trained is None
     assert run(changed, out).supersedes == first.digest
     # The first weights are still there, and its record too.
-    assert remaining(out, cell).attacks == ()
+    assert remaining(out, cell, {}).attacks == ()
 
 
 def test_a_failed_attempt_costs_nothing_that_succeeded_before_it(out, monkeypatch):
     cell = CELLS["none"]
     first = run(cell, out)
     record_failure(cell, out, "no memory")
-    assert not finished(out, cell)
-    assert remaining(out, cell).attacks == ()
+    assert not finished(out, cell, {})
+    assert remaining(out, cell, {}).attacks == ()
     untrainable(monkeypatch)
     again = run(cell, out)
     assert alike(again.model_copy(update={"supersedes": None}), first)
@@ -198,6 +199,55 @@ def test_an_attack_that_fails_is_unscored_and_the_others_are_kept(out, monkeypat
     assert "no luck" in record.leakages["canary"]["exposure"].method
     assert "canary" not in record.scores
     assert record.leakages["membership"]["auc"].scored
+    # It is tried again by the next run, and by it alone; this one has left its result.
+    assert not finished(out, CELLS["none"], {})
+    assert remaining(out, CELLS["none"], {}).attacks == ("canary",)
+    assert attempted(out, CELLS["none"], {}, None)
+    assert not attempted(out, CELLS["none"], {}, record.digest)
+    monkeypatch.undo()
+    monkeypatch.setattr(cells, "deal", small_game)
+    untrainable(monkeypatch)
+    again = run(CELLS["none"], out)
+    assert "canary" in again.scores
+    assert again.scores["membership"] == record.scores["membership"]
+    assert finished(out, CELLS["none"], {})
+    assert attempted(out, CELLS["none"], {}, again.digest)
+
+
+def test_a_record_is_bound_to_its_weights(out, monkeypatch):
+    cell = CELLS["none"]
+    record = run(cell, out)
+    assert record.weights == hashlib.sha256(weights_file(out, cell).read_bytes()).hexdigest()
+    more = with_attacks(cell, cell.conditions.attacks[:1])
+    assert remaining(out, more, {}).trained == record
+    run(CELLS["edpsgd"], out)
+    weights_file(out, cell).write_bytes(weights_file(out, CELLS["edpsgd"]).read_bytes())
+    assert remaining(out, more, {}).trained is None
+    untrainable(monkeypatch)
+    with pytest.raises(AssertionError, match="trained again"):
+        run(with_attacks(cell, cell.conditions.attacks[1:2]), out)
+    # A record from before digests were kept is taken at its word.
+    old = record.model_copy(update={"weights": None})
+    monkeypatch.setattr("leaderboard.remaining.history", lambda *_: [old])
+    assert remaining(out, more, {}).trained == old
+
+
+def test_other_speech_under_the_same_name_is_noticed(out, monkeypatch):
+    cell = CELLS["none"]
+    monkeypatch.setattr(cells, "stamps", lambda *_: {"an4": "then"})
+    run(cell, out)
+    assert finished(out, cell, {"an4": "then"})
+    left = remaining(out, cell, {"an4": "now"})
+    assert (left.finished, left.trained) == (False, None)
+    # Speech of the same names and sizes is noticed by what it sounds like.
+
+    def other_game(conditions, seed, data):
+        game = small_game(conditions, seed, data)
+        return Game(game.public[1:], game.candidates, game.coins, game.test)
+
+    game = other_game(cell.conditions, cell.seed, Path())
+    with pytest.raises(OverheardError, match="trained on other public speech; delete it"):
+        recipe_from_start(cell.conditions, cell.target, cell.seed, out, Path(), game)
 
 
 def test_the_recipe_knows_the_coins_only_on_average(out):

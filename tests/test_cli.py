@@ -64,7 +64,7 @@ def plan(suite: Suite, out: Path, data: Path) -> list[Job]:
             cell.id,
             pretend,
             (cell, out),
-            partial(finished, out, cell),
+            partial(finished, out, cell, {}),
             on_failure=partial(record_failure, cell, out),
         )
         for cell in suite.cells()

@@ -12,9 +12,11 @@ from matplotlib.image import imread
 from leaderboard.compare import FEWEST, compare, comparison, correlation, correlation_table, groups
 from leaderboard.compare_plot import draw, styles_of
 from leaderboard.record import failed_record, write_record
+from leaderboard.strongest import write_siege
 from leaderboard.table import Format
 from targets.errors import OverheardError
 from targets.estimate import Estimate
+from tests.test_strongest import siege
 from tests.test_table import CELLS, measured, record
 
 NAMES = [f"rnnt-{scheme}-eps{e}-seed0" for scheme in ("dpsgd", "pate-gnmax") for e in (1, 10)]
@@ -38,6 +40,18 @@ def test_the_ratio_is_of_audited_to_claimed(run):
     assert rows[2]["ratio"] == pytest.approx(0.07)
     assert rows[1]["ceiling"] == 4.9
     assert rows[1]["audited_epsilon"]["high"] == "inf"
+
+
+def test_a_submitted_attack_is_among_what_is_proven(run, tmp_path):
+    write_siege(siege(0.8, 15.0), run)
+    rows = json.loads(compare([run], Format.JSON))
+    (falsified,) = (row for row in rows if row["status"] == "falsified")
+    others = [row for row in rows if row["status"] != "falsified"]
+    assert (falsified["scheme"], falsified["epsilon"], len(others)) == ("dpsgd", 10.0, 4)
+    assert falsified["audited_epsilon"]["value"] == 15.0
+    assert falsified["ratio"] == 1.5
+    assert {r["audited_epsilon"]["value"] for r in others} == {0.7}
+    draw([run], tmp_path / "after.png")
 
 
 def test_an_unscored_audit_has_no_ratio():

@@ -8,7 +8,9 @@ import json
 
 from leaderboard.export import export
 from leaderboard.record import read_records
+from leaderboard.strongest import write_siege
 from leaderboard.table import Format
+from tests.test_strongest import siege
 from tests.test_table import run  # noqa: F401
 
 OWN = ["wer", "wer_members", "wer_held_out", "audited_epsilon"]
@@ -32,6 +34,21 @@ def test_every_estimate_is_there_once(run):  # noqa: F811
     failed = [x for x in lines if x["status"] == "failed"]
     assert [x["figure"] for x in failed] == OWN
     assert all("no memory" in x["estimate"]["method"] for x in failed)
+
+
+def test_what_submitted_attacks_found_is_there_too(run):  # noqa: F811
+    before = json.loads(export([run], Format.JSON))
+    hit = siege(0.8, 11.0)
+    write_siege(hit, run)
+    after = json.loads(export([run], Format.JSON))
+    assert len(after) == len(before) + 4
+    of_it = [x for x in after if x["epsilon"] == 9.98]
+    assert {x["status"] for x in of_it} == {"falsified"}
+    assert {x["status"] for x in after if x["epsilon"] != 9.98} == {"ok", "failed"}
+    told = {(x["attack"], x["figure"]): x["estimate"]["value"] for x in of_it}
+    assert told[hit.called, "auc"] == told[None, "strongest_auc"] == 0.8
+    assert told[hit.called, "audited_epsilon"] == told[None, "strongest_audited"] == 11.0
+    assert told[None, "audited_epsilon"] == 0.7
 
 
 def test_csv_says_what_the_json_says(run):  # noqa: F811

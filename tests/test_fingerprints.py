@@ -10,7 +10,7 @@ from typing import get_args
 import pytest
 
 from leaderboard import fingerprints
-from leaderboard.fingerprints import attack_code, scheme_code
+from leaderboard.fingerprints import attack_code, scheme_code, submission_code
 from leaderboard.suite import AttackName, SchemeName
 
 ROOT = Path(__file__).parent.parent
@@ -55,6 +55,26 @@ def test_a_fingerprint_changes_with_its_code_alone(tmp_path, monkeypatch, change
     after = codes(tmp_path, monkeypatch, **changes)
     assert {name for name in before if before[name] != after[name]} == changed
     assert len(set(before.values())) == 3
+
+
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "from defenses.a import A",
+        "from defenses import a as scheme",
+        "import defenses.a",
+        "def train():\n    from defenses.a import A",
+        "from defenses.schemes import SCHEMES",
+    ],
+)
+def test_a_submission_follows_what_it_is_built_on(tmp_path, monkeypatch, imports):
+    codes(tmp_path, monkeypatch)
+    before = submission_code(imports), submission_code("from defenses.b import B")
+    assert before[0] == submission_code(imports) != submission_code(imports + "\n")
+    codes(tmp_path, monkeypatch, shared=FILES["shared"].replace("1", "2"))
+    after = submission_code(imports), submission_code("from defenses.b import B")
+    assert before[0] != after[0]
+    assert before[1] == after[1]
 
 
 def test_everything_built_in_has_one_and_no_two_share_it():

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -19,7 +21,7 @@ from safetensors.torch import save
 from defenses.events import MOST_TEXT
 from leaderboard import runner, sandbox
 from leaderboard.confined import EVENT, WEIGHTS
-from leaderboard.record import read_records
+from leaderboard.record import failed_record, read_records, write_record
 from leaderboard.sandbox import (
     DisqualifiedError,
     Limits,
@@ -124,6 +126,29 @@ def test_coins_are_nowhere(tmp_path, monkeypatch):
     record.write_text('{"coins": {"a": true}}')
     with pytest.raises(SubmissionFailedError, match="raised LookupError"):
         submit("read_coins", RECORD=record)
+
+
+def test_what_lies_beside_python_is_not_seen(monkeypatch):
+    """A checkout with its runs may lie anywhere: below /usr, or below a virtual environment."""
+    with tempfile.TemporaryDirectory(dir=sys.prefix) as beside:
+        Path(beside).chmod(0o755)
+        record = Path(beside) / "record.json"
+        record.write_text('{"coins": {"a": true}}')
+        with pytest.raises(SubmissionFailedError, match="raised LookupError"):
+            submit("read_coins", RECORD=record)
+    with tempfile.TemporaryDirectory(dir=Path(sys.prefix) / "lib") as within:
+        checkout = Path(within)
+        checkout.chmod(0o755)
+        with pytest.raises(SandboxError, match="which a submission sees: use another folder"):
+            sandbox.require(False, checkout / "runs")
+        (checkout / "pyproject.toml").touch()
+        (checkout / "record.json").write_text('{"coins": {"a": true}}')
+        for room in sandbox.ROOMS:
+            shutil.copytree(ROOT / room, checkout / room)
+        monkeypatch.setattr(sandbox, "ROOT", checkout)
+        with pytest.raises(SubmissionFailedError, match="raised LookupError"):
+            submit("read_coins", RECORD=checkout / "record.json")
+    sandbox.require(False, ROOT / "runs")
 
 
 def test_records_stay_as_they_are(tmp_path):
@@ -235,16 +260,32 @@ def test_nothing_is_unpickled():
     assert train("bad_event", how="pickled").event.noise_multiplier == 1e9
 
 
+ENDS = {
+    "disqualified": {
+        "absurd_event", "bad_weights", "broken_weights", "endless_answer", "garbled",
+        "unknown_event",
+    },
+    "ok": {"bad_event"},  # the pickle, which is taken for the number that it holds
+}  # fmt: skip
+
+
 @pytest.mark.slow
 def test_the_run_goes_on_to_a_record_of_each(tmp_path):
-    """Through the runner, as `overheard score` does it, on the toy suite."""
+    """All of them in one run, as `overheard score` does it, on the toy suite."""
     suite = load_suite("tiny")
     suite = suite.model_copy(update={"attacks": suite.attacks[:1]})
+    stood = write_record(failed_record(suite.cells()[0], "stood here before"), tmp_path)
+    before = stood.read_bytes()
+    names = sorted(path.stem for path in HOSTILE.glob("*.py") if path.stem != "__init__")
+    assert len(names) >= 20
     jobs, ids = [], {}
-    for name, limits in {"fork_bomb": SHORT, "garbled": LIMITS, "bad_event": LIMITS}.items():
-        settings = {"how": "pickled"} if name == "bad_event" else {}
-        submission = Submission(f"{name}.py", source_of(name), "Hostile", "defense", settings)
-        confined = ConfinedDefense(submission, replace(limits, memory=2 << 30))
+    for name in names:
+        settings = {"bad_event": {"how": "pickled"}, "bad_weights": {"how": "nan"}}.get(name, {})
+        limits = SHORT if name in ("hang", "fork_bomb") else LIMITS
+        limits = replace(limits, memory=2 << 30) if settings else limits
+        source = source_of(name, RECORD=stood, PORT=1)
+        submission = Submission(f"{name}.py", source, "Hostile", "defense", settings)
+        confined = ConfinedDefense(submission, limits)
         cells = submitted_cells(suite, submission, name.replace("_", "-"), [0])
         ids[name] = cells[0].id
         known = {job.id for job in jobs}
@@ -252,13 +293,19 @@ def test_the_run_goes_on_to_a_record_of_each(tmp_path):
         jobs += [job for job in more if job.id not in known]
     runner.run(jobs, tmp_path)
     records = {r.cell.id: r for r in read_records(tmp_path)}
-    told = {name: (records[i].status, records[i].reason) for name, i in ids.items()}
-    assert told == {
-        "fork_bomb": ("failed", "it took longer than the 2 s allowed"),
-        "garbled": ("disqualified", "its answer is garbled"),
-        "bad_event": ("ok", None),
-    }
-    assert records[ids["bad_event"]].guarantee.basis == "claimed"
+    ended = {name: records[i] for name, i in ids.items()}
+    for name, record in ended.items():
+        wanted = next((status for status, those in ENDS.items() if name in those), "failed")
+        assert record.status == wanted, (name, record.reason)
+        assert (record.reason is None) == (wanted == "ok")
+        assert (record.reason or "-").isprintable()
+        assert "heads" not in (record.reason or "")
+    assert ended["hang"].reason == "it took longer than the 2 s allowed"
+    assert ended["bad_event"].guarantee.basis == "claimed"
+    assert stood.read_bytes() == before
+    # Nothing else was left in the run: no file that we did not write.
+    left = {p.relative_to(tmp_path).parts[0] for p in tmp_path.rglob("*")}
+    assert left <= {".lock", "logs", "records", "starts", "weights"}
 
 
 def test_without_a_sandbox_it_refuses(monkeypatch):

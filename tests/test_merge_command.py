@@ -83,6 +83,25 @@ def test_what_attacks_found_is_joined_and_conflicts_are_named(runs):
         merge([one, two], both)
 
 
+def test_published_records_lie_flat_and_are_joined_too(runs):
+    one, _, both = runs
+    flat = one.parent / "flat"
+    (one / "records").rename(flat)
+    merge([flat], both)
+    assert [r.cell.id for r in read_records(both)] == [TEN.cell.id]
+    with pytest.raises(RecordError, match="lie flat, and none can be added: name a new --out"):
+        merge([both], flat)
+
+
+def test_weights_that_are_not_the_records_are_refused(runs):
+    one, two, both = runs
+    (one / "records" / f"{TEN.cell.id}.json").unlink()
+    write_record(TEN.model_copy(update={"weights": "0" * 64}), one)
+    with pytest.raises(RecordError, match=f"not the weights that the record of {TEN.cell.id}"):
+        merge([one, two], both)
+    assert not both.exists()
+
+
 def test_after_a_crash_it_goes_on(runs, monkeypatch):
     one, two, both = runs
     copied = []

@@ -70,7 +70,7 @@ def test_only_what_changed_is_to_do(tmp_path):
 
     attacked = edited('name = "inversion"', 'name = "inversion"\noptions = {steps = 2}')
     assert todo(attacked, tmp_path) == [*(c.id for c in SUITE.cells()), "spectrograms"]
-    assert all(remaining(tmp_path, c).attacks == ("inversion",) for c in attacked.cells())
+    assert all(remaining(tmp_path, c, {}).attacks == ("inversion",) for c in attacked.cells())
 
     record_failure(SUITE.cells()[0], tmp_path, "no memory")
     assert todo(SUITE, tmp_path) == ["rnnt-none-seed0", "spectrograms"]
@@ -80,7 +80,7 @@ def test_records_without_weights_are_finished_and_no_panel_can_be_drawn(tmp_path
     filled(tmp_path, weights=False)
     assert todo(SUITE, tmp_path) == []
     attacked = edited('name = "inversion"', 'name = "inversion"\noptions = {steps = 2}')
-    assert remaining(tmp_path, attacked.cells()[0]).trained is None
+    assert remaining(tmp_path, attacked.cells()[0], {}).trained is None
 
 
 def test_a_panel_is_stale_when_its_models_or_their_inversion_change(tmp_path):
@@ -185,7 +185,7 @@ def test_time_is_scaled_by_what_is_known_of_the_work(tmp_path):
     done = suite(100, 2).cells()[0]
     known = [Memory(record(done, seconds=SECONDS | {"inversion": 20}), "there", False)]
     cell = suite(300, 4).cells()[0]
-    left = remaining(tmp_path, cell)
+    left = remaining(tmp_path, cell, {})
     duration = duration_of_cell(cell, left, known)
     assert duration.seconds == pytest.approx(6 * 60 + 3 * (1 + 5 + 4 + 20))
     assert duration.basis == "1 record of there, scaled"
@@ -202,7 +202,7 @@ def test_the_most_alike_records_tell(tmp_path):
         Memory(record(cell, seconds=dict.fromkeys(SECONDS | {"inversion": 0}, 10.0**n)), "x", True)
         for n, cell in enumerate(cells[:3])
     ]
-    left = remaining(tmp_path, cells[2])
+    left = remaining(tmp_path, cells[2], {})
     assert duration_of_cell(cells[2], left, known).seconds == pytest.approx(6 * (10 + 100) / 2)
     assert duration_of_cell(cells[0], left, known).seconds == pytest.approx(6)
 

@@ -98,6 +98,18 @@ def test_an_attack_submitted_later_falsifies(tmp_path):
     assert re.search(rf'<tr id="{re.escape(name)}" .* data-status="falsified">', index)
     page = (site / "entries" / f"{name}.html").read_text(encoding="utf-8")
     assert "The attack mine, submitted later, proved at least ε = 9.99." in page
+    # Both are shown: what the suite's attacks found, and the strongest known.
+    (row,) = re.findall(rf'<tr id="{re.escape(name)}".*?</tr>', index, re.S)
+    for sort, value, below in (
+        ("0.9", "0.55", "[0.50, 0.60]</small><small>strongest 0.90"),
+        ("9.99", "≥ 0.70", "ceiling 4.90</small><small>strongest ≥ 9.99"),
+    ):
+        assert f'data-sort="{sort}">{value}<small>{below}</small>' in row
+    assert index.count(">strongest ") == 2
+    assert f"{siege(0.9, 9.99).called}, submitted later from mine.py" in page
+    figures = (site / "figures.csv").read_text(encoding="utf-8")
+    assert re.search(r",falsified,mine \w{8},auc,0.9,", figures)
+    assert figures == export([run], Format.CSV) + "\n"
 
 
 def test_every_record_is_an_entry_with_its_status(site):

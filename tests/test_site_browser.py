@@ -113,6 +113,15 @@ def test_it_loads_and_draws_every_chart(page, site):
     assert drawn(page, "wer-epsilon") == 4
     assert page.locator("#legend span").all_inner_texts() == ["none", "dpsgd", "pate-gnmax"]
     assert page.locator("#pareto").get_by_text("las", exact=True).count() == 1
+    # What promises 0, because it touches nothing private, has its place too.
+    page.get_by_role("radio", name="quick").check()
+    quick = [one for one in read_entries(published_runs()) if one.suite == "quick"]
+    assert any(one.record.guarantee.epsilon == 0 for one in quick)
+    wait_until(page, f"document.querySelectorAll('#wer-epsilon .point').length === {len(quick)}")
+    region = page.locator("#audit .js-fill").first.get_attribute("d")
+    assert region
+    assert "NaN" not in region
+    page.get_by_role("radio", name="small").check()
     page.select_option("#leak", "canary")
     page.get_by_text("exposure bits").nth(1).wait_for(state="attached")
 

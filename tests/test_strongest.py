@@ -9,6 +9,8 @@ import pytest
 
 from leaderboard.record import RecordError, write_record
 from leaderboard.strongest import (
+    ERROR,
+    TOO_LATE,
     Siege,
     disproof,
     read_siege,
@@ -77,6 +79,33 @@ def test_the_method_names_the_attack():
         disproof(TARGET, [siege(0.99, 10.1)])
         == "The attack mine, submitted later, proved at least ε = 10.1."
     )
+
+
+def test_joined_runs_have_one_order_of_attacks(tmp_path):
+    """Two first attacks spend 2.5 % each; joined, one of them has 1.25 % to spend."""
+
+    def audited(number):
+        return Estimate(9.0 / number, 9.0 / number, math.inf, 1 - ERROR / 2**number, "one-run")
+
+    def attack(sha256, number, made, **changes):
+        return siege(
+            0.6, 0.0, sha256=sha256 * 64, number=number, made=made, audited_epsilon=audited(number),
+            audited_later=tuple(audited(number + n) for n in (1, 2)), **changes,
+        )  # fmt: skip
+
+    for one in (
+        attack("a", 1, "2026-02"), attack("b", 1, "2026-01"), attack("b", 1, "2026-05", cell="x"),
+        attack("c", 2, "2026-04"), attack("d", 2, "2026-03"),
+    ):  # fmt: skip
+        write_siege(one, tmp_path)
+    found = sieges(tmp_path)
+    assert {s.sha256[0]: s.number for s in found} == {"b": 1, "a": 2, "d": 3, "c": 4}
+    spent = {s.called: 1 - s.audited_epsilon.level for s in found}
+    assert sum(spent.values()) <= ERROR
+    assert all(s.audited_epsilon == audited(s.number) for s in found)
+    # Who had no bound left so far back proves nothing any more.
+    (last,) = (s.at(6) for s in found if s.number == 4)
+    assert last.audited_epsilon.method == f"unscored: {TOO_LATE}"
 
 
 def test_the_table_shows_both_once_there_is_one(tmp_path):

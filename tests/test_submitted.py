@@ -15,13 +15,14 @@ from leaderboard import besieged, start
 from leaderboard import cell as cells
 from leaderboard.besieged import run_siege, siege_jobs
 from leaderboard.game import Game
+from leaderboard.layout import weights_file
 from leaderboard.record import history, read_records
 from leaderboard.remaining import finished
 from leaderboard.sandbox import LIMITS, DisqualifiedError, SubmissionFailedError
 from leaderboard.start import train_start
 from leaderboard.strongest import disproof, sieges, strongest
-from leaderboard.submission import ConfinedDefense, Submission
-from leaderboard.submitted import run_submitted, submitted_cells, submitted_jobs
+from leaderboard.submission import ConfinedDefense, Submission, SubmissionError
+from leaderboard.submitted import keep, refuse_taken, run_submitted, submitted_cells, submitted_jobs
 from leaderboard.suite import load_suite
 from targets.errors import OverheardError
 from targets.randomness import Randomness
@@ -71,23 +72,34 @@ def run(defense, out, cell=CELL):
     return history(out, cell)[-1]
 
 
-def test_its_promise_is_a_claim_and_it_is_trained_once(out):
+def test_its_promise_is_a_claim_and_it_is_trained_once(out, monkeypatch):
+    keep(MINE, out)
     claims = Claims(dp.GaussianDpEvent(1.0))
     record = run(claims, out)
     assert record.status == "ok"
     assert record.guarantee.basis == "claimed"
     assert record.guarantee.epsilon > 0
     assert record.cell.options["sha256"] == MINE.sha256
-    assert finished(out, CELL)
+    assert finished(out, CELL, {})
     assert submitted_jobs([CELL], ConfinedDefense(MINE), out, Path())[0].finished()
+    # Corrected code of ours that it is built on makes it stale.
+    monkeypatch.setattr("leaderboard.remaining.submission_code", lambda _: "edited")
+    assert not finished(out, CELL, {})
+    monkeypatch.undo()
+    monkeypatch.setattr(cells, "deal", small_game)
     # Another file under the same name: a result that supersedes the first.
     other = Submission("mine.py", "class Mine: ... # better", "Mine", "defense")
     (cell,) = submitted_cells(TINY, other, "mine", [0])
-    assert not finished(out, cell)
+    assert not finished(out, cell, {})
     assert [j.id for j in submitted_jobs([cell], ConfinedDefense(other), out, Path())] == [
         "start-ctc-seed0",
         cell.id,
     ]
+    # Not unseen, though: another name, or a word that it is meant so.
+    with pytest.raises(SubmissionError, match=r"of mine\.py:Mine with another .*--supersede"):
+        refuse_taken([cell], out)
+    refuse_taken([CELL], out)
+    refuse_taken(submitted_cells(TINY, other, "another", [0]), out)
     again = run(claims, out, cell)
     assert claims.times == 2
     assert again.supersedes == record.digest
@@ -97,7 +109,7 @@ def test_its_promise_is_a_claim_and_it_is_trained_once(out):
 def test_what_the_rules_forbid_is_an_outcome(out):
     record = run(Claims(None, DisqualifiedError("its weights are not finite: bias")), out)
     assert (record.status, record.reason) == ("disqualified", "its weights are not finite: bias")
-    assert finished(out, CELL)
+    assert finished(out, CELL, {})
 
 
 def test_what_did_not_come_to_an_end_fails_and_is_tried_again(out):
@@ -109,6 +121,7 @@ def test_what_did_not_come_to_an_end_fails_and_is_tried_again(out):
     (record,) = read_records(out)
     assert (record.status, record.reason) == ("failed", reason)
     assert not job.finished()
+    refuse_taken(submitted_cells(TINY, HIT, "mine", [0]), out)  # of a failure nothing is lost
     assert run(Claims(dp.GaussianDpEvent(1.0)), out).status == "ok"
 
 
@@ -148,12 +161,40 @@ def test_an_attack_that_knows_falsifies(out, claimed, monkeypatch):
     assert siege.leakage["auc"].value == 1.0
     assert siege.audited_epsilon.level == pytest.approx(0.975)
     assert siege.number == 1
+    bounds = [siege.audited_epsilon, *siege.audited_later]
+    assert [b.level for b in bounds[:3]] == pytest.approx([0.975, 0.9875, 0.99375])
+    assert [b.low for b in bounds] == sorted((b.low for b in bounds), reverse=True)
     assert disproof(claimed, [siege])
     assert "proves more than ε" in siege.reason
     assert strongest(claimed, [siege])["strongest_auc"].value == 1.0
+    # Nor does it speak of weights that were trained anew since.
+    assert siege.weights == claimed.weights
+    assert not disproof(claimed.model_copy(update={"weights": "0" * 64}), [siege])
     other = Submission("hit.py", "class Hit: ... # again", "Hit", "attack")
     (job,) = siege_jobs([claimed], other, None, out, Path(), limits=LIMITS, trust=True)
     assert job.arguments[0].number == 2
+
+
+def test_an_attack_is_run_again_where_what_it_is_built_on_changed(out, claimed, monkeypatch):
+    def guess(candidates):
+        return Findings(tuple(candidates), Randomness(5).numpy().normal(size=len(candidates)))
+
+    (siege,) = besiege(out, monkeypatch, guess)
+    assert siege.fingerprint
+    monkeypatch.setattr(besieged, "submission_code", lambda _: "corrected")
+    (job,) = siege_jobs([claimed], HIT, None, out, Path(), limits=LIMITS, trust=True)
+    assert not job.finished()
+    # It is one more attack, with a share of its own.
+    assert job.arguments[0].number == 2
+    job.function(*job.arguments, report=lambda _: None)
+    assert sorted(s.number for s in sieges(out)) == [1, 2]
+
+
+def test_weights_that_are_not_the_records_are_not_attacked(out, claimed):
+    with weights_file(out, claimed.cell).open("ab") as file:
+        file.write(b" ")
+    with pytest.raises(OverheardError, match="not the weights that the record of ctc-mine-seed0"):
+        siege_jobs([claimed], HIT, None, out, Path(), limits=LIMITS, trust=True)
 
 
 def test_an_attack_that_guesses_changes_nothing(out, claimed, monkeypatch):

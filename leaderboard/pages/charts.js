@@ -115,22 +115,27 @@ function traces(entries, attack, x, y) {
 // Where an entry stands on the ε axis: side by side with others at its ε, at the right without one.
 function promises(entries) {
   const promised = unique(entries.map((e) => e.epsilon).filter((e) => e !== null)).sort((a, b) => a - b);
-  const least = Math.min(...promised, 1), most = Math.max(...promised, 1);
-  const nothing = most * 4;
+  const above = promised.filter((e) => e > 0); // what touches nothing private promises 0, which has no logarithm
+  const least = Math.min(...above, 1), most = Math.max(...above, 1);
+  const nothing = most * 4, zero = least / 5, free = above.length < promised.length;
+  const start = free ? zero / 1.8 : least / 2.4;
   const present = schemes.filter((s) => entries.some((e) => e.scheme === s));
   // Prices come out a little below the ε asked for: what is within a tenth counts as one place.
-  const gaps = promised.slice(1).map((e, i) => Math.log10(e / promised[i])).filter((gap) => gap > 0.05);
+  const gaps = above.slice(1).map((e, i) => Math.log10(e / above[i])).filter((gap) => gap > 0.05);
   const span = 0.6 * Math.min(1, ...gaps);
   const step = Math.min(0.09, span / Math.max(1, present.length));
-  const at = (e) => (e.epsilon === null ? nothing : e.epsilon * 10 ** (step * (present.indexOf(e.scheme) - (present.length - 1) / 2)));
+  const at = (e) => (e.epsilon === null ? nothing : e.epsilon === 0 ? zero : e.epsilon * 10 ** (step * (present.indexOf(e.scheme) - (present.length - 1) / 2)));
   const values = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100].filter((v) => v > least / 2 && v < most * 2);
+  const ticks = new Map(values.map((v) => [v, String(v)]));
+  if (free) ticks.set(zero, "0");
   const open = entries.some((e) => e.epsilon === null);
+  if (open) ticks.set(nothing, "∞");
   const axis = {
-    title: "promised ε", type: "log", tickvals: open ? [...values, nothing] : values,
-    ticktext: open ? [...values.map(String), "∞"] : values.map(String),
-    range: [Math.log10(least / 2.4), Math.log10(open ? nothing * 1.8 : most * 2.4)],
+    title: "promised ε", type: "log", tickvals: [...ticks.keys()], ticktext: [...ticks.values()],
+    range: [Math.log10(start), Math.log10(open ? nothing * 1.8 : most * 2.4)],
   };
-  return { at, axis, least, most };
+  const claimed = (x) => (free && x < 2 * zero ? 0 : x);
+  return { at, axis, start, most, claimed };
 }
 
 const line = (style) => ({ color: css("--soft"), width: 1.3, ...style });
@@ -169,13 +174,13 @@ function audit(entries, all, epsilon) {
   const proven = entries.map((e) => ({ x: epsilon.at(e), ...bar(e.audited) })).filter((p) => Number.isFinite(p.ceiling));
   const tops = all.flatMap((e) => [bar(e.audited).ceiling, bar(e.audited).value]).filter(Number.isFinite);
   const top = Math.max(1, ...tops) * 1.05;
-  const start = epsilon.least / 2.4, end = epsilon.most * 4;
+  const { start, claimed } = epsilon, end = epsilon.most * 4;
   const steps = Array.from({ length: 60 }, (_, i) => start * (end / start) ** (i / 59)).filter((x) => x <= top);
   const edge = [...steps, top];
   const still = { hoverinfo: "skip", type: "scatter", mode: "lines" };
   return [
-    { ...still, x: [...edge, edge[0]], y: [...edge, top], fill: "toself", fillcolor: css("--chart-region"), line: { width: 0 } },
-    { ...still, x: edge, y: edge, line: line({ dash: "dash" }) },
+    { ...still, x: [...edge, edge[0]], y: [...edge.map(claimed), top], fill: "toself", fillcolor: css("--chart-region"), line: { width: 0 } },
+    { ...still, x: edge, y: edge.map(claimed), line: line({ dash: "dash" }) },
     { ...still, x: proven.flatMap((p) => [p.x, p.x, null]), y: proven.flatMap((p) => [p.value, p.ceiling, null]), line: line({ width: 1 }), opacity: 0.45 },
     {
       ...still, mode: "markers", hoverinfo: undefined, x: proven.map((p) => p.x), y: proven.map((p) => p.ceiling),
