@@ -42,7 +42,7 @@ class Inversion:
     """
 
     access: ClassVar[Access] = "weights"
-    candidates: int = 24
+    candidates: int = 16
     starts: int = 2
     steps: int = 15
     learning_rate: float = 0.15
