@@ -27,7 +27,7 @@ COMPARATIVE = [name for name, make in ATTACKS.items() if isinstance(make(), Comp
 OPTIONS = {
     "inversion": {"candidates": 3, "steps": 2},
     "inversion-restoration": {"candidates": 3, "draws": 1},
-    "gradient-leakage": {"candidates": 3, "epsilons": (1.0,)},
+    "gradient-leakage": {"candidates": 2, "epsilons": (1.0,)},
 } | {name: {"references": 2} for name in COMPARATIVE}
 
 
