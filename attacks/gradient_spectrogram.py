@@ -37,9 +37,8 @@ def spectrogram(
     rows = torch.cat([laid, bias[:, None]], 1).double()  # (C, K + 1)
     _, sizes, directions = torch.linalg.svd(rows, full_matrices=False)
     # Singular values of noise alone end here (Bai and Yin): what lies below cannot be told from it.
-    edge = MARGIN * sigma * (rows.shape[0] ** 0.5 + rows.shape[1] ** 0.5) + ROUNDING * float(
-        sizes[0]
-    )
+    noise = sigma * (rows.shape[0] ** 0.5 + rows.shape[1] ** 0.5)
+    edge = MARGIN * noise + ROUNDING * float(sizes[0])
     seen = sizes > edge
     if not seen.any():
         return prior

@@ -26,9 +26,10 @@ class Restoration:
 
     The attacker has the transcript and the recording under noise as loud as speech varies, and
     asks the model, by the gradient of the transcript's loss, which way to go. What counts is the
-    cosine between that way and the way back to the original, over `draws` of the noise: with all
-    of the noise to choose from, it points back by chance alone if the model recalls nothing. The
-    score is the gain over the public start; the other control is a model of shuffled weights.
+    cosine between that way and the way back to the original, over `draws` of the noise. The score
+    is the gain over the public start, which knows what makes words clearer but not the recording;
+    the other control is a model of shuffled weights. `candidates` of them are drawn at random, the
+    same noise for all models.
     """
 
     access: ClassVar[Access] = "weights"
