@@ -8,8 +8,10 @@ from functools import partial
 from attacks.base import Attack
 from attacks.canary import Extraction
 from attacks.combined import Combined
+from attacks.gradient_leakage import GradientLeakage
 from attacks.gradient_norm import GradientNorm
 from attacks.inversion import Inversion
+from attacks.inversion_restoration import Restoration
 from attacks.lira import LiRA
 from attacks.membership import Loss
 from attacks.perturbation import AdversarialLoss, NoisyLoss
@@ -30,4 +32,6 @@ ATTACKS: Mapping[str, Callable[..., Attack]] = {
     "membership-combined": Combined,
     "canary": Extraction,
     "inversion": Inversion,
+    "inversion-restoration": Restoration,
+    "gradient-leakage": GradientLeakage,
 }

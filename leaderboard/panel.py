@@ -1,32 +1,38 @@
 """The spectrogram panel: one training utterance beside what each model gives away of it.
 
-The second picture is the control: what the attack begins with, before it sees any model.
+The second picture is the control: what the attack begins with, before it sees any model. The sounds
+of all but the control lie beside the picture.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import librosa.display
 import numpy as np
+import soundfile
 from matplotlib.figure import Figure
 
+from attacks.base import Scores
 from attacks.canary import CANARY
-from attacks.inversion import Inversion, cosines, mean_spectrogram
+from attacks.inversion import Inversion
+from attacks.inversion_prior import SpeechPrior, spectrograms
+from attacks.likeness import Likeness
 from leaderboard.atomic import whole_file
 from leaderboard.cell import load_recognizer
 from leaderboard.corpora import deal
 from leaderboard.jobs import Report
 from leaderboard.layout import panel_file
-from leaderboard.panel_plan import KEY
+from leaderboard.panel_plan import KEY, sound_file
 from leaderboard.start import recipe_from_start
 from leaderboard.suite import Cell
 from targets.features import FFT, HOP
 from targets.progress import listening
 from targets.progress import report as tell
 from targets.randomness import Randomness
-from targets.speech import SAMPLE_RATE
+from targets.speech import SAMPLE_RATE, Samples
+from targets.vocoder import sound
 
 DECIBELS_A_NEPER = 10 / np.log(10)  # of power: log-mel is the natural logarithm of power
 SHOWN_DECIBELS = 60  # below the loudest of each picture
@@ -35,7 +41,8 @@ SHOWN_DECIBELS = 60  # below the loudest of each picture
 def draw_panel(cells: Sequence[Cell], key: str, out: Path, data: Path, *, report: Report) -> None:
     """Invert every cell's model for one member's transcript and draw them side by side.
 
-    `key` says what is drawn, and goes into the picture.
+    `key` says what is drawn, and goes into the picture. The sounds are written first: where the
+    picture is, they are.
     """
     conditions, seed = cells[0].conditions, cells[0].seed
     game = deal(conditions, seed, data)
@@ -45,24 +52,34 @@ def draw_panel(cells: Sequence[Cell], key: str, out: Path, data: Path, *, report
     options = next((a.options for a in conditions.attacks if a.name == "inversion"), {})
     attack = Inversion(**options)
     recipe = recipe_from_start(conditions, cells[0].target, seed, out, data, game)
-    features = recipe.build().logmel
+    start = recipe.build()
+    features = start.logmel
     truth, counts = features([chosen])
     public = [u for u in game.public if u.text]
-    mean = mean_spectrogram(recipe.build(), public, counts)
-    prior = float(cosines(mean, truth, counts)[0])
+    ruler = Likeness.of(features, public, game.candidates, [chosen], rng)
+    prior = SpeechPrior.learn(spectrograms(start, public), attack.components)
+    mean = prior.mean(counts)
+    best = ruler.of_originals([chosen])
     pictures = [
-        ("original", truth[0]),
-        (f"mean speaker, no model\ncosine {prior:.2f}", mean[0]),
+        ("original", truth[0], _told(best, len(ruler.speakers))),
+        (
+            "mean speaker, no model",
+            mean[0],
+            _told(ruler.figures(mean, counts, [chosen]), len(ruler.speakers)),
+        ),
     ]
+    _write_sound(sound_file(out, None), chosen.samples)
     with listening(report):
         for number, cell in enumerate(cells):
-            guess = attack.reconstruct(load_recognizer(recipe, out, cell), [chosen], mean)
-            cosine = float(cosines(guess, truth, counts)[0])
+            guess = attack.reconstruct(load_recognizer(recipe, out, cell), [chosen], prior, rng)
             name = "no DP" if cell.epsilon is None else f"{cell.label}, ε = {cell.epsilon:g}"
-            pictures.append((f"{name}\ncosine {cosine:.2f}", guess[0]))
+            figures = ruler.figures(guess, counts, [chosen])
+            pictures.append((name, guess[0], _told(figures, len(ruler.speakers))))
+            raw = guess[0] * features.scale + features.mean
+            _write_sound(sound_file(out, cell), sound(raw.double().numpy()))
             tell((number + 1) / len(cells))
-    figure = Figure(figsize=(3.2 * len(pictures), 3.2), layout="constrained")
-    for axes, (title, picture) in zip(
+    figure = Figure(figsize=(3.2 * len(pictures), 4.0), layout="constrained")
+    for axes, (title, picture, told) in zip(
         np.atleast_1d(figure.subplots(1, len(pictures), sharey=True)), pictures, strict=True
     ):
         power = (picture * features.scale + features.mean).numpy().T * DECIBELS_A_NEPER
@@ -73,6 +90,29 @@ def draw_panel(cells: Sequence[Cell], key: str, out: Path, data: Path, *, report
         )  # fmt: skip
         axes.set_title(title, fontsize=10)
         axes.label_outer()
+        axes.set_xlabel(f"Time\n{told}", fontsize=9, linespacing=1.5)
     figure.suptitle(f"“{chosen.text}”, a training utterance of {cells[0].target}", fontsize=11)
     with whole_file(panel_file(out)) as aside:
         figure.savefig(aside, format="png", dpi=120, metadata={KEY: key})
+
+
+def _told(figures: Mapping[str, Scores], speakers: int) -> str:
+    """Return the figures of one reconstruction in words, one a line; what is missing is left out.
+
+    First come those that the original has as well.
+    """
+    lines = {
+        "heard_wer": "WER {:.0%}",
+        "speaker_rank": f"voice ranked {{:.0f}} of {speakers}",
+        "cosine": "cosine {:.2f}",
+        "cepstral_distortion": "cepstral distortion {:.1f} dB",
+        "stoi": "STOI {:.2f}",
+    }
+    values = {name: float(figures[name][0]) for name in lines if name in figures}
+    return "\n".join(lines[n].format(value) for n, value in values.items() if np.isfinite(value))
+
+
+def _write_sound(file: Path, samples: Samples) -> None:
+    loudest = max(float(np.abs(samples).max(initial=0.0)), 1.0)  # a wild guess must not be cut
+    with whole_file(file) as aside:
+        soundfile.write(aside, samples / loudest, SAMPLE_RATE, format="WAV", subtype="PCM_16")

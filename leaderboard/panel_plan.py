@@ -7,6 +7,7 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
+from leaderboard.entries import SOUNDS
 from leaderboard.fingerprints import attack_code, scheme_code
 from leaderboard.layout import panel_file
 from leaderboard.suite import Cell, Suite, digest_of
@@ -39,3 +40,12 @@ def panel_shows(out: Path, key: str) -> bool:
             return picture.info.get(KEY) == key
     except (FileNotFoundError, UnidentifiedImageError):
         return False
+
+
+def sound_file(out: Path, cell: Cell | None) -> Path:
+    """Return where the sound rebuilt from a cell's model is kept; of the original for None."""
+    if cell is None:
+        name = "original"
+    else:
+        name = "none" if cell.epsilon is None else f"eps{cell.epsilon:g}"
+    return out / SOUNDS / f"{name}.wav"

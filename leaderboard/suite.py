@@ -52,6 +52,8 @@ AttackName = Literal[
     "membership-combined",
     "canary",
     "inversion",
+    "inversion-restoration",
+    "gradient-leakage",
 ]
 Scalar = bool | int | float | str
 

@@ -24,9 +24,11 @@ from tests.fakes import TARGETS, canary, recipe_for, speech
 PUBLIC = speech(4, "public")
 CANDIDATES = [*speech(5, "private"), canary(0, 123), canary(1, 7, repetitions=4)]
 COMPARATIVE = [name for name, make in ATTACKS.items() if isinstance(make(), Comparative)]
-OPTIONS = {"inversion": {"candidates": 3, "steps": 2}} | {
-    name: {"references": 2} for name in COMPARATIVE
-}
+OPTIONS = {
+    "inversion": {"candidates": 3, "steps": 2},
+    "inversion-restoration": {"candidates": 3, "draws": 1},
+    "gradient-leakage": {"candidates": 2, "epsilons": (1.0,)},
+} | {name: {"references": 2} for name in COMPARATIVE}
 
 
 @pytest.fixture(scope="module", params=TARGETS)
@@ -47,7 +49,8 @@ def view_of(attack, target):
 def test_every_attack_keeps_the_contract(target, name):
     attack = ATTACKS[name](**OPTIONS.get(name, {}))
     found = check_attack(attack, view_of(attack, target), CANDIDATES)
-    assert len(found.candidates) == {"canary": 2, "inversion": 3}.get(name, len(CANDIDATES))
+    expected = 2 if name == "canary" else OPTIONS.get(name, {}).get("candidates", len(CANDIDATES))
+    assert len(found.candidates) == expected
 
 
 @pytest.mark.parametrize("name", ATTACKS)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from attacks.base import Weights
-from attacks.inversion import Inversion, cosines, mean_spectrogram
+from attacks.inversion import Inversion
+from attacks.inversion_prior import BLOCK, SpeechPrior, scrambled, spectrograms
 from targets.features import LogMel
 from targets.randomness import Randomness
 from tests.fakes import TARGETS, Memoriser, recipe_for, speech, utterance
@@ -16,7 +19,7 @@ PUBLIC = speech(4, "public")
 TEXTS = ("red", "milk two", "dog", "ten tea", "fan", "off")
 CANDIDATES = [utterance(f"c{n}", text, f"s{n % 3}") for n, text in enumerate(TEXTS)]
 RNG = Randomness(0)
-FREE = Inversion(steps=60, learning_rate=0.3, smoothness=0.0, distance=0.0)
+FREE = Inversion(steps=60, learning_rate=0.3, strangeness=0.0, distance=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -57,42 +60,72 @@ def test_some_are_drawn_each_by_its_own_number():
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_the_descent_descends_and_uses_text_and_duration_alone(target):
+@pytest.mark.parametrize("components", [0, 8])
+def test_the_descent_descends_and_uses_text_and_duration_alone(target, components):
     recognizer = recipe_for(target, PUBLIC).build().requires_grad_(False)
     counts = recognizer.logmel(CANDIDATES)[1]
-    prior = mean_spectrogram(recognizer, PUBLIC, counts)
     texts = [c.text for c in CANDIDATES]
-    before = prior.clone()
-    attack = Inversion(steps=10, smoothness=0.0, distance=0.0)
-    guess = attack.reconstruct(recognizer, CANDIDATES, prior)
-    assert torch.equal(prior, before)
+    prior = SpeechPrior.learn(spectrograms(recognizer, PUBLIC), components)
+    attack = Inversion(
+        steps=10, starts=1, strangeness=0.0, distance=0.0, components=components, learning_rate=0.3
+    )
+    begun = replace(attack, steps=0).reconstruct(recognizer, CANDIDATES, prior, RNG)
+    guess = attack.reconstruct(recognizer, CANDIDATES, prior, RNG)
     with torch.no_grad():
-        gained = recognizer.losses_of(prior, counts, texts) - recognizer.losses_of(
+        gained = recognizer.losses_of(begun, counts, texts) - recognizer.losses_of(
             guess, counts, texts
         )
     assert (gained > 0).all()
     muted = [type(c)(c.id, c.speaker, 0 * c.samples, c.text) for c in CANDIDATES]
-    assert torch.equal(attack.reconstruct(recognizer, muted, prior), guess)
+    assert torch.equal(attack.reconstruct(recognizer, muted, prior, RNG), guess)
 
 
-def test_cosines_ignore_padding():
-    truth = torch.randn(2, 5, 64)
-    guess = truth.clone()
-    guess[1, 3:] = 100.0
-    assert cosines(guess, truth, torch.tensor([5, 3])) == pytest.approx([1.0, 1.0])
-    assert cosines(-truth, truth, torch.tensor([5, 3])) == pytest.approx([-1.0, -1.0])
-    assert cosines(0 * truth, truth, torch.tensor([5, 3])).tolist() == [0.0, 0.0]
+def test_of_several_starts_the_best_end_is_kept(logmel):
+    model = Memoriser(PUBLIC[1:2], logmel)  # which one of the starts is already
+    counts = logmel(PUBLIC[1:2])[1]
+    prior = SpeechPrior.learn(spectrograms(model, PUBLIC))
+
+    def end(starts):
+        attack = replace(FREE, steps=0, starts=starts)
+        guess = attack.reconstruct(model, PUBLIC[1:2], prior, RNG)
+        return model.losses_of(guess, counts, [PUBLIC[1].text]).item()
+
+    assert end(1) > 100
+    assert end(1 + len(PUBLIC)) == pytest.approx(0.0, abs=1e-3)
 
 
-def test_the_mean_spectrogram_fits_every_duration(logmel):
+def test_the_prior_finds_speech_usual_and_noise_strange(logmel):
+    known = spectrograms(Memoriser([], logmel), PUBLIC)
+    prior = SpeechPrior.learn(known, 4)
+    heard = logmel([PUBLIC[0]])[0]
+    assert 0.2 < prior.strangeness(heard).item() < 1.2
+    assert prior.strangeness(torch.randn(heard.shape)).item() > 3
+    # What components can say is heard as what was said.
+    latent = torch.randn(2, 3, 4)
+    frames = prior.speak(latent, 3 * BLOCK)
+    torch.testing.assert_close(prior.latent(frames), latent, atol=1e-3, rtol=1e-3)
+
+
+def test_a_scrambled_model_has_the_same_numbers_in_another_order():
+    model = recipe_for("rnnt", PUBLIC).build()
+    before = {name: w.clone() for name, w in model.named_parameters()}
+    other = dict(scrambled(model, RNG).named_parameters())
+    for name, weight in model.named_parameters():
+        assert torch.equal(weight, before[name])
+        assert torch.equal(weight.flatten().sort()[0], other[name].flatten().sort()[0])
+    changed = [not torch.equal(before[n], other[n]) for n in before if before[n].std() > 0]
+    assert all(changed)
+
+
+def test_the_mean_speaker_fits_every_duration(logmel):
     model = Memoriser([], logmel)
     counts = torch.tensor([7, 31, 1])
-    mean = mean_spectrogram(model, PUBLIC, counts)
+    mean = SpeechPrior.learn(spectrograms(model, PUBLIC)).mean(counts)
     assert mean.shape == (3, 31, 64)
     assert all(not mean[b, n:].any() and mean[b, :n].any() for b, n in enumerate(counts.tolist()))
     # Of one public utterance, at its own length, it is that utterance.
     only = logmel(PUBLIC[:1])[0]
-    same = mean_spectrogram(model, PUBLIC[:1], torch.tensor([only.shape[1]]))
+    same = SpeechPrior.learn(spectrograms(model, PUBLIC[:1])).mean(torch.tensor([only.shape[1]]))
     torch.testing.assert_close(same, only)
 
 

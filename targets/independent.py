@@ -1,0 +1,62 @@
+"""A recogniser that judges reconstructions: it shares nothing with a target but public speech."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from targets.randomness import Randomness
+from targets.recipe import Schedule
+from targets.recognizer import Recognizer
+from targets.speech import Corpus, Utterance
+from targets.tokens import Characters
+from targets.training import fit
+
+SIZE = 96  # of convolutions and LSTM
+SCHEDULE = Schedule(epochs=40, batch_size=16, learning_rate=4e-3)
+SEED = 0  # always the same one: it belongs to the ruler, not to the game
+
+
+def independent_recognizer(public: Sequence[Utterance], cache: Path | None) -> Recognizer:
+    """Return a small CTC trained on transcribed public speech, from random weights of its own.
+
+    `cache` is the folder where it is kept, by the content of the speech (None: keep nothing).
+    """
+    path = None if cache is None else cache / f"independent-{_key(public)}.safetensors"
+    judge = _untrained()
+    if path is not None and path.exists():
+        try:
+            judge.load_state_dict(load_file(path))
+            return judge.requires_grad_(False)
+        except (SafetensorError, RuntimeError):
+            pass  # cut short, or of another version: made anew below
+    judge.logmel.calibrate(public)
+    fit(judge, public, SCHEDULE, Randomness(SEED).child("independent", "fit"), augment=True)
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, aside = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+        os.close(handle)
+        save_file(judge.state_dict(), aside)
+        os.replace(aside, path)
+    return judge.requires_grad_(False)
+
+
+def _untrained() -> Recognizer:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(Randomness(SEED).child("independent", "weights").integer())
+        return Recognizer("ctc", Characters(), SIZE, SIZE)
+
+
+def _key(public: Sequence[Utterance]) -> str:
+    """Return a name for exactly this speech and this training."""
+    what = [Corpus("public", tuple(public)).digest, SIZE, asdict(SCHEDULE), SEED, torch.__version__]
+    return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:24]
