@@ -8,11 +8,13 @@ Results are (N,), higher = "was trained on".
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.special import digamma, polygamma
 from scipy.stats import rankdata
 
 Signal = NDArray[np.float64]
@@ -20,6 +22,7 @@ Included = NDArray[np.bool_]
 
 LEAST_LOSS = 1e-9  # per character: keeps the logit of a perfect fit finite
 LEAST_SPREAD = 1e-6
+FEWEST_VARIANCES = 20  # candidates, below which nothing is learnt of how their variances differ
 OFFSETS = np.linspace(0.0, 1.0, 11)  # among which RMIA's `offset` is tuned
 
 
@@ -33,21 +36,25 @@ def logit_confidence(losses: Signal) -> Signal:
 
 
 def lira_online(signal: Signal, references: Signal, included: Included) -> Signal:
-    """Return the log-likelihood ratio of two normal distributions, trained on and not.
+    """Return the log-likelihood ratio of the signal's two distributions, trained on and not.
 
-    Means are the candidate's own; variances are pooled over all candidates, because a handful of
-    references cannot tell them apart (Carlini et al. 2022, arXiv 2112.03570, "fixed variance").
+    Means are the candidate's own (Carlini et al. 2022, arXiv 2112.03570). A handful of references
+    cannot tell its variance: see `_fit`, which makes the distributions Student's.
     """
-    mean_in, spread_in = _fit(references, included)
-    mean_out, spread_out = _fit(references, ~included)
-    gap = _typical(mean_in - mean_out)
+    inside, outside = _fit(references, included), _fit(references, ~included)
+    gap = _typical(inside.means - outside.means)
     # The toss may leave a candidate with references of one kind alone: the other is set a typical
     # gap apart.
     mean_in, mean_out = (
-        np.where(np.isnan(mean_in), mean_out + gap, mean_in),
-        np.where(np.isnan(mean_out), mean_in - gap, mean_out),
+        np.where(np.isnan(inside.means), outside.means + gap, inside.means),
+        np.where(np.isnan(outside.means), inside.means - gap, outside.means),
     )
-    return _log_normal(signal, mean_in, spread_in) - _log_normal(signal, mean_out, spread_out)
+    factor, freedom = _moderation([inside, outside])
+    likely_in, likely_out = (
+        _log_density(signal, means, side.variance * factor * side.doubt, freedom)
+        for means, side in ((mean_in, inside), (mean_out, outside))
+    )
+    return likely_in - likely_out
 
 
 def lira_offline(signal: Signal, references: Signal, included: Included) -> Signal:
@@ -56,9 +63,10 @@ def lira_offline(signal: Signal, references: Signal, included: Included) -> Sign
     The one-sided test of Carlini et al. 2022 is a monotone function of this. A candidate that
     every reference was trained on is compared with the typical candidate.
     """
-    mean_out, spread = _fit(references, ~included)
-    mean_out = np.where(np.isnan(mean_out), _typical(mean_out), mean_out)
-    return (signal - mean_out) / spread
+    outside = _fit(references, ~included)
+    means = np.where(np.isnan(outside.means), _typical(outside.means), outside.means)
+    factor, _ = _moderation([outside])
+    return (signal - means) / np.sqrt(outside.variance * factor * outside.doubt)
 
 
 def rmia_ratio(
@@ -70,8 +78,7 @@ def rmia_ratio(
     over the others (online). Else only the latter, p_out, is used, and
     p(x) = ((1 + offset) p_out + (1 - offset)) / 2 (offline).
     """
-    mean_in, _ = _fit(references, included)
-    mean_out, _ = _fit(references, ~included)
+    mean_in, mean_out = (_fit(references, chosen).means for chosen in (included, ~included))
     mean_out = np.where(np.isnan(mean_out), _typical(mean_out), mean_out)
     if offset is None:
         mean_in = np.where(np.isnan(mean_in), _typical(mean_in), mean_in)
@@ -135,15 +142,65 @@ def rank_accuracy(scores: Signal, heads: Included) -> float:
     return float(above / (inside * outside))
 
 
-def _fit(references: Signal, chosen: Included) -> tuple[Signal, float]:
-    """Return each candidate's mean over its chosen references, NaN without any, and one spread."""
+class _Side(NamedTuple):
+    """What the references of one kind say of each candidate (N,), and their pooled variance."""
+
+    means: Signal  # NaN without any
+    doubt: Signal  # by what the variance of one more signal grows, since the mean is an estimate
+    squares: Signal  # of the deviations from the mean, in units of the pooled variance, summed
+    freedom: Signal  # degrees of freedom of that sum
+    variance: float
+
+
+def _fit(references: Signal, chosen: Included) -> _Side:
+    """Return what each candidate's chosen references say."""
     counts = chosen.sum(axis=0)
     sums = np.where(chosen, references, 0.0).sum(axis=0)
     means = np.divide(sums, counts, out=np.full(len(counts), np.nan), where=counts > 0)
     deviations = np.where(chosen, references - np.nan_to_num(means), 0.0)
-    freedom = int(np.maximum(counts - 1, 0).sum())
-    variance = float(np.square(deviations).sum()) / freedom if freedom else 1.0
-    return means, max(math.sqrt(variance), LEAST_SPREAD)
+    squares = np.square(deviations).sum(axis=0)
+    freedom = np.maximum(counts - 1, 0).astype(float)
+    variance = float(squares.sum() / freedom.sum()) if freedom.any() else 1.0
+    variance = max(variance, LEAST_SPREAD**2)
+    doubt = 1 + 1 / np.maximum(counts, 1)
+    return _Side(means, doubt, squares / variance, freedom, variance)
+
+
+def _moderation(sides: Sequence[_Side]) -> tuple[Signal, Signal]:
+    """Return by what (N,) to multiply the pooled variances, and the degrees of freedom (N,).
+
+    Some candidates' signals vary far more from model to model than others': those are who a
+    pooled variance accuses falsely. Each candidate's own variance is averaged with the pooled one
+    (empirical Bayes: Smyth 2004, doi 10.2202/1544-6115.1027). How much the pooled one counts,
+    `prior` degrees of freedom, follows from how much the candidates' variances differ: infinitely
+    if no more than chance explains, and the less, the more references there are.
+    """
+    squares = np.sum([side.squares for side in sides], axis=0)
+    freedom = np.sum([side.freedom for side in sides], axis=0)
+    prior, scale = _prior(squares, freedom)
+    if math.isinf(prior):
+        return np.full(len(squares), scale), np.full(len(squares), math.inf)
+    return (prior * scale + squares) / (prior + freedom), prior + freedom
+
+
+def _prior(squares: Signal, freedom: Signal) -> tuple[float, float]:
+    """Return the degrees of freedom and the variance of the prior of the candidates' variances.
+
+    The mean and the spread of log variances are matched to those of a scaled F distribution.
+    """
+    known = (freedom > 0) & (squares > 0)
+    if known.sum() < FEWEST_VARIANCES:
+        return math.inf, 1.0
+    half = freedom[known] / 2
+    logs = np.log(squares[known] / freedom[known]) - digamma(half) + np.log(half)
+    excess = float(logs.var(ddof=1) - polygamma(1, half).mean())
+    # Trigamma falls from infinity to nothing: these limits are 0.02 and 20,000 degrees of freedom.
+    if excess <= polygamma(1, 1e4):
+        return math.inf, 1.0
+    excess = min(excess, 1e4)
+    half_prior = brentq(lambda x: float(polygamma(1, x)) - excess, 1e-2, 1e4)
+    scale = math.exp(float(logs.mean()) + float(digamma(half_prior)) - math.log(half_prior))
+    return 2 * half_prior, scale
 
 
 def _typical(means: Signal) -> float:
@@ -151,5 +208,11 @@ def _typical(means: Signal) -> float:
     return float(np.median(known)) if len(known) else 0.0
 
 
-def _log_normal(values: Signal, means: Signal, spread: float) -> Signal:
-    return -0.5 * np.square((values - means) / spread) - math.log(spread)
+def _log_density(values: Signal, means: Signal, variances: Signal, freedom: Signal) -> Signal:
+    """Return Student's log-density but for a constant; at infinite freedom the normal one."""
+    squares = np.square(values - means) / variances
+    with np.errstate(invalid="ignore"):
+        tails = np.where(
+            np.isinf(freedom), squares / 2, (freedom + 1) / 2 * np.log1p(squares / freedom)
+        )
+    return -tails - np.log(variances) / 2

@@ -18,8 +18,9 @@ from targets.speech import Utterance
 class LiRA:
     """Compare the target's confidence with that of references trained on the candidate, and not.
 
-    The confidence is the logit of exp(-loss per character). Offline, only references that were not
-    trained on a candidate count: what an attacker has who learns of the candidate too late.
+    The confidence is the logit of exp(-loss per character). With few references their variances
+    are pooled, except as far as the candidates' own are seen to differ. Offline, only references
+    that were not trained on a candidate count: what an attacker has who learns of it too late.
     """
 
     access: ClassVar[Access] = "scores"

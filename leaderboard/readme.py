@@ -8,11 +8,13 @@ from importlib.resources import files
 from pathlib import Path
 
 from leaderboard.atomic import whole_file
+from leaderboard.attack_table import attack_table
 from leaderboard.compare import compare, correlation_table
 from leaderboard.table import Format, table
 
 DRAWN = {
     "table": table,
+    "attacks": attack_table,
     "compare": lambda folder, form: compare([folder], form),
     "correlations": lambda folder, form: correlation_table([folder], form),
 }

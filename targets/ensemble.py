@@ -5,9 +5,11 @@ becomes depends on its own shard alone: how many steps it takes, which utterance
 at which norm its gradient is cut. (Padding can change how sums are rounded, nothing else.)
 
 On one thread of a processor the products of matrices, of which there are as many as before, take
-most of the time. Measured: 16 teachers with 17 utterances each cost 0.94 times one model on as
-much speech (CTC and RNN-T), and 8 reference models, trained together, 0.9 to 1.0 times what they
-cost one by one. Questions share their features and their loop over steps: 0.6 to 0.8 times.
+half of the time, and reading and writing memory most of the rest: what is saved is the calls.
+Measured, CTC: with 16 utterances a batch, as reference models have, 0.9 to 1.0 times what the
+models cost one by one; with 4, 2 and 1, as small shards have, 0.8, 0.6 and 0.5 times. (A profile:
+`docs/membership.md`.) 16 teachers with 17 utterances each cost 0.94 times one model on as much
+speech. Questions share their features and their loop over steps: 0.6 to 0.8 times.
 """
 
 from __future__ import annotations
