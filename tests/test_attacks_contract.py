@@ -27,9 +27,7 @@ COMPARATIVE = [name for name, make in ATTACKS.items() if isinstance(make(), Comp
 OPTIONS = {
     "inversion": {"candidates": 3, "steps": 2},
     "canary-inversion": {"steps": 2},
-} | {
-    name: {"references": 2} for name in COMPARATIVE
-}
+} | {name: {"references": 2} for name in COMPARATIVE}
 
 
 @pytest.fixture(scope="module", params=TARGETS)
