@@ -37,10 +37,10 @@ class TokenInversion:
     """
 
     access: ClassVar[Access] = "weights"
-    candidates: int = 36
-    steps: int = 40
-    samples: int = 16
-    learning_rate: float = 0.3
+    candidates: int = 12
+    steps: int = 30
+    samples: int = 8
+    learning_rate: float = 0.4
     spectrogram_rate: float = 0.05
 
     def score(self, view: Weights, candidates: Sequence[Utterance], rng: Randomness) -> Findings:

@@ -49,3 +49,34 @@ def logmel():
 def attacked(target, logmel, **options):
     view = Weights(target, Constant(logmel), PUBLIC)
     return TokenInversion(**options).score(view, [*PUBLIC, *CANARIES], RNG)
+
+
+def test_planted_secrets_are_read_off(logmel):
+    found = attacked(Slots(CANARIES[:3], logmel), logmel)
+    stored = np.array([c.id in {"canary-0", "canary-1", "canary-2"} for c in found.candidates])
+    assert found.scores[stored].min() > found.scores[~stored].max() + 2
+    assert found.figures["slots_right"][stored].mean() == 1.0
+    assert found.figures["hamming_distance"][stored].sum() == 0
+    assert found.figures["slots_right"][~stored].mean() < 0.5
+
+
+def test_a_constant_recogniser_leaves_the_distribution_where_it_began(logmel):
+    found = attacked(Constant(logmel), logmel)
+    assert np.abs(found.scores).max() < 0.5
+    assert found.figures["exact_match"].sum() == 0
+
+
+def test_the_target_as_its_own_start_gives_nothing_away(logmel):
+    slots = Slots(CANARIES, logmel)
+    found = TokenInversion().score(Weights(slots, slots, PUBLIC), CANARIES, RNG)
+    assert np.abs(found.scores).max() < 0.5
+
+
+def test_only_the_unknown_frames_may_be_moved():
+    masked = mask_secret(canary(0, 837), RNG)
+    free = _unknown_frames(masked, 1 + len(masked.samples) // HOP)[0, :, 0]
+    start = len("my pin code is ") * SECONDS_A_LETTER
+    end = start + 3 * 0.4
+    assert free.nonzero().min().item() * HOP / SAMPLE_RATE == pytest.approx(start, abs=0.02)
+    assert free.nonzero().max().item() * HOP / SAMPLE_RATE == pytest.approx(end, abs=0.02)
+    assert free.sum().item() == pytest.approx(1.2 * SAMPLE_RATE / HOP, abs=2)
