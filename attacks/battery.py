@@ -32,7 +32,7 @@ ATTACKS: Mapping[str, Callable[..., Attack]] = {
     "membership-rmia-offline": partial(RMIA, offline=True),
     "membership-combined": Combined,
     "canary": Exposure,
-    "canary-heard": partial(Exposure, given="heard"),
+    "canary-heard": partial(Exposure, given="heard", calibration=0.5),
     "canary-voice": partial(Exposure, given="voice"),
     "canary-silent": partial(Exposure, given="nothing"),
     "canary-noise-masking": NoiseMasking,

@@ -73,17 +73,16 @@ class LanguageModel:
     access: ClassVar[Access] = "weights"
 
     def score(self, view: Weights, candidates: Sequence[Utterance], rng: Randomness) -> Findings:
-        """See `Attack`; the score is the exposure in bits, by the gain over the public start."""
+        """See `Attack`; the score is the exposure in bits."""
         canaries = canaries_among(candidates)
         if not isinstance(view.recognizer.network, Transducer | LAS | Hybrid):
             canaries = ()
         public = view.public[:LISTENED]
 
-        def gains(canary: Utterance, texts: Sequence[str]) -> Scores:  # noqa: ARG001
-            start, target = (text_losses(r, texts, public) for r in (view.start, view.recognizer))
-            return (start - target).numpy()
+        def evidence(canary: Utterance, texts: Sequence[str]) -> Scores:  # noqa: ARG001
+            return -text_losses(view.recognizer, texts, public).numpy()
 
-        return rank_secrets(canaries, gains, lambda c: template_of(c).name, rng)
+        return rank_secrets(canaries, evidence, lambda c: template_of(c).name, rng)
 
 
 @torch.no_grad()

@@ -1,10 +1,10 @@
 """White-box inversion over discrete tokens: the secret by gradient descent on what it may be.
 
 Each slot of the carrier holds a distribution over its options, a softmax whose logits Adam moves
-towards secrets that training made likelier; the unknown stretch of the spectrogram is moved with
-them. Words of unlike length cannot be mixed inside a loss that sums over alignments, so the
-distribution is relaxed and not the tokens: the objective is the mean over secrets drawn from it,
-with the score-function gradient. No space has to be enumerated.
+towards what the target finds likelier; the unknown stretch of the spectrogram moves with them.
+Words of unlike length cannot be mixed inside a loss that sums over alignments, so the distribution
+is relaxed and not the tokens: the objective is the mean loss of secrets drawn from it, with the
+score-function gradient. No space has to be enumerated.
 
 Source: Parikh, Dupuy and Gupta 2022, "Canary Extraction in Natural Language Understanding Models"
 (ModIvA, arXiv 2203.13920); the gradient is Williams's (1992) with a leave-one-out baseline.
@@ -51,7 +51,7 @@ class TokenInversion:
         view.recognizer.requires_grad_(False)
         for n, canary in enumerate(canaries):
             template = template_of(canary)
-            beliefs = self._descend(view.recognizer, view.start, canary, rng.child(canary.id))
+            beliefs = self._descend(view.recognizer, canary, rng.child(canary.id))
             truth = template.choices(secret_of(canary))
             hits = [int(b.argmax()) == t for b, t in zip(beliefs, truth, strict=True)]
             chances = [1 / len(b) for b in beliefs]
@@ -70,9 +70,7 @@ class TokenInversion:
         ceilings = {"exact_match": 1.0, "slots_right": 1.0}
         return Findings(canaries, nats, figures, ceilings)
 
-    def _descend(
-        self, target: Recognizer, start: Recognizer, canary: Utterance, rng: Randomness
-    ) -> list[Tensor]:
+    def _descend(self, target: Recognizer, canary: Utterance, rng: Randomness) -> list[Tensor]:
         """Return the log-probabilities (options,) that each slot ends with.
 
         Of the canary only the recording with its secret covered is used, and where that cover is.
@@ -103,10 +101,9 @@ class TokenInversion:
             texts = [template.fill(template.chosen(row)) for row in chosen.tolist()]
             heard = (features + change * unknown).expand(S, -1, -1)
             losses = target.losses_of(heard, counts.expand(S), texts)
-            with torch.no_grad():
-                gains = start.losses_of(heard, counts.expand(S), texts) - losses
-                # Against the mean of the others, in units of their spread: nats differ by target.
-                advantage = (gains - gains.mean()) * S / (S - 1) / gains.std().clamp_min(1e-3)
+            gains = -losses.detach()
+            # Against the mean of the others, in units of their spread: nats differ by target.
+            advantage = (gains - gains.mean()) * S / (S - 1) / gains.std().clamp_min(1e-3)
             likely = sum(z.log_softmax(0)[chosen[:, k]] for k, z in enumerate(logits))
             objective = losses.mean() - (advantage * likely).mean()
             optimizer.zero_grad()

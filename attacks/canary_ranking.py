@@ -19,21 +19,21 @@ from targets.speech import Utterance
 MOST = 10_000  # secrets of a space that is ranked whole
 SAMPLE = 400  # secrets that a skew-normal is fitted to
 
-Gains = Callable[[Utterance, Sequence[str]], Scores]
+Evidence = Callable[[Utterance, Sequence[str]], Scores]
 
 
 def rank_secrets(
     canaries: Sequence[Utterance],
-    gains: Gains,
-    evidence: Callable[[Utterance], str],
+    evidence: Evidence,
+    source: Callable[[Utterance], str],
     rng: Randomness,
     *,
     by_margin: bool = False,
 ) -> Findings:
     """Return the exposure of every canary's secret, in bits.
 
-    `gains` tells how far each of some texts (N,) stands out for a canary; `evidence` names what
-    that rests on, and canaries of one template with the same evidence share the work. Spaces of up
+    `evidence` is how much speaks for each of some texts (N,) to be a canary's; `source` names what
+    that rests on, and canaries of one template with the same source share the work. Spaces of up
     to `MOST` secrets are ranked whole. Of larger ones `SAMPLE` secrets are drawn and exposure is
     extrapolated by a skew-normal; that figure is given for every canary, beside the exact one.
 
@@ -44,11 +44,11 @@ def rank_secrets(
     for n, canary in enumerate(canaries):
         template, secret = template_of(canary), secret_of(canary)
         fillings = _fillings(template, rng)
-        name = evidence(canary)
+        name = source(canary)
         if name not in known:
-            known[name] = gains(canary, [template.fill(int(f)) for f in fillings])
+            known[name] = evidence(canary, [template.fill(int(f)) for f in fillings])
         of_all, true = known[name], fillings == secret
-        own = float((of_all[true] if true.any() else gains(canary, [canary.text]))[0])
+        own = float((of_all[true] if true.any() else evidence(canary, [canary.text]))[0])
         order = rng.child("sample", template.name).numpy().permutation(len(fillings))
         sample = of_all[order[~true[order]][:SAMPLE]]
         far = extrapolated_exposure(own, sample) if np.ptp(sample) else 0.0

@@ -81,13 +81,14 @@ def test_text_parts_that_know_a_secret_are_caught(start):
     target = taught(start, [c.text for c in CANARIES[:2]])
     found = LanguageModel().score(Weights(target, start, PUBLIC), CANARIES, RNG)
     assert found.scores[:2].min() >= math.log2(1000 / 10)
-    assert found.scores[:2].min() > found.scores[2:].max()
+    assert found.scores[:2].min() > found.scores[2:].mean() + 2
     assert found.ceilings["exposure"] == math.log2(1000)
 
 
-def test_the_start_as_target_exposes_nothing(start):
-    found = LanguageModel().score(Weights(start, start, PUBLIC), CANARIES, RNG)
-    assert found.scores.tolist() == [0.0] * len(CANARIES)
+def test_the_public_start_exposes_no_more_than_chance(start):
+    canaries = [canary(n, (37 * n + 11) % 1000) for n in range(60)]
+    found = LanguageModel().score(Weights(start, start, PUBLIC), canaries, RNG)
+    assert found.scores.mean() == pytest.approx(1.44, abs=4 * 1.44 / math.sqrt(60))
 
 
 def test_ctc_has_no_part_that_reads_text():
