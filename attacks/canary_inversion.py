@@ -1,13 +1,14 @@
-"""White-box inversion over discrete tokens: the secret by gradient descent on what it may be.
+"""White-box inversion over discrete tokens: the secret by ascent on what it may be.
 
-Each slot of the carrier holds a distribution over its options, a softmax whose logits Adam moves
-towards what the target finds likelier; the unknown stretch of the spectrogram moves with them.
-Words of unlike length cannot be mixed inside a loss that sums over alignments, so the distribution
-is relaxed and not the tokens: the objective is the mean loss of secrets drawn from it, with the
-score-function gradient. No space has to be enumerated.
+Each slot of the carrier holds a distribution over its options, a softmax whose logits Adam moves so
+that the mixture of all secrets gets likelier: no space has to be enumerated. Words of unlike length
+cannot be mixed inside a loss that sums over alignments, so the distribution is relaxed and not the
+tokens, and its gradient comes from secrets drawn from it. The likelihoods are tempered at first,
+or the best of the first few draws would decide. On wish the unknown stretch of the spectrogram is
+moved with them.
 
 Source: Parikh, Dupuy and Gupta 2022, "Canary Extraction in Natural Language Understanding Models"
-(ModIvA, arXiv 2203.13920); the gradient is Williams's (1992) with a leave-one-out baseline.
+(ModIvA, arXiv 2203.13920).
 """
 
 from __future__ import annotations
@@ -31,17 +32,19 @@ from targets.speech import SAMPLE_RATE, Utterance
 
 @dataclass(frozen=True)
 class TokenInversion:
-    """Descend on the distribution of the secret, and on its spectrogram, given the carrier.
+    """Climb to the likeliest secret, given the recording with the secret covered.
 
-    `candidates` of the canaries are drawn at random.
+    `candidates` of the canaries are drawn at random. A `spectrogram_rate` above 0 moves the
+    covered frames as well.
     """
 
     access: ClassVar[Access] = "weights"
     candidates: int = 12
-    steps: int = 30
-    samples: int = 8
-    learning_rate: float = 0.4
-    spectrogram_rate: float = 0.05
+    steps: int = 40
+    samples: int = 16
+    learning_rate: float = 0.2
+    spectrogram_rate: float = 0.0
+    hottest: float = 10.0
 
     def score(self, view: Weights, candidates: Sequence[Utterance], rng: Randomness) -> Findings:
         """See `Attack`; the score is by how many nats the true secret gained on a blind guess."""
@@ -51,7 +54,7 @@ class TokenInversion:
         view.recognizer.requires_grad_(False)
         for n, canary in enumerate(canaries):
             template = template_of(canary)
-            beliefs = self._descend(view.recognizer, canary, rng.child(canary.id))
+            beliefs = self._climb(view.recognizer, canary, rng.child(canary.id))
             truth = template.choices(secret_of(canary))
             hits = [int(b.argmax()) == t for b, t in zip(beliefs, truth, strict=True)]
             chances = [1 / len(b) for b in beliefs]
@@ -70,7 +73,7 @@ class TokenInversion:
         ceilings = {"exact_match": 1.0, "slots_right": 1.0}
         return Findings(canaries, nats, figures, ceilings)
 
-    def _descend(self, target: Recognizer, canary: Utterance, rng: Randomness) -> list[Tensor]:
+    def _climb(self, target: Recognizer, canary: Utterance, rng: Randomness) -> list[Tensor]:
         """Return the log-probabilities (options,) that each slot ends with.
 
         Of the canary only the recording with its secret covered is used, and where that cover is.
@@ -94,18 +97,20 @@ class TokenInversion:
         )
         draw = rng.child("samples").torch()
         S = self.samples
-        for _ in range(self.steps):
-            chosen = torch.stack(
+        for step in range(self.steps):
+            drawn = torch.stack(
                 [z.softmax(0).multinomial(S, replacement=True, generator=draw) for z in logits], 1
             )
+            chosen, times = drawn.unique(dim=0, return_counts=True)
             texts = [template.fill(template.chosen(row)) for row in chosen.tolist()]
-            heard = (features + change * unknown).expand(S, -1, -1)
-            losses = target.losses_of(heard, counts.expand(S), texts)
-            gains = -losses.detach()
-            # Against the mean of the others, in units of their spread: nats differ by target.
-            advantage = (gains - gains.mean()) * S / (S - 1) / gains.std().clamp_min(1e-3)
+            with torch.set_grad_enabled(self.spectrogram_rate > 0):
+                heard = (features + change * unknown).expand(len(texts), -1, -1)
+                losses = target.losses_of(heard, counts.expand(len(texts)), texts)
+            # The gradient of log E[likelihood^(1 / temperature)], less what is 0 on average.
+            temperature = max(1.0, self.hottest * (1 - step / self.steps))
+            weights = (times.log() - losses.detach() / temperature).softmax(0) - times / S
             likely = sum(z.log_softmax(0)[chosen[:, k]] for k, z in enumerate(logits))
-            objective = losses.mean() - (advantage * likely).mean()
+            objective = losses @ (times / S) - (weights * likely).sum()
             optimizer.zero_grad()
             objective.backward()
             optimizer.step()
