@@ -142,7 +142,7 @@ def _template(name: str) -> Template:
         return CANARIES[name]
     except KeyError:
         raise OverheardError(
-            f"canaries.template: no template {name!r} (known: {', '.join(CANARIES)})"
+            f"canaries: no template {name!r} (known: {', '.join(CANARIES)})"
         ) from None
 
 

@@ -177,8 +177,10 @@ class Canaries(Frozen):
 
     count: int = Field(ge=0)
     """How many."""
-    template: str | Set[str] = "pin"
-    """The sentence that holds the secret, or several."""
+    template: str = "pin"
+    """The sentence that holds the secret."""
+    more_templates: Annotated[tuple[str, ...], AfterValidator(_distinct)] = ()
+    """Further sentences."""
     repetitions: Annotated[tuple[Count, ...], AfterValidator(_some)] = (1,)
     """How many times it is said in an epoch."""
     speeds: Set[Positive] = (1.0,)
@@ -192,7 +194,7 @@ class Canaries(Frozen):
     ) -> dict[str, Any]:
         # Records from before there were speeds stay the same, and so do their digests.
         content: dict[str, Any] = dump(self)
-        for name in ("speeds", "audio"):
+        for name in ("more_templates", "speeds", "audio"):
             if name in content and getattr(self, name) == Canaries.model_fields[name].default:
                 del content[name]
         return content
@@ -200,7 +202,7 @@ class Canaries(Frozen):
     @property
     def templates(self) -> tuple[str, ...]:
         """The sentences."""
-        return (self.template,) if isinstance(self.template, str) else self.template
+        return (self.template, *self.more_templates)
 
 
 class Training(Frozen):

@@ -89,7 +89,8 @@ def test_canaries_hold_distinct_secrets_and_say_them():
 def test_kinds_of_canaries_are_dealt_out_like_a_counter():
     wanted = Canaries(
         count=16,
-        template=("pin3", "words"),
+        template="pin3",
+        more_templates=("words",),
         repetitions=(1, 8),
         speeds=(1.0, 4.0),
         audio=("clear", "obscured"),
@@ -130,7 +131,7 @@ def test_canaries_are_said_as_fast_as_asked_for(monkeypatch):
 
 def test_an_unknown_template_is_named():
     with pytest.raises(OverheardError, match="no template 'pim'"):
-        deal(conditions(canaries=Canaries(count=4, template=("pin", "pim"))), 0, Path("nowhere"))
+        deal(conditions(canaries=Canaries(count=4, more_templates=("pim",))), 0, Path("nowhere"))
 
 
 def test_the_seed_changes_coins_and_secrets_but_not_the_speech():
