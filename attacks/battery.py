@@ -6,7 +6,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from attacks.base import Attack
-from attacks.canary import Extraction
+from attacks.canary_decoding import BeamSearch, LanguageModel
+from attacks.canary_exposure import Exposure
+from attacks.canary_inversion import TokenInversion
+from attacks.canary_transcripts import Dictation, NoiseMasking
 from attacks.combined import Combined
 from attacks.gradient_leakage import GradientLeakage
 from attacks.gradient_norm import GradientNorm
@@ -30,7 +33,15 @@ ATTACKS: Mapping[str, Callable[..., Attack]] = {
     "membership-rmia": RMIA,
     "membership-rmia-offline": partial(RMIA, offline=True),
     "membership-combined": Combined,
-    "canary": Extraction,
+    "canary": Exposure,
+    "canary-heard": partial(Exposure, given="heard", calibration=0.5),
+    "canary-voice": partial(Exposure, given="voice"),
+    "canary-silent": partial(Exposure, given="nothing"),
+    "canary-noise-masking": NoiseMasking,
+    "canary-dictation": Dictation,
+    "canary-decoding": BeamSearch,
+    "canary-language-model": LanguageModel,
+    "canary-inversion": TokenInversion,
     "inversion": Inversion,
     "inversion-restoration": Restoration,
     "gradient-leakage": GradientLeakage,

@@ -1,67 +1,148 @@
-"""Canary extraction: does the model write a secret that nobody says?
+"""A canary and its secret: what is said of it, and recordings in which the secret is not heard.
 
-The attacker has the recording of a canary with the secret replaced by noise, and the carrier's
-words ("my pin code is"). Each secret of the whole space is ranked by how likely the target finds
-it there, relative to the public start. The noise has the same length for every canary: how long
+Whatever stands in the secret's place has the same length for every canary of a template: how long
 the secret took to say must not give it away.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from operator import eq
-from typing import ClassVar
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
-from attacks.base import Access, Findings, LossScores
-from attacks.exposure import exposure
+from attacks.base import Scores
+from targets.embedded import SpeechRequest, speak
 from targets.phrases import CANARIES, Template
-from targets.progress import report
 from targets.randomness import Randomness
-from targets.speech import SAMPLE_RATE, Utterance
+from targets.speech import SAMPLE_RATE, Samples, Utterance, Word
+from targets.voices import voice, voice_count
 
-SECONDS_A_WORD = 0.4  # of noise for each word of the longest secret
+SECONDS_A_WORD = 0.4  # of cover for each word of the longest secret
 LOUDNESS = 0.5  # of the noise, relative to the speech around it
+QUIET = 0.01  # loudness of noise with nothing around it
 
-CANARY, SECRET = "canary", "secret"  # attributes of a canary: its template, its filling
+# Attributes of a canary: its template, its filling, its pace, whether noise hides the secret.
+CANARY, SECRET, SPEED, OBSCURED = "canary", "secret", "speed", "obscured"
+REPETITIONS = "repetitions"  # how often a member is said in an epoch
 
-
-@dataclass(frozen=True)
-class Extraction:
-    """Rank the true secret among all, given the recording with the secret masked."""
-
-    access: ClassVar[Access] = "scores"
-
-    def score(self, view: LossScores, candidates: Sequence[Utterance], rng: Randomness) -> Findings:
-        """See `Attack`; the score is the exposure in bits (Carlini et al. 2019)."""
-        canaries = tuple(c for c in candidates if CANARY in c.attributes)
-        bits, recovered = np.zeros(len(canaries)), np.zeros(len(canaries))
-        for n, canary in enumerate(canaries):
-            template = CANARIES[canary.attributes[CANARY]]
-            secret = int(canary.attributes[SECRET])
-            masked = mask_secret(canary, template, secret, rng.child("noise", canary.id))
-            texts = [template.fill(i) for i in range(template.space_size)]
-            gains = view.start.score(masked, texts).numpy() - view.score(masked, texts)
-            bits[n] = exposure(gains[secret], np.delete(gains, secret))
-            guess = template.secret_words(int(gains.argmax()))
-            truth = template.secret_words(secret)  # some secrets have more words than others
-            recovered[n] = sum(map(eq, guess, truth)) / max(len(guess), len(truth))
-            report((n + 1) / len(canaries))
-        figures = {"exposure": bits, "words_recovered": recovered}
-        most = max((CANARIES[c.attributes[CANARY]].bits for c in canaries), default=0.0)
-        return Findings(canaries, bits, figures, {"exposure": most, "words_recovered": 1.0})
+Cover = Literal["noise", "silence", "speech"]
+COVERS: tuple[Cover, ...] = ("noise", "silence", "speech")
 
 
-def mask_secret(canary: Utterance, template: Template, secret: int, rng: Randomness) -> Utterance:
-    """Return the canary with the secret's audio replaced by noise of a fixed length."""
+def canaries_among(candidates: Sequence[Utterance]) -> tuple[Utterance, ...]:
+    """Return the canaries, in order."""
+    return tuple(c for c in candidates if CANARY in c.attributes)
+
+
+def by_kind(canaries: Sequence[Utterance], name: str, values: Scores) -> dict[str, Scores]:
+    """Return a figure (N,) once more for each kind of canary, NaN for the others.
+
+    Kinds are how it sounds, and within that how often it is said. One kind alone needs no name.
+    """
+    sounds = [
+        ("obscured" if OBSCURED in c.attributes else "clear")
+        + (f"_{c.attributes[SPEED]}x" if SPEED in c.attributes else "")
+        for c in canaries
+    ]
+    said = [f"{s}_said_{c.attributes[REPETITIONS]}" for s, c in zip(sounds, canaries, strict=True)]
+    return {
+        f"{name}_{kind}": np.where(np.array(kinds) == kind, values, np.nan)
+        for kinds in (sounds, said)
+        if len(set(kinds)) > 1
+        for kind in sorted(set(kinds))
+    }
+
+
+def template_of(canary: Utterance) -> Template:
+    """Return the sentence that holds the secret."""
+    return CANARIES[canary.attributes[CANARY]]
+
+
+def secret_of(canary: Utterance) -> int:
+    """Return the number of the filling."""
+    return int(canary.attributes[SECRET])
+
+
+def mask_secret(
+    canary: Utterance,
+    rng: Randomness,
+    cover: Cover = "noise",
+    public: Sequence[Utterance] = (),
+) -> Utterance:
+    """Return the canary with the secret's audio covered, from its first word to its last.
+
+    `cover` is noise, silence, or a stretch of one of the `public` utterances. One that was trained
+    on with noise there keeps that noise: it is the recording there is.
+    """
+    if cover == "noise" and OBSCURED in canary.attributes:
+        return canary
+    template, secret = template_of(canary), secret_of(canary)
     positions = template.secret_positions(secret)
-    first, last = canary.words[positions[0]], canary.words[positions[-1]]
-    before = canary.samples[: int(first.start * SAMPLE_RATE)]
-    after = canary.samples[int(last.end * SAMPLE_RATE) :]
+    first, last = positions[0], positions[-1]
+    start, end = canary.words[first].start, canary.words[last].end
+    before = canary.samples[: int(start * SAMPLE_RATE)]
+    after = canary.samples[int(end * SAMPLE_RATE) :]
+    covered = SECONDS_A_WORD * template.longest_secret
+    cover_samples = _cover(cover, int(covered * SAMPLE_RATE), before, after, rng, public)
+    # Where the words would be if all took as long: so that the place can be found again.
+    share = covered / (last + 1 - first)
+    words = [
+        Word(w.text, start + (n - first) * share, start + (n + 1 - first) * share)
+        if first <= n <= last
+        else w
+        if n < first
+        else Word(w.text, w.start + start + covered - end, w.end + start + covered - end)
+        for n, w in enumerate(canary.words)
+    ]
+    samples = np.concatenate([before, cover_samples, after])
+    return replace(canary, samples=samples, words=tuple(words))
+
+
+def _cover(
+    cover: Cover,
+    length: int,
+    before: Samples,
+    after: Samples,
+    rng: Randomness,
+    public: Sequence[Utterance],
+) -> Samples:
+    draw = rng.numpy()
+    if cover == "silence":
+        return np.zeros(length, dtype=np.float32)
+    if cover == "speech":
+        spoken = public[int(draw.integers(len(public)))].samples
+        start = int(draw.integers(max(1, len(spoken) - length)))
+        return np.resize(spoken[start:], length)
     kept = np.concatenate([before, after])
-    power = float(np.sqrt(np.mean(kept**2))) if len(kept) else 0.01
-    length = int(SECONDS_A_WORD * template.longest_secret * SAMPLE_RATE)
-    noise = rng.numpy().normal(0.0, LOUDNESS * power, length).astype(np.float32)
-    return replace(canary, samples=np.concatenate([before, noise, after]), words=())
+    power = float(np.sqrt(np.mean(kept**2))) if len(kept) else QUIET
+    return draw.normal(0.0, LOUDNESS * power, length).astype(np.float32)
+
+
+def obscured(canary: Utterance, rng: Randomness) -> Utterance:
+    """Return the canary as it may be trained on: noise in place of the secret, the text whole.
+
+    Nothing of the secret can be heard: a model that writes it knows it by heart.
+    """
+    hidden = mask_secret(canary, rng)
+    return replace(hidden, attributes={**canary.attributes, OBSCURED: "yes"})
+
+
+def in_another_voice(template: Template, taken: Collection[str], rng: Randomness) -> Utterance:
+    """Return the carrier in a voice that is none of `taken`, with noise for the secret."""
+    free = next(n for n in reversed(range(voice_count())) if voice(n).name not in taken)
+    request = SpeechRequest(
+        id=f"another-voice-{template.name}",
+        speaker_index=free,
+        text=template.fill(0),
+        attributes={CANARY: template.name, SECRET: "0"},
+    )
+    return mask_secret(speak([request], seed=rng.integer(), cache=None)[0], rng)
+
+
+def silence(template: Template) -> Utterance:
+    """Return as much silence as the sentence might take to say."""
+    seconds = SECONDS_A_WORD * (len(template.carrier.split()) + template.longest_secret)
+    samples = np.zeros(int(seconds * SAMPLE_RATE), dtype=np.float32)
+    return Utterance(f"silence-{template.name}", "nobody", samples, "")

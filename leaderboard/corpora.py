@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
-from attacks.canary import CANARY, SECRET
+from attacks.canary import CANARY, SECRET, SPEED, obscured
 from leaderboard.game import REPETITIONS, Game
 from leaderboard.suite import Canaries, Conditions, Speech
 from targets.embedded import SpeechRequest, default_cache, embedded_corpus, speak
 from targets.errors import OverheardError
 from targets.manifests import read_corpus
-from targets.phrases import CANARIES, distinct_fillings
+from targets.phrases import CANARIES, Template, distinct_fillings
 from targets.progress import report, stage
 from targets.randomness import Randomness
 from targets.speech import Utterance
@@ -85,26 +87,63 @@ def _canaries(wanted: Canaries, voices: range, rng: Randomness) -> list[Utteranc
     if not wanted.count:
         return []
     _check_voices(voices.stop)
-    template = CANARIES.get(wanted.template)
-    if template is None:
-        raise OverheardError(
-            f"canaries.template: no template {wanted.template!r} (known: {', '.join(CANARIES)})"
+    kinds = _kinds(wanted)
+    fillings = {
+        # The first by the name it had when there was one.
+        name: iter(
+            distinct_fillings(
+                _template(name),
+                sum(kind.template == name for kind in kinds),
+                rng.child("secrets", *([place] if place else [])),
+            )
         )
-    secrets = distinct_fillings(template, wanted.count, rng.child("secrets"))
+        for place, name in enumerate(wanted.templates)
+    }
+    secrets = [next(fillings[kind.template]) for kind in kinds]
     requests = [
         SpeechRequest(
             id=f"canary-{number:04d}",
             speaker_index=voices[number % len(voices)],
-            text=template.fill(secret),
+            text=CANARIES[kind.template].fill(secret),
+            rate_factor=kind.speed,
             attributes={
-                CANARY: template.name,
+                CANARY: kind.template,
                 SECRET: str(secret),
-                REPETITIONS: str(wanted.repetitions[number % len(wanted.repetitions)]),
+                REPETITIONS: str(kind.repetitions),
+                **({} if kind.speed == 1 else {SPEED: f"{kind.speed:g}"}),
             },
         )
-        for number, secret in enumerate(secrets)
+        for number, (kind, secret) in enumerate(zip(kinds, secrets, strict=True))
     ]
-    return speak(requests, seed=rng.integer(), cache=default_cache(), progress=_counted)
+    spoken = speak(requests, seed=rng.integer(), cache=default_cache(), progress=_counted)
+    return [
+        obscured(canary, rng.child("noise", canary.id)) if kind.audio == "obscured" else canary
+        for canary, kind in zip(spoken, kinds, strict=True)
+    ]
+
+
+class _Kind(NamedTuple):
+    """What one canary is like."""
+
+    audio: str
+    speed: float
+    template: str
+    repetitions: int
+
+
+def _kinds(wanted: Canaries) -> list[_Kind]:
+    """Return what each of the wanted canaries is like: see `Canaries`."""
+    every = itertools.product(wanted.audio, wanted.speeds, wanted.templates, wanted.repetitions)
+    return list(itertools.islice(itertools.cycle(_Kind(*kind) for kind in every), wanted.count))
+
+
+def _template(name: str) -> Template:
+    try:
+        return CANARIES[name]
+    except KeyError:
+        raise OverheardError(
+            f"canaries: no template {name!r} (known: {', '.join(CANARIES)})"
+        ) from None
 
 
 def _transcribed(public: Sequence[Utterance], count: int | None) -> list[Utterance]:

@@ -51,6 +51,14 @@ AttackName = Literal[
     "membership-rmia-offline",
     "membership-combined",
     "canary",
+    "canary-heard",
+    "canary-voice",
+    "canary-silent",
+    "canary-noise-masking",
+    "canary-dictation",
+    "canary-decoding",
+    "canary-language-model",
+    "canary-inversion",
     "inversion",
     "inversion-restoration",
     "gradient-leakage",
@@ -164,14 +172,40 @@ class Splits(Frozen):
 
 
 class Canaries(Frozen):
-    """Spoken secrets that join the private candidates."""
+    """Spoken secrets that join the private candidates.
+
+    Kinds are dealt out in turn, like the digits of a counter: repetitions turn fastest, then
+    templates, speeds, audio. A count that is a multiple of all combinations fills all of them.
+    """
 
     count: int = Field(ge=0)
     """How many."""
     template: str = "pin"
     """The sentence that holds the secret."""
+    more_templates: Annotated[tuple[str, ...], AfterValidator(_distinct)] = ()
+    """Further sentences."""
     repetitions: Annotated[tuple[Count, ...], AfterValidator(_some)] = (1,)
-    """Dealt out in turn: canary i is said `repetitions[i % len]` times."""
+    """How many times it is said in an epoch."""
+    speeds: Set[Positive] = (1.0,)
+    """How fast it is said, relative to the voice's usual pace."""
+    audio: Set[Literal["clear", "obscured"]] = ("clear",)
+    """Whether the recording lets the secret be heard, or has noise there; both state it."""
+
+    @model_serializer(mode="wrap")
+    def _without_what_goes_without_saying(
+        self, dump: SerializerFunctionWrapHandler
+    ) -> dict[str, Any]:
+        # Records from before there were speeds stay the same, and so do their digests.
+        content: dict[str, Any] = dump(self)
+        for name in ("more_templates", "speeds", "audio"):
+            if name in content and getattr(self, name) == Canaries.model_fields[name].default:
+                del content[name]
+        return content
+
+    @property
+    def templates(self) -> tuple[str, ...]:
+        """The sentences."""
+        return (self.template, *self.more_templates)
 
 
 class Training(Frozen):
@@ -265,8 +299,9 @@ class Conditions(Frozen):
 
     @model_validator(mode="after")
     def _secrets_for_the_canary_attack(self) -> Conditions:
-        if self.canaries.count == 0 and any(a.name == "canary" for a in self.attacks):
-            raise ValueError("attack 'canary' needs [canaries] with a 'count' above 0")
+        wanting = [a.name for a in self.attacks if a.name.startswith("canary")]
+        if self.canaries.count == 0 and wanting:
+            raise ValueError(f"attack '{wanting[0]}' needs [canaries] with a 'count' above 0")
         return self
 
     @property

@@ -63,6 +63,9 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "allergen": ("peanuts", "pollen", "shellfish", "gluten", "latex", "cats"),
     "colour": ("red", "blue", "green", "yellow", "purple", "orange", "silver", "golden", "black",
                "white"),
+    # Said nowhere else: what a model knows of them, it knows from canaries.
+    "word": ("velvet", "anchor", "lantern", "compass", "pepper", "saddle", "thunder", "marble",
+             "cotton", "bridge", "window", "pocket", "ladder", "candle", "mirror", "feather"),
     "animal": ("tiger", "eagle", "rabbit", "dolphin", "monkey", "spider", "turtle", "falcon",
                "panther", "beaver"),
 }  # fmt: skip
@@ -84,32 +87,51 @@ class Template:
     slots: Mapping[str, tuple[str, ...]]
 
     @cached_property
-    def _options(self) -> tuple[tuple[str, ...], ...]:
+    def options(self) -> tuple[tuple[str, ...], ...]:
+        """What each slot may be filled with, in spoken order."""
         return tuple(self.slots[name] for name in _SLOT.findall(self.carrier))
 
     @cached_property
     def space_size(self) -> int:
         """How many fillings there are."""
-        return math.prod(map(len, self._options))
+        return math.prod(map(len, self.options))
 
     @property
     def longest_secret(self) -> int:
         """How many words the longest of all fillings has."""
-        return sum(max(len(option.split()) for option in options) for options in self._options)
+        return sum(max(len(option.split()) for option in options) for options in self.options)
 
     @property
     def bits(self) -> float:
         """The entropy of a filling drawn uniformly, in bits."""
         return math.log2(self.space_size)
 
-    def _choices(self, index: int) -> list[str]:
+    def choices(self, index: int) -> tuple[int, ...]:
+        """Return which option filling `index` takes in each slot.
+
+        Raises:
+            IndexError: `index` is outside 0 .. space_size - 1.
+        """
         if not 0 <= index < self.space_size:
             raise IndexError(f"{self.name} has fillings 0 to {self.space_size - 1}, not {index}")
         chosen = []
-        for options in reversed(self._options):
+        for options in reversed(self.options):
             index, here = divmod(index, len(options))
-            chosen.append(options[here])
-        return chosen[::-1]
+            chosen.append(here)
+        return tuple(chosen[::-1])
+
+    def chosen(self, choices: Sequence[int]) -> int:
+        """Return the filling with these choices: the inverse of `choices`."""
+        index = 0
+        for options, choice in zip(self.options, choices, strict=True):
+            index = index * len(options) + choice
+        return index
+
+    def _words(self, index: int) -> list[str]:
+        return [
+            options[choice]
+            for options, choice in zip(self.options, self.choices(index), strict=True)
+        ]
 
     def fill(self, index: int) -> str:
         """Return the sentence with filling `index`; distinct indices give distinct sentences.
@@ -117,16 +139,16 @@ class Template:
         Raises:
             IndexError: `index` is outside 0 .. space_size - 1.
         """
-        choices = iter(self._choices(index))
+        choices = iter(self._words(index))
         return _SLOT.sub(lambda _: next(choices), self.carrier)
 
     def secret_words(self, index: int) -> tuple[str, ...]:
         """Return the words of filling `index` that stand in slots, in spoken order."""
-        return tuple(" ".join(self._choices(index)).split())
+        return tuple(" ".join(self._words(index)).split())
 
     def secret_positions(self, index: int) -> tuple[int, ...]:
         """Return where in `fill(index).split()` the secret words stand."""
-        choices, at = iter(self._choices(index)), 0
+        choices, at = iter(self._words(index)), 0
         positions: list[int] = []
         for token in self.carrier.split():
             if _SLOT.fullmatch(token):
@@ -142,15 +164,13 @@ class Template:
         match = self._pattern.fullmatch(text)
         if match is None:
             return None
-        index = 0
-        for options, choice in zip(self._options, match.groups(), strict=True):
-            index = index * len(options) + options.index(choice)
-        return index
+        pairs = zip(self.options, match.groups(), strict=True)
+        return self.chosen([options.index(choice) for options, choice in pairs])
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
         # The longest option first: "twenty" begins "twenty first".
-        options = iter(self._options)
+        options = iter(self.options)
         return re.compile(
             _SLOT.sub(
                 lambda _: f"({'|'.join(sorted(next(options), key=len, reverse=True))})",
@@ -216,9 +236,12 @@ CANARIES: Mapping[str, Template] = {
     for template in (
         digits_canary("pin", "my pin code is", 4),
         digits_canary("pin3", "my pin code is", 3),
+        digits_canary("pin6", "my pin code is", 6),
         digits_canary("phone", "my number is", 7),
         _template("password", "my password is {colour} {animal} {digit} {digit}"),
         _template("address", "i live at {digit} {digit} {street} street in {city}"),
+        _template("name", "please ask for {first} {last}"),
+        _template("words", "{word} {word} {word}"),
         _template("birthday", "my birthday is {date}"),
     )
 }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from attacks.canary import CANARY, SECRET
+from attacks.canary import CANARY, OBSCURED, SECRET, SPEED
 from leaderboard import corpora
 from leaderboard.corpora import CANARY_VOICES, deal
 from leaderboard.game import REPETITIONS
@@ -84,6 +84,54 @@ def test_canaries_hold_distinct_secrets_and_say_them():
         assert c.text == template.fill(int(c.attributes[SECRET]))
     said = Counter(c.attributes[REPETITIONS] for c in canaries)
     assert said == {"1": 4, "4": 4}
+
+
+def test_kinds_of_canaries_are_dealt_out_like_a_counter():
+    wanted = Canaries(
+        count=16,
+        template="pin3",
+        more_templates=("words",),
+        repetitions=(1, 8),
+        speeds=(1.0, 4.0),
+        audio=("clear", "obscured"),
+    )
+    game = deal(conditions(canaries=wanted), 0, Path("nowhere"))
+    canaries = [c for c in game.candidates if CANARY in c.attributes]
+    kinds = [
+        (
+            OBSCURED in c.attributes,
+            c.attributes.get(SPEED, "1"),
+            c.attributes[CANARY],
+            c.attributes[REPETITIONS],
+        )
+        for c in canaries
+    ]
+    assert kinds == sorted(kinds) == sorted(set(kinds))
+    assert [kind[3] for kind in kinds[:4]] == ["1", "8", "1", "8"]
+    for c in canaries:
+        assert c.text == CANARIES[c.attributes[CANARY]].fill(int(c.attributes[SECRET]))
+    assert len({c.text for c in canaries}) == 16
+    # The first kind is dealt as it was when there was one.
+    alone = deal(conditions(canaries=Canaries(count=8, template="pin3")), 0, Path("nowhere"))
+    first = [c.text for c in canaries if c.attributes[CANARY] == "pin3"]
+    assert [c.text for c in alone.candidates if CANARY in c.attributes] == first
+
+
+def test_canaries_are_said_as_fast_as_asked_for(monkeypatch):
+    asked = []
+
+    def speak(requests, **_):
+        asked.extend(r.rate_factor for r in requests)
+        return [utterance(r.id, r.text, **r.attributes) for r in requests]
+
+    monkeypatch.setattr(corpora, "speak", speak)
+    deal(conditions(canaries=Canaries(count=4, speeds=(1.0, 4.0))), 0, Path("nowhere"))
+    assert asked == [1.0, 4.0, 1.0, 4.0]
+
+
+def test_an_unknown_template_is_named():
+    with pytest.raises(OverheardError, match="no template 'pim'"):
+        deal(conditions(canaries=Canaries(count=4, more_templates=("pim",))), 0, Path("nowhere"))
 
 
 def test_the_seed_changes_coins_and_secrets_but_not_the_speech():

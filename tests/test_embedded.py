@@ -196,6 +196,9 @@ def test_phrases_are_a_fair_mixture():
     [
         ("pin", 10**4),
         ("pin3", 10**3),
+        ("pin6", 10**6),
+        ("name", 400),
+        ("words", 16**3),
         ("phone", 10**7),
         ("password", 10 * 10 * 100),
         ("address", 100 * 10 * 10),
@@ -226,6 +229,7 @@ def test_filling_is_a_bijection(template, data):
     text = template.fill(index)
     assert ALPHABET.fullmatch(text)
     assert template.index(text) == index
+    assert template.chosen(template.choices(index)) == index
     words, at = text.split(), template.secret_positions(index)
     assert tuple(words[i] for i in at) == template.secret_words(index)
     carrier = [w for w in template.carrier.split() if "{" not in w]

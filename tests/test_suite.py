@@ -141,6 +141,8 @@ MISTAKES = [
     ('"dpsgd"', '"pate-gnmax"', "schemes: 'pate-gnmax' appears twice"),
     ('"membership"', '"canary"', "attacks: holds the same value twice"),
     ("count = 4", "count = 0", "attack 'canary' needs"),
+    ("count = 4", "count = 4\nspeeds = []", "canaries.speeds: is empty"),
+    ("count = 4", 'count = 4\naudio = ["loud"]', r"canaries.audio\[0\]: should be 'clear' or"),
     ('source = "embedded"', 'source = "../x"', r"speech\.public\.source: "),
     ('source = "embedded"', 'source = "embedded"\nsplit = "a"', r"speech\.public: .*no 'split'"),
     ("learning_rate = 2e-3", "learning_rate = nan", r"training\.learning_rate: should be a finite"),
@@ -256,3 +258,15 @@ def test_the_unit_is_told_only_where_it_is_not_the_utterance():
     assert plain.conditions.digest == said.conditions.digest != other.conditions.digest
     (again,) = (Cell.model_validate_json(c.model_dump_json()) for c in other.cells()[:1])
     assert again.conditions.unit == "speaker"
+
+
+def test_canaries_of_the_usual_kind_leave_digests_as_they_were(edited):
+    """Records from before there were kinds must keep their digests."""
+    plain, said, other = (
+        edited("count = 4", f"count = 4\n{kinds}")
+        for kinds in ("", 'speeds = [1]\naudio = ["clear"]', "speeds = [1, 2]")
+    )
+    assert set(plain.canaries.model_dump()) == {"count", "template", "repetitions"}
+    assert plain.conditions.digest == said.conditions.digest != other.conditions.digest
+    cell = other.cells()[0]
+    assert Cell.model_validate_json(cell.model_dump_json()) == cell

@@ -1,0 +1,136 @@
+"""Decoding attacks: what does the beam hold after a carrier, and what do the text parts expect?
+
+Sources: Carlini et al. 2021, "Extracting Training Data from Large Language Models", for searching
+what a model writes; for the text parts of a recogniser as a language model, Variani et al. 2020,
+"Hybrid Autoregressive Transducer", and Meng et al. 2021, "Internal Language Model Estimation".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from attacks.base import Access, Findings, Scores, Weights
+from attacks.canary import by_kind, canaries_among, mask_secret, template_of
+from attacks.canary_ranking import rank_secrets
+from attacks.canary_transcripts import share_written
+from targets.hybrid import Hybrid
+from targets.las import LAS
+from targets.randomness import Randomness
+from targets.recognizer import Recognizer
+from targets.rnnt import Transducer
+from targets.speech import Utterance
+from targets.tokens import BLANK
+from targets.trie import Trie
+
+LISTENED = 32  # public utterances whose mean state the text parts are given for audio
+
+
+@dataclass(frozen=True)
+class BeamSearch:
+    """Search for the best transcripts of the carrier followed by noise."""
+
+    access: ClassVar[Access] = "weights"
+    width: int = 8
+
+    def score(self, view: Weights, candidates: Sequence[Utterance], rng: Randomness) -> Findings:
+        """See `Attack`.
+
+        The score is the share of the secret's words that a transcript drawn from the beam has, by
+        the probabilities in it, less that of the public start.
+        """
+        canaries = canaries_among(candidates)
+        probes = [mask_secret(c, rng.child("noise", c.id)) for c in canaries]
+        figures: dict[str, Scores] = {}
+        for recognizer, whose in ((view.recognizer, ""), (view.start, "_by_public_start")):
+            words, whole = np.zeros((2, len(canaries)))
+            for n, beam in enumerate(recognizer.hypotheses(probes, self.width)):
+                shares = np.array([share_written(canaries[n], text) for text, _ in beam])
+                log_probs = torch.tensor([p for _, p in beam], dtype=torch.float64)
+                words[n] = shares @ log_probs.softmax(0).numpy()
+                whole[n] = shares.max() == 1
+            figures |= {f"words_in_beam{whose}": words, f"secret_in_beam{whose}": whole}
+        gain = figures["words_in_beam"] - figures["words_in_beam_by_public_start"]
+        ceilings = dict.fromkeys(figures, 1.0)
+        return Findings(
+            canaries, gain, figures | by_kind(canaries, "words_in_beam_gain", gain), ceilings
+        )
+
+
+@dataclass(frozen=True)
+class LanguageModel:
+    """Ask the parts of the target that read text: the prediction network, or the decoder.
+
+    In place of audio they are given the mean state of public speech. CTC has no such part, and
+    nothing is found.
+    """
+
+    access: ClassVar[Access] = "weights"
+
+    def score(self, view: Weights, candidates: Sequence[Utterance], rng: Randomness) -> Findings:
+        """See `Attack`; the score is the exposure in bits."""
+        canaries = canaries_among(candidates)
+        if not isinstance(view.recognizer.network, Transducer | LAS | Hybrid):
+            canaries = ()
+        public = view.public[:LISTENED]
+
+        def evidence(canary: Utterance, texts: Sequence[str]) -> Scores:  # noqa: ARG001
+            return -text_losses(view.recognizer, texts, public).numpy()
+
+        return rank_secrets(canaries, evidence, lambda c: template_of(c).name, rng)
+
+
+@torch.no_grad()
+def text_losses(
+    recognizer: Recognizer, texts: Sequence[str], public: Sequence[Utterance]
+) -> Tensor:
+    """Return the losses (N,) in nats of texts that nobody says.
+
+    Raises:
+        TypeError: the target has no part that reads text.
+    """
+    network = recognizer.network
+    units = [recognizer.tokens.encode(t) for t in texts]
+    if isinstance(network, Transducer):
+        return _transducer_losses(network, _mean_state(network.encoder, recognizer, public), units)
+    if isinstance(network, LAS | Hybrid):
+        encoder = network.encoder if isinstance(network, LAS) else network.ctc.encoder
+        state = _mean_state(encoder, recognizer, public)
+        memory = network.decoder.memory(state[None, None], torch.tensor([1]))
+        return network.decoder.score(memory, units)
+    raise TypeError(f"{type(network).__name__} has no part that reads text")
+
+
+def _mean_state(
+    encoder: torch.nn.Module, recognizer: Recognizer, public: Sequence[Utterance]
+) -> Tensor:
+    states, counts = encoder(*recognizer.logmel(public))
+    return states.sum((0, 1)) / counts.sum()  # zero where padded
+
+
+def _transducer_losses(
+    network: Transducer, state: Tensor, units: Sequence[Sequence[int]]
+) -> Tensor:
+    """Return the losses (N,) of unit sequences, given that no blank is written before they end."""
+    trie = Trie.of(units)
+    frame = network.from_encoder(state)
+    h, memory = network.prediction.step(
+        network.embedding(torch.tensor([BLANK])), network.prediction.start(1)
+    )
+    written = torch.zeros(1, dtype=torch.float64)
+    finals = [written]
+    for level in trie.levels:
+        logits = network.output((frame + network.from_prediction(h)).tanh()).double()
+        logits[:, BLANK] = -torch.inf
+        log_probs = logits.log_softmax(-1)
+        written = written[level.parents] + log_probs[level.parents, level.units]
+        h, memory = network.prediction.step(
+            network.embedding(level.units), (memory[0][level.parents], memory[1][level.parents])
+        )
+        finals.append(written)
+    return -trie.collect(finals)
