@@ -188,6 +188,7 @@ def _recipe(described: dict[str, Any], given: dict[str, Tensor]) -> Recipe:
         **described | {"schedule": Schedule(**described["schedule"])},
         tokens=Characters() if model is None else Subwords(model.numpy().tobytes()),
         start=_below("start.", given),
+        student=_below("student.", given),
     )
 
 

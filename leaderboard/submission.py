@@ -264,7 +264,8 @@ def _ask(
 ) -> dict[bytes, bytes]:
     submission = confined.submission
     tensors = {**speech.tensors, **more}
-    tensors |= {f"start.{name}": w for name, w in recipe.start.items()}
+    for name in ("start", "student"):
+        tensors |= {f"{name}.{key}": w for key, w in getattr(recipe, name).items()}
     if isinstance(recipe.tokens, Subwords):
         tensors["subwords"] = torch.frombuffer(bytearray(recipe.tokens.model), dtype=torch.uint8)
     job = {
