@@ -19,9 +19,10 @@ COLUMNS = {
     "canary": "Spoken secrets were hidden in the training speech. The figure, exposure, says in "
     "bits how far the attacker ranks the true secret ahead of all others that it could have been. "
     "1.44 bits is what a secret nobody trained on gets.",
-    "inversion": "Model inversion: the attacker rebuilds the sound of an utterance from the model "
-    "and the transcript. The figure is how much nearer this comes than with a model that never "
-    "saw the private speech. 0 is nothing.",
+    "inversion-restoration": "Model inversion: the attacker has the model, a transcript and a "
+    "recording under loud noise, and asks the model which way leads back to the clean one. The "
+    "figure is how often it knows the way better for a trained-on recording than for one that was "
+    "held out. 0.5 is guessing, 1 is certainty.",
     "audited_epsilon": "What an attack has proven: with 95 % confidence the true ε is at least "
     "this. Above the promised ε the promise is false. Far below it, nothing is proven: the attack "
     "may be weak. The ceiling is the most that a perfect attack could have proven with as many "
@@ -96,7 +97,7 @@ _SIDES = {
     "_difference": "Members less held-out candidates: above 0 it is memory.",
 }
 
-CHANCE = {"membership": 0.5, "canary": 1.44, "inversion": 0.0}
+CHANCE = {"membership": 0.5, "canary": 1.44, "inversion-restoration": 0.5}
 """What an attacker who knows nothing gets of each attack's headline figure."""
 
 

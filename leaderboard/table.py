@@ -18,12 +18,12 @@ from leaderboard.record import Record, estimate_to_json, read_records
 from targets.estimate import Estimate
 
 # The one figure of each attack that stands for it in the table.
-HEADLINE = {"membership": "auc", "canary": "exposure", "inversion": "cosine_gain"}
+HEADLINE = {"membership": "auc", "canary": "exposure", "inversion-restoration": "auc"}
 
 MEASURED = ("wer", *HEADLINE, "audited_epsilon")
 KEYS = (
     "target", "scheme", "seed", "unit", "epsilon", "delta",
-    "wer", "membership", "canary", "inversion", "audited_epsilon", "status",
+    "wer", *HEADLINE, "audited_epsilon", "status",
 )  # fmt: skip
 
 TITLES = {
@@ -32,7 +32,7 @@ TITLES = {
     "wer": "WER %",
     "membership": "membership AUC",
     "canary": "exposure bits",
-    "inversion": "inversion gain",
+    "inversion-restoration": "restoration AUC",
     "audited_epsilon": "audited ε",
 }
 
@@ -41,7 +41,7 @@ FOOTER = """\
 WER %            word error rate on unheard speakers; lower is better
 membership AUC   how well members are told from held-out twins: 0.5 is guessing, 1 is certainty
 exposure bits    how far trained canaries rise among all possible secrets; 1.44 is chance
-inversion gain   how much better members' spectrograms are reconstructed than held-out ones
+restoration AUC  how well a model that cleans a noisy recording tells members from held-out twins
 audited ε        what an attack has proven at least; above ε the promise is false (`falsified`)
 [low, high]      95 % interval unless the JSON says otherwise; a dash is not measured, never zero"""
 

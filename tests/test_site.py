@@ -225,9 +225,9 @@ def test_a_row_says_what_the_record_says(run):
     assert (row["epsilon"].shown, row["epsilon"].below) == ("1", ("δ = 0.0001",))
     assert row["audited_epsilon"].shown == "≥ 2.50"
     assert row["audited_epsilon"].below == ("ceiling 4.90",)
-    assert row["inversion"].shown == "-"
-    assert row["inversion"].sort == ""
-    assert row["inversion"].why == "unscored: too slow"
+    assert row["inversion-restoration"].shown == "-"
+    assert row["inversion-restoration"].sort == ""
+    assert row["inversion-restoration"].why == "unscored: too slow"
     failed = dict(zip(COLUMNS, cells(entries["small-rnnt-pate-gnmax-eps10-seed0"]), strict=True))
     assert (failed["epsilon"].shown, failed["epsilon"].below) == ("10", ("asked for",))
     assert {failed[key].shown for key in ("wer", *HEADLINE, "audited_epsilon")} == {"-"}

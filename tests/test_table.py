@@ -18,7 +18,7 @@ from tests.test_suite import SMALL
 CELLS = {cell.id: cell for cell in parse_suite("small.toml", SMALL).cells()}
 KEYS_PROMISED = [
     "target", "scheme", "seed", "unit", "epsilon", "delta",
-    "wer", "membership", "canary", "inversion", "audited_epsilon", "status",
+    "wer", "membership", "canary", "inversion-restoration", "audited_epsilon", "status",
 ]  # fmt: skip
 
 
@@ -46,7 +46,7 @@ def record(name: str, epsilon: float, auc: float, wer: float, **changes) -> Reco
         "leakages": {
             "membership": {"auc": measured(auc), "tpr_at_1_percent_fpr": measured(0.1)},
             "canary": {"exposure": measured(12.5)},
-            "inversion": {"cosine_gain": Estimate.unscored("too slow")},
+            "inversion-restoration": {"auc": Estimate.unscored("too slow")},
         },
         "audited_epsilon": Estimate(0.7, 0.7, math.inf, 0.95, "one-run", ceiling=4.9),
     }
@@ -78,7 +78,7 @@ def test_json_has_the_promised_keys_and_objects(run):
     assert private["membership"]["value"] == 0.55
     assert private["audited_epsilon"]["ceiling"] == 4.9
     assert private["audited_epsilon"]["high"] == "inf"
-    assert private["inversion"] == {
+    assert private["inversion-restoration"] == {
         "value": None,
         "low": None,
         "high": None,
