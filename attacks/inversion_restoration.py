@@ -33,8 +33,8 @@ class Restoration:
     """
 
     access: ClassVar[Access] = "weights"
-    candidates: int = 96
-    draws: int = 6
+    candidates: int = 240
+    draws: int = 3
     noise: float = 1.0
 
     def score(self, view: Weights, candidates: Sequence[Utterance], rng: Randomness) -> Findings:
