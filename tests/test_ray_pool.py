@@ -51,6 +51,14 @@ def lose_a_machine(cluster, machine, folder):
         time.sleep(0.05)
     cluster.remove_node(machine, allow_graceful=False)
 
+def lose_a_machine_amid_cells(cluster, machine, out):
+    # With the start there, two cells are ready: one for each machine.
+    while not list(out.glob("starts/*.safetensors")):
+        time.sleep(0.05)
+    time.sleep(3)
+    print("lost with records:", len(list(out.glob("records/*.json"))), flush=True)
+    cluster.remove_node(machine, allow_graceful=False)
+
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
     cluster = Cluster(
@@ -60,6 +68,11 @@ if __name__ == "__main__":
     if sys.argv[2:]:
         from leaderboard import cli
         sys.argv = [a.replace("ADDRESS", cluster.address) for a in sys.argv[1:]]
+        out = Path("cluster")
+        loss = threading.Thread(
+            target=lose_a_machine_amid_cells, args=(cluster, machine, out), daemon=True
+        )
+        loss.start()
         try:
             cli.main()
         finally:
@@ -109,7 +122,7 @@ def test_a_lost_machine_changes_no_result(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_cluster_gives_the_records_of_a_local_run(tmp_path):
+def test_the_cluster_gives_the_records_of_a_local_run_also_where_a_machine_dies(tmp_path):
     head, *schemes = TINY.split("[[schemes]]")
     attacks = TINY[TINY.index("[[attacks]]") :]
     few = [s for s in schemes if '"none"' in s or '"pate-gnmax"' in s]
@@ -118,6 +131,7 @@ def test_the_cluster_gives_the_records_of_a_local_run(tmp_path):
     words = ["run", "--suite", "small.toml"]
     done = on_the_cluster(tmp_path, "overheard", *words, "--out", "cluster", "--ray", "ADDRESS")
     assert done.returncode == 0, done.stderr
+    assert "lost with records: 0" in done.stdout
     subprocess.run(
         [sys.executable, "-m", "leaderboard.cli", *words, "--out", "here", "--workers", "1"],
         cwd=tmp_path,

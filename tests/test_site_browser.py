@@ -237,6 +237,7 @@ def test_it_fits_a_phone_in_the_dark(page, site):
         page.wait_for_timeout(300)
         width = page.evaluate("document.documentElement.scrollWidth")
         assert width <= PHONE["width"], file
+        assert page.locator(".modebar-btn:visible").count() == 0, file
     ground = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
     assert max(int(part) for part in ground[4:-1].split(",")) < 64
 

@@ -39,7 +39,7 @@ function layout(x, y, panels = [""], more = {}) {
   const made = {
     font: { family: getComputedStyle(document.body).fontFamily, size: 13, color: css("--ink") },
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-    margin: { l: 10, r: 10, t: panels.length > 1 ? 28 : 12, b: 10 }, hovermode: "closest", showlegend: false,
+    margin: { l: 10, r: 10, t: panels.length > 1 ? 28 : 12, b: 10 }, hovermode: "closest", showlegend: false, dragmode: finger ? false : "zoom",
     hoverlabel: { bgcolor: css("--raised"), bordercolor: css("--strong-line"), font: { color: css("--ink") }, align: "left" },
     ...(paper.matches ? { autosize: false, width: 660, height: 330 } : { autosize: true }),
     ...more,
@@ -62,7 +62,9 @@ function axes(panel) {
   const own = panel ? panel + 1 : "";
   return stacked() ? { xaxis: "x", yaxis: `y${own}` } : { xaxis: `x${own}`, yaxis: "y" };
 }
-const CONFIG = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] };
+// A finger scrolls the page, and has no use for buttons that would lie over the first panel.
+const finger = matchMedia("(hover: none)").matches;
+const CONFIG = { responsive: true, displayModeBar: finger ? false : "hover", displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] };
 
 function figures(estimate, scale = 1) {
   const e = bar(estimate);
