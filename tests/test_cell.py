@@ -109,8 +109,11 @@ def alike(one, other):
 
 
 def test_a_changed_attack_alone_is_run_again(out, tmp_path_factory, monkeypatch):
-    membership, calibrated, canary, inversion = CELLS["none"].conditions.attacks
-    longer = inversion.model_copy(update={"options": {"candidates": 8, "steps": 5}})
+    named = {choice.name: choice for choice in CELLS["none"].conditions.attacks}
+    membership, calibrated, canary, inversion = (
+        named[name] for name in ("membership", "membership-calibrated", "canary", "inversion")
+    )
+    longer = inversion.model_copy(update={"options": {"candidates": 4, "steps": 3}})
     before = with_attacks(CELLS["none"], (membership, canary, inversion))
     after = with_attacks(CELLS["none"], (membership, calibrated, longer))
     first = run(before, out)
