@@ -10,17 +10,19 @@ import numpy as np
 
 from attacks.base import Access, Attack, Findings, LossScores
 from attacks.likelihood_ratios import rmia, rmia_ratio, tuned_offset
-from attacks.membership import Loss
+from attacks.membership import Loss, characters
 from attacks.references import references_of, signal_of
 from targets.randomness import Randomness
 from targets.speech import Utterance
+
+LEAST_LOG = -600.0  # nats: exp underflows near -745, and ratios of zeros rank nobody
 
 
 @dataclass(frozen=True)
 class RMIA:
     """Score a candidate by the share of the others over whom the target prefers it, relatively.
 
-    The confidence is exp(-loss per character), since whole transcripts' probabilities underflow.
+    The confidence is the probability of the whole transcript, exp(-loss), cut where it underflows.
     The population are the candidates themselves: public speech is of another kind. Offline, only
     references that were not trained on a candidate count, and how much their confidence is
     trusted is tuned on the references, each as the target of the others.
@@ -36,8 +38,14 @@ class RMIA:
         """See `Attack`."""
         references = references_of(view, self.references)
         included = references.included(candidates)
-        confidence = np.exp(signal_of(view, Loss(), candidates, rng))
-        others = np.exp(references.scores(Loss(), candidates))
+        lengths = characters(candidates)
+        confidence, others = (
+            np.exp(np.maximum(scores * lengths, LEAST_LOG))
+            for scores in (
+                signal_of(view, Loss(), candidates, rng),
+                references.scores(Loss(), candidates),
+            )
+        )
         offset = tuned_offset(others, included) if self.offline else None
         ratio = rmia_ratio(confidence, others, included, offset)
         return Findings(tuple(candidates), rmia(ratio, ratio, self.strictness))
