@@ -37,6 +37,8 @@ def leakage(
     scores of what they said.
     """
     heads = _heads(findings, coins)
+    if not len(heads):
+        return {"auc": Estimate.unscored("the target has nothing that this attack looks at")}
     if heads.all() or not heads.any():
         nothing = Estimate.unscored("all its candidates fell on one side of the coin")
         return {"auc": nothing}

@@ -17,7 +17,12 @@ ATTACK = "inversion"
 
 
 def panel_cells(suite: Suite) -> list[Cell]:
-    """Return the cells shown: without protection, then one scheme from its largest ε down."""
+    """Return the cells shown: without protection, then one scheme from its largest ε down.
+
+    None are where the suite inverts no model.
+    """
+    if not any(attack.name.startswith(ATTACK) for attack in suite.attacks):
+        return []
     cells = suite.cells()
     first = [c for c in cells if c.target == cells[0].target and c.seed == cells[0].seed]
     open_ = [c for c in first if c.scheme == "none"][:1]

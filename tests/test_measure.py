@@ -64,7 +64,9 @@ def test_one_sided_coins_leave_the_attack_unscored(heads):
 
 
 def test_an_attack_without_candidates_is_unscored():
-    assert not leakage(findings([], []), {}, RNG)["auc"].scored
+    (auc,) = leakage(findings([], []), {}, RNG).values()
+    assert not auc.scored
+    assert "nothing that this attack looks at" in auc.method
 
 
 def test_repeated_canaries_do_not_enter_the_audit():
