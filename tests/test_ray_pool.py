@@ -52,10 +52,9 @@ def lose_a_machine(cluster, machine, folder):
     cluster.remove_node(machine, allow_graceful=False)
 
 def lose_a_machine_amid_cells(cluster, machine, out):
-    # With the start there, two cells are ready: one for each machine.
-    while not list(out.glob("starts/*.safetensors")):
+    # A log is opened as its job begins: now each machine is at work on a cell.
+    while len(list(out.glob("logs/ctc-*.log"))) < 2:
         time.sleep(0.05)
-    time.sleep(3)
     print("lost with records:", len(list(out.glob("records/*.json"))), flush=True)
     cluster.remove_node(machine, allow_graceful=False)
 
