@@ -108,6 +108,9 @@ class _RigRecipe:
     lessons: list[str] = field(default_factory=list)
     schedule: Schedule = ALL_AT_ONCE
 
+    def self_trained(self) -> _RigRecipe:
+        return self
+
     def build(self) -> _Rig:
         return _Rig(self.lessons)
 

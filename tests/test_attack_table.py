@@ -33,13 +33,14 @@ def test_a_row_is_an_attack_that_ranks_on_one_record(run):
         ("none", "membership"),
         ("none", "membership-lira"),
         ("dpsgd", "membership"),
+        ("dpsgd", "inversion-restoration"),
     ]
     assert set(KEYS) < set(rows[0])
     assert rows[0]["auc"]["value"] == 0.83
     assert rows[0]["tpr_at_1pct_fpr"]["value"] == 0.2
     assert rows[1]["tpr_at_1pct_fpr"]["value"] is None
-    assert [row["auc, gender female"]["value"] for row in rows] == [0.7, None, None]
-    assert [row["cost"] for row in rows] == [0.04, None, None]
+    assert [row["auc, gender female"]["value"] for row in rows] == [0.7, None, None, None]
+    assert [row["cost"] for row in rows] == [0.04, None, None, None]
 
 
 def test_what_is_not_measured_is_a_dash(run):
