@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from leaderboard.suite import load_suite
+from leaderboard.suite_file import load_suite
 from leaderboard.table import KEYS, MEASURED
 
 

@@ -24,7 +24,7 @@ from leaderboard.submission import (
     SubmissionError,
     read_submission,
 )
-from leaderboard.suite import load_suite
+from leaderboard.suite_file import load_suite
 from targets.randomness import Randomness
 from targets.recipe import Recipe
 

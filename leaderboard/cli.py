@@ -73,7 +73,7 @@ def run(
 ) -> None:
     """Train, attack and score every cell of a suite; go on where an earlier run stopped."""
     from leaderboard.record import FOLDER, read_records
-    from leaderboard.suite import load_suite
+    from leaderboard.suite_file import load_suite
 
     chosen = at_seeds(load_suite(suite), seed, fresh_seed)
     out = out or Path("runs") / chosen.name

@@ -18,7 +18,8 @@ from leaderboard.plan import start_id
 from leaderboard.progress import spoken
 from leaderboard.record import FOLDER, read_records
 from leaderboard.remaining import remaining
-from leaderboard.suite import Suite, load_suite
+from leaderboard.suite import Suite
+from leaderboard.suite_file import load_suite
 
 UNKNOWN = "no record tells how long this takes"
 

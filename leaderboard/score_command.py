@@ -21,7 +21,7 @@ from leaderboard.standing import standing
 from leaderboard.strongest import sieges
 from leaderboard.submission import ConfinedDefense, read_submission
 from leaderboard.submitted import keep, label_of, refuse_taken, submitted_cells, submitted_jobs
-from leaderboard.suite import load_suite
+from leaderboard.suite_file import load_suite
 from leaderboard.table import Format, table
 
 FAILED = 1

@@ -22,7 +22,7 @@ from leaderboard.record import history, read_records, record_failure
 from leaderboard.remaining import attempted, finished, remaining
 from leaderboard.siege import attacks_of, noise_of
 from leaderboard.start import default_delta, recipe_from_start, train_start
-from leaderboard.suite import load_suite
+from leaderboard.suite_file import load_suite
 from leaderboard.table import HEADLINE
 from targets.errors import OverheardError
 from targets.randomness import Randomness

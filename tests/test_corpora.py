@@ -11,7 +11,8 @@ from attacks.canary import CANARY, OBSCURED, SECRET, SPEED
 from leaderboard import corpora
 from leaderboard.corpora import CANARY_VOICES, deal
 from leaderboard.game import REPETITIONS
-from leaderboard.suite import Canaries, Conditions, Speech, load_suite
+from leaderboard.suite import Canaries, Conditions, Speech
+from leaderboard.suite_file import load_suite
 from targets.errors import OverheardError
 from targets.phrases import CANARIES
 from targets.speech import Corpus

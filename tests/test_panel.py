@@ -17,7 +17,7 @@ from leaderboard.game import Game
 from leaderboard.panel import draw_panel
 from leaderboard.panel_plan import panel_shows, sound_file
 from leaderboard.start import train_start
-from leaderboard.suite import load_suite
+from leaderboard.suite_file import load_suite
 from targets.randomness import Randomness
 from tests.fakes import speech
 

@@ -25,7 +25,8 @@ from leaderboard.record import (
     record_failure,
     write_record,
 )
-from leaderboard.suite import digest_of, load_suite, parse_suite
+from leaderboard.suite import digest_of
+from leaderboard.suite_file import load_suite, parse_suite
 from targets.estimate import Estimate
 from tests.test_suite import SMALL
 

@@ -26,7 +26,8 @@ from leaderboard.references import (
 )
 from leaderboard.siege import attacks_of
 from leaderboard.start import recipe_from_start, train_start
-from leaderboard.suite import AttackChoice, load_suite
+from leaderboard.suite import AttackChoice
+from leaderboard.suite_file import load_suite
 from targets.randomness import Randomness
 from tests.fakes import canary, speech
 

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from leaderboard.seeds import at_seeds, chosen_seeds
-from leaderboard.suite import load_suite
+from leaderboard.suite_file import load_suite
 from targets.errors import OverheardError
 
 SUITE = load_suite("schemes")

@@ -18,7 +18,7 @@ from leaderboard.export import export
 from leaderboard.record import RecordError, failed_record, read_records, write_record
 from leaderboard.site import SiteError, published_runs, write_site
 from leaderboard.strongest import write_siege
-from leaderboard.suite import parse_suite
+from leaderboard.suite_file import parse_suite
 from leaderboard.table import HEADLINE, Format
 from targets.estimate import Estimate
 from tests.test_strongest import siege

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from leaderboard.layout import start_file
-from leaderboard.suite import load_suite
+from leaderboard.suite_file import load_suite
 from targets.stamp import stamp
 
 

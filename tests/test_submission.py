@@ -24,7 +24,7 @@ from leaderboard.submission import (
     read_submission,
 )
 from leaderboard.submitted import keep, label_of, submission_of, submitted_cells
-from leaderboard.suite import load_suite
+from leaderboard.suite_file import load_suite
 from targets.randomness import Randomness
 from tests.fakes import canary, recipe_for, speech
 

@@ -23,7 +23,7 @@ from leaderboard.start import train_start
 from leaderboard.strongest import disproof, sieges, strongest
 from leaderboard.submission import ConfinedDefense, Submission, SubmissionError
 from leaderboard.submitted import keep, refuse_taken, run_submitted, submitted_cells, submitted_jobs
-from leaderboard.suite import load_suite
+from leaderboard.suite_file import load_suite
 from targets.errors import OverheardError
 from targets.randomness import Randomness
 from tests.fakes import canary, speech, without_text

@@ -8,7 +8,8 @@ from typing import get_args
 import pytest
 
 from leaderboard import suite as suites
-from leaderboard.suite import Cell, SuiteError, built_in_suites, load_suite, parse_suite
+from leaderboard.suite import Cell, SuiteError
+from leaderboard.suite_file import built_in_suites, load_suite, parse_suite
 
 # Not a built-in suite: those are tuned, and tests should not follow.
 SMALL = """

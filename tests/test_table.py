@@ -10,7 +10,7 @@ import math
 import pytest
 
 from leaderboard.record import Guarantee, Record, failed_record, write_record
-from leaderboard.suite import parse_suite
+from leaderboard.suite_file import parse_suite
 from leaderboard.table import FOOTER, KEYS, MEASURED, TITLES, Format, compact, table
 from targets.estimate import Estimate
 from tests.test_suite import SMALL

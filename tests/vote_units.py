@@ -24,7 +24,7 @@ from defenses.student import labelled, shortlists, taught
 from defenses.votes import ballot, evidence
 from leaderboard.corpora import deal
 from leaderboard.start import recipe_from_start, train_start
-from leaderboard.suite import load_suite
+from leaderboard.suite_file import load_suite
 from targets.ensemble import fit_ensemble
 from targets.randomness import Randomness
 from targets.recipe import Schedule

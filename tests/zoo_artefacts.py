@@ -16,7 +16,7 @@ from defenses.dpsgd import DPSGD
 from leaderboard import start
 from leaderboard.game import Game
 from leaderboard.gradient_canaries import Evidence
-from leaderboard.suite import load_suite
+from leaderboard.suite_file import load_suite
 from targets.randomness import Randomness
 from targets.recipe import Recipe, Schedule
 from targets.recognizer import Recognizer
