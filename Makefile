@@ -8,7 +8,7 @@ leaderboard: $(VENV)/installed
 	$(BIN)/overheard run --suite quick
 
 test: $(VENV)/installed
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 # The published leaderboard as a page: open build/site/index.html.
 site: $(VENV)/installed

@@ -40,8 +40,13 @@ def verdict(record: Record) -> str:
 
 
 def curves(entry: Entry) -> dict[str, list[list[float]]]:
-    """Return false and true positive rates of every attack that has both kinds of candidates."""
+    """Return false and true positive rates of every attack that has both kinds of candidates.
+
+    None where the unit is the speaker: a record does not say who spoke.
+    """
     record, curves = entry.record, {}
+    if record.cell.conditions.unit == "speaker":
+        return {}
     submitted = {siege.called: siege.scores for siege in entry.sieges}
     for attack, scores in (record.scores | submitted).items():
         member = np.array([record.coins[candidate] for candidate in scores], dtype=bool)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 COLUMNS = {
     "scheme": "How the training speech was protected. “none” is plain training, without privacy. "
     "The link opens the entry.",
@@ -62,6 +64,7 @@ FIGURES = {
     "abstained": "Share of such recordings in which it writes nothing that could be a secret.",
     "words_in_beam": "Share of the secret's words in the transcripts of the beam, by their odds.",
     "words_in_beam_by_public_start": "The same share, of the public model: the control.",
+    "words_in_beam_gain": "The share of the secret's words in the beam, less the public model's.",
     "secret_in_beam": "Share of secrets that are whole in a transcript of the beam.",
     "secret_in_beam_by_public_start": "The same share, of the public model: the control.",
     "exact_match": "Share of secrets that the descent ends with, whole.",
@@ -97,6 +100,9 @@ _SIDES = {
     "_difference": "Members less held-out candidates: above 0 it is memory.",
 }
 
+# Kinds of canaries: how they sound, how fast they are said, how often.
+_KIND = re.compile(r"_(?P<sound>clear|obscured)(_(?P<speed>\d+)x)?(_said_(?P<said>\d+))?$")
+
 CHANCE = {"membership": 0.5, "canary": 1.44, "inversion-restoration": 0.5}
 """What an attacker who knows nothing gets of each attack's headline figure."""
 
@@ -111,4 +117,9 @@ def explained(figure: str) -> str:
         return f"{FIGURES[name]} Among {cohort} alone."
     if name in FIGURES:
         return FIGURES[name]
+    kind = _KIND.search(name)
+    if kind and name[: kind.start()] in FIGURES:
+        pace = f", at {kind['speed']} times the usual pace" if kind["speed"] else ""
+        often = f", said {kind['said']} times an epoch" if kind["said"] else ""
+        return f"{FIGURES[name[: kind.start()]]} Of {kind['sound']} canaries alone{pace}{often}."
     return next((text for end, text in _SIDES.items() if name.endswith(end)), "")
