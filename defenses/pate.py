@@ -1,7 +1,7 @@
 """Private aggregation of teacher ensembles (Papernot et al. 2017, 2018) for speech.
 
-Everything begins at the recipe's student, the best that public speech alone gives. Teachers learn
-from disjoint shards of the private speech. They transcribe public, untranscribed speech and vote,
+Everything begins at the recipe's student, or at its start where there is none. Teachers learn from
+disjoint shards of the private speech. They transcribe public, untranscribed speech and vote,
 utterance by utterance, among hypotheses that the public model proposes. What is voted on is a
 whole utterance among a short list, because every vote costs privacy and the list costs none. The
 noisy counts are weighed against what the public model believed, and the new student learns the most

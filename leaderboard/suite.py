@@ -370,6 +370,14 @@ class Suite(Conditions):
                 raise ValueError(f"'{label}' appears twice: give each its own 'label'")
         return schemes
 
+    @model_validator(mode="after")
+    def _a_student_for_who_begins_there(self) -> Suite:
+        wanted = any(scheme.name == "edpsgd-self-trained" for scheme in self.schemes)
+        if wanted and not self.training.self_training:
+            # It would be `edpsgd` under another name.
+            raise ValueError("scheme 'edpsgd-self-trained' needs 'self_training' above 0")
+        return self
+
     @property
     def conditions(self) -> Conditions:
         """What all cells share."""

@@ -8,8 +8,9 @@ On one thread of a processor the products of matrices, of which there are as man
 half of the time, and reading and writing memory most of the rest: what is saved is the calls.
 Measured, CTC: with 16 utterances a batch, as reference models have, 0.9 to 1.0 times what the
 models cost one by one; with 4, 2 and 1, as small shards have, 0.8, 0.6 and 0.5 times. (A profile:
-`docs/membership.md`.) 16 teachers with 17 utterances each cost 0.94 times one model on as much
-speech. Questions share their features and their loop over steps: 0.6 to 0.8 times.
+`docs/membership.md`.) 100 teachers with 17 utterances each cost 0.8 (CTC) and 1.1 (RNN-T) times
+one model on as much speech. Questions share their features and their loop over steps: 0.6 to 0.8
+times.
 """
 
 from __future__ import annotations

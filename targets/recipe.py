@@ -28,7 +28,7 @@ class Recipe:
 
     `start` holds the weights learnt from transcribed public speech (with the feature statistics); a
     scheme that fits private speech begins there. `student` holds those of the start after it taught
-    itself the untranscribed public speech, where there is any. `schedule` is the non-private
+    itself the untranscribed public speech, where a suite wants that. `schedule` is the non-private
     training on the members.
     `delta` is the δ at which guarantees of this suite are stated, below one over the number of
     candidates. `expected_members` is what the coins make of the candidates on average: the number

@@ -271,3 +271,11 @@ def test_canaries_of_the_usual_kind_leave_digests_as_they_were(edited):
     assert plain.conditions.digest == said.conditions.digest != other.conditions.digest
     cell = other.cells()[0]
     assert Cell.model_validate_json(cell.model_dump_json()) == cell
+
+
+def test_who_begins_at_a_student_needs_one():
+    schemes = '[[schemes]]\nname = "edpsgd-self-trained"\nepsilon = [1]\n\n'
+    text = SMALL.replace("[[schemes]]", f"{schemes}[[schemes]]", 1)
+    with pytest.raises(SuiteError, match="needs 'self_training' above 0"):
+        parse_suite("small.toml", text)
+    parse_suite("small.toml", text.replace("[training]", "[training]\nself_training = 1", 1))
