@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from attacks.base import Access, Findings, LossScores, Scores
+from attacks.references import signal_of
 from targets.randomness import Randomness
 from targets.speech import Utterance
 
@@ -26,11 +27,12 @@ class Loss:
 
     def score(self, view: LossScores, candidates: Sequence[Utterance], rng: Randomness) -> Findings:
         """See `Attack`."""
-        del rng  # nothing is drawn
-        losses = view.loss(candidates)
         if self.calibrated:
-            losses = losses - view.start.loss(candidates).double().numpy()
-        return Findings(tuple(candidates), -losses / characters(candidates))
+            scores = signal_of(view, Loss(), candidates, rng)
+            scores = scores + view.start.loss(candidates).double().numpy() / characters(candidates)
+        else:  # nothing is drawn
+            scores = -view.loss(candidates) / characters(candidates)
+        return Findings(tuple(candidates), scores)
 
 
 def characters(candidates: Sequence[Utterance]) -> Scores:

@@ -8,14 +8,14 @@ noisy counts are weighed against what the public model believed, and the new stu
 credible texts: with much noise it is the student of public speech alone, with none it learns what
 most teachers say.
 
-Teachers train in batched passes. Another shard can change how a teacher's sums are rounded, and
-nothing else (`targets.ensemble`): the accounting, as everywhere here, takes arithmetic to be exact.
+The private speech is touched in `defenses.poll` alone, and what comes from there reaches the
+student through noise.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -31,19 +31,17 @@ from defenses.accounting import (
     laplace_votes_event,
 )
 from defenses.base import Trained, weights_of
-from defenses.student import Evidence, labelled, shortlists, taught
-from defenses.votes import ballot, confident, evidence, noisy_counts
-from targets.ensemble import fit_ensemble
+from defenses.poll import Ballots, Poll
+from defenses.student import Evidence, labelled, taught
+from defenses.votes import confident, evidence, noisy_counts
 from targets.errors import OverheardError
-from targets.progress import report, stage
+from targets.progress import stage
 from targets.randomness import Randomness
-from targets.recipe import Recipe, Schedule
+from targets.recipe import Recipe
 from targets.speech import Unit, Utterance
 
-SHARD_BATCH = 8  # a shard holds few utterances, and a teacher needs more than a step an epoch
 Noise = Literal["laplace", "gaussian", "confident"]
-PROPOSING, ASKED = 0.1, 0.6  # where in the work these are done; the rest is the student's
-TEACHING = 0.8  # of teaching and asking together
+POLLED = 0.6  # of the work; the rest is the student's
 
 
 @dataclass(frozen=True)
@@ -95,6 +93,18 @@ class PATE:
             if not 0 < getattr(self, name) < 1:
                 raise OverheardError(f"{name} is {getattr(self, name)}: give a share within (0, 1)")
 
+    @property
+    def poll(self) -> Poll:
+        """All that needs the members: the same for every ε and every noise."""
+        return Poll(
+            self.teachers,
+            self.teacher_epochs,
+            self.teacher_learning_rate,
+            self.queries,
+            self.hypotheses,
+            self.unit,
+        )
+
     def train(
         self,
         recipe: Recipe,
@@ -108,39 +118,49 @@ class PATE:
             OverheardError: there is no untranscribed public speech to vote on, or ε is out of
                 reach.
         """
-        recipe = recipe.self_trained()
+        self._noise(recipe, len(self.poll.asked(public)))  # out of reach? before the teachers learn
+        with stage(0.0, POLLED):
+            ballots = self.poll.take(recipe, members, public, rng)
+        with stage(POLLED, 1.0):
+            return self.learn(recipe, public, ballots, rng)
+
+    def learn(
+        self, recipe: Recipe, public: Sequence[Utterance], ballots: Ballots, rng: Randomness
+    ) -> Trained:
+        """Return a student of ballots that were taken on the recipe and the public speech.
+
+        Raises:
+            OverheardError: ε is out of reach.
+        """
+        votes = len(ballots.counts)
+        event_of, settings = self._pricing(votes)
+        scale = self._noise(recipe, votes)
+        told = self._vote(ballots.counts, scale, settings, rng)
         audio = [u for u in public if not u.text]
-        asked = audio[: self.queries]
-        if not asked:
-            raise OverheardError("PATE needs untranscribed public speech to vote on: there is none")
-        event_of, settings = self._pricing(len(asked))
-        scale = calibrated(event_of, self.epsilon, recipe.delta, *settings)
-        lists = shortlists(recipe, audio, self.hypotheses)
-        report(PROPOSING)
-        with stage(PROPOSING, ASKED):
-            heard = self._teach_and_ask(recipe, members, asked, rng)
-        ballots = map(ballot, (s.texts for s in lists), zip(*heard, strict=True))
-        told = self._vote(ballots, scale, settings, rng)
-        unasked: list[Evidence] = [None] * (len(audio) - len(asked))
-        labels = labelled(audio, lists, told + unasked, self.keep)
-        with stage(ASKED, 1.0):
-            student = taught(
-                recipe,
-                public,
-                labels,
-                self.student_epochs,
-                self.student_learning_rate,
-                rng.child("student"),
-            )
+        unasked: list[Evidence] = [None] * (len(audio) - votes)
+        labels = labelled(audio, ballots.lists, told + unasked, self.keep)
+        student = taught(
+            recipe.self_trained(),
+            public,
+            labels,
+            self.student_epochs,
+            self.student_learning_rate,
+            rng.child("student"),
+        )
         notes = {
             "vote_noise": scale,
-            "votes": len(asked),
+            "votes": votes,
             "teachers": self.teachers,
             "labels": len(labels),
         }
         if self.noise == "confident":
             notes["answers"] = sum(nats is not None for nats in told)
         return Trained(weights_of(student), event_of(scale, *settings), notes, self.unit)
+
+    def _noise(self, recipe: Recipe, votes: int) -> float:
+        """Return the scale of the noise on every count."""
+        event_of, settings = self._pricing(votes)
+        return calibrated(event_of, self.epsilon, recipe.delta, *settings)
 
     def _pricing(self, asked: int) -> tuple[Callable[..., DpEvent], tuple[float, ...]]:
         """Return the event by its noise, and its further arguments: public, all of them."""
@@ -152,7 +172,7 @@ class PATE:
 
     def _vote(
         self,
-        ballots: Iterable[NDArray[np.int64]],
+        ballots: Sequence[NDArray[np.int64]],
         scale: float,
         settings: tuple[float, ...],
         rng: Randomness,
@@ -181,35 +201,3 @@ class PATE:
             given += sure
             answered.append(answer(counts) if sure else None)
         return answered
-
-    def _teach_and_ask(
-        self,
-        recipe: Recipe,
-        members: Sequence[Utterance],
-        asked: Sequence[Utterance],
-        rng: Randomness,
-    ) -> list[list[str]]:
-        """Return the transcripts of the asked utterances by every teacher."""
-        schedule = Schedule(self.teacher_epochs, SHARD_BATCH, self.teacher_learning_rate)
-        dealt = shards(members, self.teachers, rng.child("shards"), self.unit)
-        with stage(0.0, TEACHING):
-            teachers = fit_ensemble(recipe, dealt, schedule, rng.child("teachers"))
-        heard = teachers.transcribe(asked)
-        report(1.0)
-        return heard
-
-
-def shards(
-    members: Sequence[Utterance], count: int, rng: Randomness, unit: Unit = "utterance"
-) -> list[list[Utterance]]:
-    """Deal the members into disjoint shards, each by its own id or by its speaker's.
-
-    By id and not by position: one unit more or less must not move any other one, or it
-    would change more than one teacher. An utterance that is listed several times (a repeated
-    canary) stays with one teacher.
-    """
-    dealt: list[list[Utterance]] = [[] for _ in range(count)]
-    for member in members:
-        name = member.id if unit == "utterance" else member.speaker
-        dealt[rng.child(name).integer() % count].append(member)
-    return dealt

@@ -63,5 +63,5 @@ def attack_table(folder: Path, form: Format) -> str:
 
 
 def _cost(record: Record, attack: str) -> float | None:
-    spent, training = record.seconds.get(attack), record.seconds.get("training")
+    spent, training = record.seconds.get(attack), record.training_seconds
     return spent / training if spent is not None and training else None

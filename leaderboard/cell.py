@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from defenses.accounting import price
 from defenses.base import Defense, Trained
+from defenses.pate import PATE
 from defenses.schemes import SCHEMES
 from leaderboard.atomic import whole_file
 from leaderboard.clock import Clock
@@ -19,6 +20,7 @@ from leaderboard.corpora import deal
 from leaderboard.game import Game
 from leaderboard.jobs import Report
 from leaderboard.layout import stamps, weights_digest, weights_file
+from leaderboard.polls import load_ballots
 from leaderboard.record import Guarantee, Record, write_record
 from leaderboard.references import load_references
 from leaderboard.remaining import SCHEME, code_of, remaining
@@ -116,7 +118,11 @@ def _train(
     rng = Randomness(cell.seed)
     with stage(0.0, 0.9), clock("training"):
         training = rng.child("training", cell.target, cell.scheme)
-        trained = defense.train(recipe, game.members, game.public, training)
+        if isinstance(defense, PATE):
+            ballots, clock.seconds["poll"] = load_ballots(defense.poll, cell, out, data)
+            trained = defense.learn(recipe, game.public, ballots, training)
+        else:
+            trained = defense.train(recipe, game.members, game.public, training)
     recognizer = recognizer_of(recipe, trained)
     with whole_file(weights_file(out, cell)) as aside:
         save_file(trained.weights, aside)

@@ -61,7 +61,7 @@ def curves(entry: Entry) -> dict[str, list[list[float]]]:
 def facts(entry: Entry) -> dict[str, str]:
     """Return what two entries are told apart by."""
     record, who = entry.record, identity(entry.record)
-    seconds = record.seconds.get("training")
+    seconds = record.training_seconds
     return {
         "status": entry.status,
         "suite": entry.suite,

@@ -15,6 +15,8 @@ from leaderboard.suite import Cell, Conditions
 
 TRAINING = ("speech", "training", "transcribing")  # the stages before the attacks
 
+POLL = "poll"  # the stage that a cell shares with others
+
 
 @dataclass(frozen=True)
 class Memory:
@@ -51,19 +53,12 @@ def duration_of_cell(cell: Cell, left: Remaining, known: Sequence[Memory]) -> Du
     the candidates, where both are known; other processors are named, not scaled for.
     """
     stages = [] if left.trained else list(TRAINING)
-    total, missing, basis = 0.0, [], _Basis()
-    for stage in [*stages, *left.attacks]:
-        alike = _most_alike(cell, stage, known)
-        if not alike:
-            missing.append(stage)
-            continue
-        scales = [_scale(cell, memory.record, stage) for memory in alike]
-        times = [memory.record.seconds[stage] for memory in alike]
-        total += mean(scale * time for scale, time in zip(scales, times, strict=True))
-        basis.add(alike, scales)
-    if missing:
-        return Duration(None, f"no record tells how long this takes: {', '.join(missing)}")
-    return Duration(total, str(basis))
+    return _duration(cell, [*stages, *left.attacks], known)
+
+
+def duration_of_poll(cell: Cell, known: Sequence[Memory]) -> Duration:
+    """Return how long the poll will take that a cell learns from, like a stage of the cell."""
+    return _duration(cell, [POLL], known)
 
 
 def duration_of_start(conditions: Conditions, target: str, known: Sequence[Memory]) -> Duration:
@@ -96,6 +91,22 @@ def elapsed(jobs: Sequence[tuple[str, float, tuple[str, ...]]], workers: int) ->
         begin = max([free[worker], *(ends.get(need, 0.0) for need in needs)])
         ends[name] = free[worker] = begin + seconds
     return max(ends.values(), default=0.0)
+
+
+def _duration(cell: Cell, stages: Sequence[str], known: Sequence[Memory]) -> Duration:
+    total, missing, basis = 0.0, [], _Basis()
+    for stage in stages:
+        alike = _most_alike(cell, stage, known)
+        if not alike:
+            missing.append(stage)
+            continue
+        scales = [_scale(cell, memory.record, stage) for memory in alike]
+        times = [memory.record.seconds[stage] for memory in alike]
+        total += mean(scale * time for scale, time in zip(scales, times, strict=True))
+        basis.add(alike, scales)
+    if missing:
+        return Duration(None, f"no record tells how long this takes: {', '.join(missing)}")
+    return Duration(total, str(basis))
 
 
 def _most_alike(cell: Cell, stage: str, known: Sequence[Memory]) -> list[Memory]:

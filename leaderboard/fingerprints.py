@@ -47,6 +47,12 @@ def attack_code(name: str) -> str:
 
 
 @cache
+def module_code(room: str, module: str) -> str:
+    """Return the digest of a module and of what it imports from its own room."""
+    return hashlib.sha256("\n".join(_dumped(_closure(ROOT / room, [module]))).encode()).hexdigest()
+
+
+@cache
 def _fingerprint(room: Path, table: str, name: str) -> str:
     tree = _code(room / f"{table}.py")
     entry = _entry(tree, name)

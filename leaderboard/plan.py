@@ -11,16 +11,17 @@ from leaderboard.jobs import Job, Named
 from leaderboard.layout import stamps, start_file, weights_file
 from leaderboard.panel_plan import panel_cells, panel_key, panel_shows
 from leaderboard.record import record_failure
-from leaderboard.remaining import attempted, finished, last_digest
+from leaderboard.remaining import attempted, finished, last_digest, remaining
 from leaderboard.suite import Cell, Conditions, Suite
 
 START_WEIGHT = 0.5  # of a start's duration, relative to a cell's
 REFERENCE_WEIGHT = 0.4  # each
-PANEL_WEIGHT = 0.1
+POLL_WEIGHT = 1.0
+PANEL_WEIGHT = 0.5
 
 
 def plan(suite: Suite, out: Path, data: Path) -> list[Job]:
-    """Return the jobs of a suite: public starts, reference models, cells, the spectrogram panel.
+    """Return the jobs of a suite: public starts, reference models, polls, cells, the panel.
 
     A start that nothing waits for, and a panel whose models are gone, are no jobs.
 
@@ -40,22 +41,29 @@ def plan(suite: Suite, out: Path, data: Path) -> list[Job]:
     starts = dict.fromkeys((cell.target, cell.seed) for cell in [*todo, *pictured])
     jobs = [start_job(suite.conditions, target, seed, out, data) for target, seed in starts]
     jobs += reference_jobs(todo, out, data)
+    polls = poll_jobs([cell for cell in todo if not remaining(out, cell, now).trained], out, data)
+    jobs += {job.id: job for job in polls.values()}.values()
     before = tuple(jobs)
     for cell in cells:
         needs = needs_of(cell, before) if cell in todo else ()
+        needs += (polls[cell.id].id,) if cell.id in polls else ()
         jobs.append(cell_job(cell, Named("leaderboard.cell", "run_cell"), (), out, data, needs))
     if drawable:
-        jobs.append(
-            Job(
-                id="spectrograms",
-                function=Named("leaderboard.panel", "draw_panel"),
-                arguments=(shown, key, out, data),
-                finished=partial(panel_shows, out, key),
-                needs=tuple(cell.id for cell in shown),
-                weight=PANEL_WEIGHT,
-            )
-        )
+        # After the cells that it shows, not after all: the run does not end with it alone.
+        place = max(number for number, job in enumerate(jobs) if job.id in {c.id for c in shown})
+        jobs.insert(place + 1, _panel_job(shown, key, out, data))
     return jobs
+
+
+def _panel_job(shown: list[Cell], key: str, out: Path, data: Path) -> Job:
+    return Job(
+        id="spectrograms",
+        function=Named("leaderboard.panel", "draw_panel"),
+        arguments=(shown, key, out, data),
+        finished=partial(panel_shows, out, key),
+        needs=tuple(cell.id for cell in shown),
+        weight=PANEL_WEIGHT,
+    )
 
 
 def _check_options(cells: list[Cell]) -> None:
@@ -129,6 +137,35 @@ def reference_jobs(cells: Sequence[Cell], out: Path, data: Path) -> list[Job]:
         for target, seed in dict.fromkeys((cell.target, cell.seed) for cell in cells)
         if count
     ]
+
+
+def poll_jobs(cells: Sequence[Cell], out: Path, data: Path) -> dict[str, Job]:
+    """Return the job whose ballots each cell learns from, by the cell's name.
+
+    Cells that share a poll have the same job; those that ask no teachers have none.
+    """
+    if not cells:
+        return {}
+    # Here, because the schemes themselves say what poll they want, and need torch.
+    from leaderboard.cell import defense_of
+    from leaderboard.polls import ballots_file, poll_name, poll_of
+
+    jobs: dict[str, Job] = {}
+    for cell in cells:
+        poll = poll_of(defense_of(cell))
+        if poll is None:
+            continue
+        name = poll_name(poll, cell.target, cell.seed)
+        alike = next((job for job in jobs.values() if job.id == name), None)
+        jobs[cell.id] = alike or Job(
+            id=name,
+            function=Named("leaderboard.polls", "take_poll"),
+            arguments=(poll, cell, out, data),
+            finished=ballots_file(poll, cell, out, data).exists,
+            needs=(start_id(cell.target, cell.seed),),
+            weight=POLL_WEIGHT,
+        )
+    return jobs
 
 
 def needs_of(cell: Cell, jobs: Sequence[Job]) -> tuple[str, ...]:

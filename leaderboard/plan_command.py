@@ -11,10 +11,17 @@ import typer
 from tabulate import tabulate
 
 from leaderboard import provenance
-from leaderboard.estimate import Duration, duration_of_cell, duration_of_start, elapsed, memories
+from leaderboard.estimate import (
+    Duration,
+    duration_of_cell,
+    duration_of_poll,
+    duration_of_start,
+    elapsed,
+    memories,
+)
 from leaderboard.layout import stamps
 from leaderboard.plan import plan as jobs_of
-from leaderboard.plan import start_id
+from leaderboard.plan import poll_jobs, start_id
 from leaderboard.progress import spoken
 from leaderboard.record import FOLDER, read_records
 from leaderboard.remaining import remaining
@@ -80,6 +87,12 @@ def _lines(suite: Suite, out: Path, data: Path, workers: int) -> tuple[list[Line
     cells = {cell.id: cell for cell in suite.cells()}
     starts = {start_id(cell.target, cell.seed): cell for cell in cells.values()}
     known, now = memories(out), stamps(suite.conditions, data)
+    polls = {
+        job.id: cell
+        for cell in cells.values()
+        if not remaining(out, cell, now).trained
+        for job in poll_jobs([cell], out, data).values()
+    }
     lines, pending = [], []
     for job in jobs_of(suite, out, data):
         if job.finished():
@@ -94,6 +107,8 @@ def _lines(suite: Suite, out: Path, data: Path, workers: int) -> tuple[list[Line
                 state, attacks = "to attack", left.attacks
         elif job.id in starts:
             duration = duration_of_start(suite.conditions, starts[job.id].target, known)
+        elif job.id in polls:
+            duration = duration_of_poll(polls[job.id], known)
         lines.append(Line(job.id, state, attacks, duration.seconds, duration.basis))
         pending.append((job.id, duration.seconds or 0.0, job.needs))
     return lines, elapsed(pending, workers)

@@ -239,6 +239,12 @@ class Record(_Part):
     """Digest of the record that this one corrects."""
 
     @property
+    def training_seconds(self) -> float | None:
+        """How long training took, with the poll that it shared; None where that is not known."""
+        training = self.seconds.get("training")
+        return None if training is None else training + self.seconds.get("poll", 0.0)
+
+    @property
     def content(self) -> dict[str, Any]:
         """The record as JSON-able values, without its digest."""
         return self.model_dump(mode="json")

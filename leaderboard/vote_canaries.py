@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from attacks.evidence import Noise, Trials
-from defenses import pate
+from defenses import poll
 from defenses.pate import PATE
 from defenses.votes import watching_votes
 from leaderboard.gradient_canaries import Evidence
@@ -190,7 +190,7 @@ def _company(setting: VoteSetting, rng: Randomness) -> list[Utterance]:
     pool = [_utterance(CANARY, YES), *(_utterance(f"company-{i}", YES) for i in range(COMPANY))]
     others = [
         shard[0]
-        for shard in pate.shards(pool, setting.defense.teachers, rng)
+        for shard in poll.shards(pool, setting.defense.teachers, rng)
         if shard and shard[0].id != CANARY
     ]
     return others[: setting.company]

@@ -14,7 +14,7 @@ import torch
 
 from defenses.accounting import dp_sgd_event
 from leaderboard import cell as cells
-from leaderboard import siege, start
+from leaderboard import polls, siege, start
 from leaderboard.cell import defense_of, recognizer_of, run_cell
 from leaderboard.game import Game
 from leaderboard.layout import weights_file
@@ -43,6 +43,7 @@ def small_game(conditions, seed, data):  # noqa: ARG001
 def tones(monkeypatch):
     monkeypatch.setattr(cells, "deal", small_game)
     monkeypatch.setattr(start, "deal", small_game)
+    monkeypatch.setattr(polls, "deal", small_game)
 
 
 @pytest.fixture

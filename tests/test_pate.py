@@ -19,9 +19,10 @@ from defenses.accounting import (
     laplace_votes_event,
     price,
 )
-from defenses.pate import PATE, shards
+from defenses.pate import PATE
+from defenses.poll import Ballots, shards
 from defenses.student import Shortlist
-from defenses.votes import watching_votes
+from defenses.votes import ballot, watching_votes
 from targets.errors import OverheardError
 from targets.randomness import Randomness
 from tests.fakes import recipe_for, speech, without_text
@@ -110,14 +111,12 @@ def test_shards_are_about_equal():
     ("noise", "event_of", "deviation"),
     [("gaussian", gaussian_votes_event, 1.0), ("laplace", laplace_votes_event, 2**0.5)],
 )
-def test_the_votes_have_the_noise_of_the_event(recipe, noise, event_of, deviation, monkeypatch):
-    monkeypatch.setattr(PATE, "_teach_and_ask", lambda *_: [[""] * 1_500])
-    monkeypatch.setattr(pate, "shortlists", lambda *_: [even("", "on", "off")] * 1_500)
+def test_the_votes_have_the_noise_of_the_event(recipe, noise, event_of, deviation):
+    ballots = Ballots([even("", "on", "off")] * 1_500, [np.array([1, 0, 0])] * 1_500)
     asked = without_text(speech(1, "audio")) * 1_500
     with watching_votes() as noisy:
-        trained = PATE(4, noise, **{**SMALL, "queries": 10_000, "student_epochs": 0}).train(
-            recipe, MEMBERS, asked, Randomness(0)
-        )
+        scheme = PATE(4, noise, **{**SMALL, "student_epochs": 0})
+        trained = scheme.learn(recipe, asked, ballots, Randomness(0))
     scale = trained.notes["vote_noise"]
     assert trained.event == event_of(scale, 1_500)
     assert trained.notes["votes"] == len(noisy) == 1_500
@@ -127,14 +126,31 @@ def test_the_votes_have_the_noise_of_the_event(recipe, noise, event_of, deviatio
 
 
 def test_one_member_moves_one_vote_a_query(recipe):
-    """The same randomness, one member less: the ballots differ in one teacher's votes only."""
+    """The same randomness, one member less: the counts differ by one teacher's vote at most."""
 
-    def heard(members):
-        return PATE(4, **SMALL)._teach_and_ask(recipe, members, UNTRANSCRIBED, Randomness(0))
+    def counts(members):
+        return PATE(4, **SMALL).poll.take(recipe, members, PUBLIC, Randomness(0)).counts
 
-    whole, rest = heard(MEMBERS), heard(MEMBERS[1:])
-    assert len(whole) == len(rest) == SMALL["teachers"]
-    assert sum(a != b for a, b in zip(whole, rest, strict=True)) <= 1
+    whole, rest = counts(MEMBERS), counts(MEMBERS[1:])
+    assert len(whole) == len(rest) == SMALL["queries"]
+    for one, other in zip(whole, rest, strict=True):
+        assert one.sum() == other.sum() == SMALL["teachers"]
+        assert np.abs(one - other).sum() in (0, 2)
+
+
+def test_a_poll_of_its_own_and_a_shared_one_give_the_same_student(recipe):
+    scheme = PATE(4, **SMALL)
+    ballots = scheme.poll.take(recipe, MEMBERS, PUBLIC, Randomness(0))
+    shared = scheme.learn(recipe, PUBLIC, ballots, Randomness(0))
+    own = scheme.train(recipe, MEMBERS, PUBLIC, Randomness(0))
+    assert own.event == shared.event
+    assert own.notes == shared.notes
+    assert all(torch.equal(own.weights[name], shared.weights[name]) for name in own.weights)
+
+
+def test_schemes_that_differ_in_noise_and_price_share_a_poll():
+    assert PATE(4, **SMALL).poll == PATE(1, "laplace", **SMALL, keep=0.8).poll
+    assert PATE(4, **SMALL).poll != PATE(4, **SMALL, unit="speaker").poll
 
 
 def test_members_reach_the_student_through_votes_alone(recipe, monkeypatch):
@@ -151,11 +167,9 @@ def test_agreeing_teachers_teach_the_student(recipe, monkeypatch):
     """Where all teachers hear the truth and noise is small, the lessons are the truth."""
     truth = [u.text for u in speech(5, "audio")]
     lessons = keep_lessons(monkeypatch)
-    monkeypatch.setattr(PATE, "_teach_and_ask", lambda *_: [truth] * 50)
-    monkeypatch.setattr(pate, "shortlists", lambda *_: [even("a", t, "b") for t in truth])
-    PATE(10, **{**SMALL, "teachers": 50, "queries": 9, "keep": 1.0}).train(
-        recipe, MEMBERS, PUBLIC, Randomness(0)
-    )
+    ballots = Ballots([even("a", t, "b") for t in truth], [np.array([0, 50, 0])] * 5)
+    scheme = PATE(10, **{**SMALL, "teachers": 50, "keep": 1.0})
+    scheme.learn(recipe, PUBLIC, ballots, Randomness(0))
     assert [u.text for u in lessons] == truth
     assert [u.id for u in lessons] == [u.id for u in UNTRANSCRIBED]
 
@@ -165,10 +179,9 @@ def test_with_noise_beyond_all_votes_the_student_is_that_of_public_speech_alone(
 ):
     """Votes that say nothing change nothing that the start believes."""
     lessons = keep_lessons(monkeypatch)
-    monkeypatch.setattr(PATE, "_teach_and_ask", lambda *_: [["yes"] * 600])
-    monkeypatch.setattr(pate, "shortlists", lambda *_: [BELIEVED] * 600)
     asked = without_text(speech(1, "audio")) * 600
-    PATE(1e-3, teachers=1, queries=600).train(recipe, MEMBERS, asked, Randomness(0))
+    ballots = Ballots([BELIEVED] * 600, [np.array([0, 1, 0])] * 600)
+    PATE(1e-3, teachers=1).learn(recipe, asked, ballots, Randomness(0))
     assert [u.text for u in lessons] == ["no"] * 360
 
 
@@ -186,13 +199,11 @@ BELIEVED = Shortlist(["no", "yes", "on"], np.array([-1.0, -1.5, -2.0]))  # befor
 
 
 def confident_run(recipe, monkeypatch, heard, **options):
-    monkeypatch.setattr(PATE, "_teach_and_ask", lambda *_: [[text] * 600 for text in heard])
-    monkeypatch.setattr(pate, "shortlists", lambda *_: [BELIEVED] * 600)
     lessons = keep_lessons(monkeypatch)
     asked = without_text(speech(1, "audio")) * 600
-    options = {"keep": 1.0, **options}
-    scheme = PATE(20, "confident", teachers=len(heard), queries=600, **options)
-    return scheme.train(recipe, MEMBERS, asked, Randomness(0)), lessons
+    ballots = Ballots([BELIEVED] * 600, [ballot(BELIEVED.texts, heard)] * 600)
+    scheme = PATE(20, "confident", teachers=len(heard), **{"keep": 1.0, **options})
+    return scheme.learn(recipe, asked, ballots, Randomness(0)), lessons
 
 
 def test_confident_answers_are_capped_and_what_is_paid_is_the_cap(recipe, monkeypatch):

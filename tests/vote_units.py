@@ -19,7 +19,7 @@ from rapidfuzz.distance import Levenshtein
 from tabulate import tabulate
 
 from defenses.accounting import calibrated, gaussian_votes_event
-from defenses.pate import SHARD_BATCH, shards
+from defenses.poll import SHARD_BATCH, shards
 from defenses.student import labelled, shortlists, taught
 from defenses.votes import ballot, evidence
 from leaderboard.corpora import deal

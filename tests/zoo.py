@@ -17,7 +17,7 @@ from unittest.mock import patch
 import torch
 from dp_accounting import ComposedDpEvent, GaussianDpEvent, LaplaceDpEvent, SelfComposedDpEvent
 
-from defenses import clipping, dpsgd, pate
+from defenses import clipping, dpsgd, pate, poll
 from defenses.dpsgd import DPSGD, EDPSGD
 from defenses.pate import PATE
 from leaderboard import gradient_canaries, vote_canaries
@@ -170,7 +170,7 @@ def _same_shard():
     def broken(members, count, rng, *_):  # noqa: ARG001
         return [list(members) for _ in range(count)]
 
-    return patch.object(pate, "shards", broken)
+    return patch.object(poll, "shards", broken)
 
 
 def _gaussian_votes_once(noise, votes):
