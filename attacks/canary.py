@@ -39,17 +39,19 @@ def canaries_among(candidates: Sequence[Utterance]) -> tuple[Utterance, ...]:
 def by_kind(canaries: Sequence[Utterance], name: str, values: Scores) -> dict[str, Scores]:
     """Return a figure (N,) once more for each kind of canary, NaN for the others.
 
-    Kinds are how it sounds, and within that how often it is said. One kind alone needs no name.
+    Kinds are what it says, how it sounds, and within that how often it is said. One kind alone
+    needs no name.
     """
     sounds = [
         ("obscured" if OBSCURED in c.attributes else "clear")
         + (f"_{c.attributes[SPEED]}x" if SPEED in c.attributes else "")
         for c in canaries
     ]
+    spaces = [f"of_{template_of(c).name}" for c in canaries]
     said = [f"{s}_said_{c.attributes[REPETITIONS]}" for s, c in zip(sounds, canaries, strict=True)]
     return {
         f"{name}_{kind}": np.where(np.array(kinds) == kind, values, np.nan)
-        for kinds in (sounds, said)
+        for kinds in (spaces, sounds, said)
         if len(set(kinds)) > 1
         for kind in sorted(set(kinds))
     }

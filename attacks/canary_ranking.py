@@ -69,6 +69,8 @@ def rank_secrets(
     }
     most = max((template_of(c).bits for c in canaries), default=0.0)
     ceilings = {name: most for name in figures if name.startswith("exposure")}
+    ceilings |= {f"exposure_of_{t.name}": t.bits for t in map(template_of, canaries)}
+    ceilings = {name: most for name, most in ceilings.items() if name in figures}
     del ceilings["exposure_extrapolated"]
     ceilings["words_recovered"] = 1.0
     return Findings(tuple(canaries), extrapolated if by_margin else bits, figures, ceilings)

@@ -100,8 +100,9 @@ _SIDES = {
     "_difference": "Members less held-out candidates: above 0 it is memory.",
 }
 
-# Kinds of canaries: how they sound, how fast they are said, how often.
+# Kinds of canaries: what they say, how they sound, how fast they are said, how often.
 _KIND = re.compile(r"_(?P<sound>clear|obscured)(_(?P<speed>\d+)x)?(_said_(?P<said>\d+))?$")
+_SPACE = re.compile(r"_of_(?P<space>[a-z0-9]+)$")
 
 CHANCE = {"membership": 0.5, "canary": 1.44, "inversion-restoration": 0.5}
 """What an attacker who knows nothing gets of each attack's headline figure."""
@@ -122,4 +123,8 @@ def explained(figure: str) -> str:
         pace = f", at {kind['speed']} times the usual pace" if kind["speed"] else ""
         often = f", said {kind['said']} times an epoch" if kind["said"] else ""
         return f"{FIGURES[name[: kind.start()]]} Of {kind['sound']} canaries alone{pace}{often}."
-    return next((text for end, text in _SIDES.items() if name.endswith(end)), "")
+    side = next((text for end, text in _SIDES.items() if name.endswith(end)), "")
+    space = _SPACE.search(name)
+    if not side and space and name[: space.start()] in FIGURES:
+        return f"{FIGURES[name[: space.start()]]} Of secrets of the kind {space['space']} alone."
+    return side

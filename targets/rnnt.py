@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -10,15 +9,12 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 from torchaudio.functional import rnnt_loss
 
-from targets.ctc import Hypothesis, logaddexp
+from targets.ctc import Hypothesis
 from targets.encoder import Encoder
 from targets.layers import LSTM, Embedding, Linear, sequence_mask
 from targets.tokens import BLANK
+from targets.transducer_beam import MOST_UNITS_A_FRAME, beam_search
 from targets.trie import Trie
-
-# Decoding moves on to the next frame after so many: the encoder hears both directions, so that a
-# transducer may write a whole word at one frame, and a forced blank there loses the right words.
-MOST_UNITS_A_FRAME = 20
 
 
 class Transducer(nn.Module):
@@ -44,6 +40,8 @@ class Transducer(nn.Module):
         predicted = self.from_prediction(self.prediction(self.embedding(started), mask))
         joint = self.from_encoder(states)[:, :, None] + predicted[:, None]  # (B, T', U + 1, J)
         logits = self.output(joint.tanh())
+        if not torch.is_grad_enabled():
+            return _losses_alone(logits, counts, targets, lengths)
         return rnnt_loss(
             logits, targets.int(), counts.int(), lengths.int(), blank=BLANK, reduction="none"
         )
@@ -83,55 +81,11 @@ class Transducer(nn.Module):
 
     @torch.no_grad()
     def beam(self, features: Tensor, counts: Tensor, width: int) -> list[list[Hypothesis]]:
-        """Return up to `width` hypotheses of each utterance, best first.
-
-        Time-synchronous search (Graves 2012) that sums over the alignments it meets.
-        """
+        """Return up to `width` hypotheses of each utterance, best first."""
         states, counts = self.encoder(features, counts)
         frames = self.from_encoder(states)
-        return [self._beam_one(f[:n], width) for f, n in zip(frames, counts.tolist(), strict=True)]
-
-    def _beam_one(self, frames: Tensor, width: int) -> list[Hypothesis]:
-        prefixes: list[tuple[int, ...]] = [()]
-        scores = torch.zeros(1)
-        predicted, state = self._predict(torch.tensor([BLANK]), self.prediction.start(1))
-        for frame in frames:
-            # Pools of what has moved on to the next frame, with where its network state lies.
-            done: dict[tuple[int, ...], tuple[float, Tensor, Tensor, Tensor]] = {}
-            for step in range(MOST_UNITS_A_FRAME + 1):
-                log_probs = self._join(frame, predicted)
-                moved = scores + log_probs[:, BLANK]
-                for n, (prefix, score) in enumerate(zip(prefixes, moved.tolist(), strict=True)):
-                    if prefix in done:
-                        score = logaddexp(score, done[prefix][0])
-                    done[prefix] = (score, predicted[n], state[0][n], state[1][n])
-                if step == MOST_UNITS_A_FRAME:
-                    break
-                grown = scores[:, None] + log_probs
-                grown[:, BLANK] = -math.inf
-                top, where = grown.flatten().topk(min(width, grown.numel() - len(grown)))
-                # An extension worse than the width-th finished hypothesis cannot come back.
-                if len(done) >= width:
-                    bar = sorted((entry[0] for entry in done.values()), reverse=True)[width - 1]
-                    kept = top > bar
-                    top, where = top[kept], where[kept]
-                if not len(top):
-                    break
-                parents, units = where // grown.shape[1], where % grown.shape[1]
-                prefixes = [
-                    (*prefixes[p], u) for p, u in zip(parents.tolist(), units.tolist(), strict=True)
-                ]
-                scores = top
-                predicted, state = self._predict(units, (state[0][parents], state[1][parents]))
-            best = sorted(done.items(), key=lambda item: -item[1][0])[:width]
-            prefixes = [prefix for prefix, _ in best]
-            scores = torch.tensor([entry[0] for _, entry in best])
-            predicted = torch.stack([entry[1] for _, entry in best])
-            state = (
-                torch.stack([entry[2] for _, entry in best]),
-                torch.stack([entry[3] for _, entry in best]),
-            )
-        return list(zip(prefixes, scores.tolist(), strict=True))
+        start = self.prediction.start(len(frames))
+        return beam_search(frames, counts, width, self._join, self._predict, start)
 
     @torch.no_grad()
     def score(self, features: Tensor, counts: Tensor, units: Sequence[Sequence[int]]) -> Tensor:
@@ -170,3 +124,23 @@ class Transducer(nn.Module):
             if children is not None:
                 emit[t] = log_probs[children.parents, children.units]
         return stay, emit
+
+
+def _losses_alone(logits: Tensor, counts: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
+    """Return the losses (B,) of logits (B, T', U + 1, V), without what a gradient would need.
+
+    torchaudio computes the gradient with every loss, which takes half of the time.
+    """
+    whole = logits.logsumexp(-1)
+    stay = (logits[..., BLANK] - whole).double()
+    wanted = targets[:, None, :, None].expand(-1, logits.shape[1], -1, -1)
+    emit = (logits[:, :, :-1].gather(-1, wanted)[..., 0] - whole[:, :, :-1]).double()
+    # Log-probability of having written u units when frame t begins to be read, u by u: all frames
+    # in one scan, as in `Transducer.score`.
+    travelled = nn.functional.pad(stay[:, :-1], (0, 0, 1, 0)).cumsum(1)
+    alphas = [travelled[:, :, 0]]
+    for u in range(emit.shape[2]):
+        way = travelled[:, :, u + 1]
+        alphas.append(way + torch.logcumsumexp(alphas[-1] + emit[:, :, u] - way, 1))
+    ends = torch.stack(alphas, 2) + stay
+    return -ends[torch.arange(len(logits)), counts - 1, lengths].float()

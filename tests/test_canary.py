@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attacks.canary import (
+    CANARY,
     COVERS,
     LOUDNESS,
     OBSCURED,
@@ -141,6 +144,12 @@ def test_figures_are_given_for_every_kind_apart():
         "bits_clear_said_1": [0],
         "bits_clear_said_4": [1],
         "bits_obscured_said_1": [2],
+    }
+    other = replace(canaries[0], attributes={**canaries[0].attributes, CANARY: "name"})
+    found = by_kind([*canaries[:1], other], "bits", np.arange(2.0))
+    assert {name: np.flatnonzero(~np.isnan(v)).tolist() for name, v in found.items()} == {
+        f"bits_of_{canaries[0].attributes[CANARY]}": [0],
+        "bits_of_name": [1],
     }
     assert by_kind(canaries[:1], "bits", np.zeros(1)) == {}
     assert REPETITIONS == game.REPETITIONS

@@ -62,8 +62,32 @@ def test_losses_and_scores_are_the_enumerated_ones():
         features.expand(len(texts), -1, -1), counts.repeat(len(texts)), list(map(list, texts))
     )
     torch.testing.assert_close(losses.double(), expected, rtol=1e-4, atol=1e-4)
+    with torch.no_grad():
+        alone = model.losses(
+            features.expand(len(texts), -1, -1), counts.repeat(len(texts)), list(map(list, texts))
+        )
+    torch.testing.assert_close(alone.double(), expected, rtol=1e-5, atol=1e-5)
     scores = model.score(features, counts, texts)
     torch.testing.assert_close(scores, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_losses_of_a_ragged_batch_are_the_same_with_and_without_a_gradient():
+    model = network()
+    features, counts = torch.randn(3, 40, 64), torch.tensor([40, 9, 25])
+    texts = [[1, 2, 3, 1], [], [2]]
+    with torch.no_grad():
+        alone = model.losses(features, counts, texts)
+    torch.testing.assert_close(alone, model.losses(features, counts, texts).detach())
+
+
+def test_a_beam_of_a_ragged_batch_is_that_of_each_utterance_alone():
+    model = network()
+    features, counts = torch.randn(4, 40, 64), torch.tensor([17, 40, 8, 25])
+    together = model.beam(features, counts, 4)
+    for n, count in enumerate(counts.tolist()):
+        (alone,) = model.beam(features[n : n + 1, :count], counts[n : n + 1], 4)
+        assert [prefix for prefix, _ in together[n]] == [prefix for prefix, _ in alone]
+        assert [s for _, s in together[n]] == pytest.approx([s for _, s in alone], rel=1e-4)
 
 
 @pytest.mark.parametrize("seed", range(4))
