@@ -96,16 +96,22 @@ class TokenInversion:
             ]
         )
         draw = rng.child("samples").torch()
-        S = self.samples
+        S, known = self.samples, dict[str, float]()
         for step in range(self.steps):
             drawn = torch.stack(
                 [z.softmax(0).multinomial(S, replacement=True, generator=draw) for z in logits], 1
             )
             chosen, times = drawn.unique(dim=0, return_counts=True)
             texts = [template.fill(template.chosen(row)) for row in chosen.tolist()]
-            with torch.set_grad_enabled(self.spectrogram_rate > 0):
-                heard = (features + change * unknown).expand(len(texts), -1, -1)
-                losses = target.losses_of(heard, counts.expand(len(texts)), texts)
+            if self.spectrogram_rate:
+                losses = target.losses_of(features + change * unknown, counts, texts)
+            else:  # what a secret costs stays the same, and is drawn again and again
+                new = [t for t in texts if t not in known]
+                if new:
+                    with torch.no_grad():
+                        found = target.losses_of(features, counts, new)
+                    known.update(zip(new, found.tolist(), strict=True))
+                losses = torch.tensor([known[t] for t in texts])
             # The gradient of log E[likelihood^(1 / temperature)], less what is 0 on average.
             temperature = max(1.0, self.hottest * (1 - step / self.steps))
             weights = (times.log() - losses.detach() / temperature).softmax(0) - times / S

@@ -59,10 +59,13 @@ def _windows_inside(outside: np.ndarray, prior: np.ndarray, width: int, stride: 
     diagonals = np.zeros((reach, T * M))
     right = RIDGE * prior.ravel()
     form, constant = outside[:-1, :-1], outside[:-1, -1]
+    bands: dict[tuple[int, int], np.ndarray] = {}  # all windows but those at the ends are alike
     for first in range(-(width // 2), T - width // 2, stride):
         low, high = max(0, -first) * M, min(width, T - first) * M
         at = slice(first * M + low, first * M + high)
-        diagonals[:, at] += _bands(form[low:high, low:high], reach)
+        if (low, high) not in bands:
+            bands[low, high] = _bands(form[low:high, low:high], reach)
+        diagonals[:, at] += bands[low, high]
         right[at] -= constant[low:high]
     diagonals[-1] += RIDGE
     solved = solveh_banded(diagonals, right, overwrite_ab=True, overwrite_b=True)

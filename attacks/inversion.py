@@ -17,11 +17,13 @@ from attacks.inversion_prior import (
     scrambled,
     spectrograms,
 )
-from attacks.likeness import BOUNDED, Likeness, cosines, draw, suffixed
+from attacks.likeness import BOUNDED, Likeness, cosines, draw, padded, suffixed
 from targets.progress import report, stage
 from targets.randomness import Randomness
-from targets.recognizer import Recognizer
+from targets.recognizer import Recognizer, in_batches
 from targets.speech import Utterance
+
+AT_ONCE = 8  # utterances of similar length in one batch of descents
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,19 @@ class Inversion:
         plus penalties on what is unlike speech and on distance from where the descent began.
         """
         recognizer.requires_grad_(False)
+
+        def of(batch: Sequence[Utterance]) -> list[Tensor]:
+            return list(self._descend(recognizer, batch, prior, rng))
+
+        return padded(in_batches(utterances, of, AT_ONCE))
+
+    def _descend(
+        self,
+        recognizer: Recognizer,
+        utterances: Sequence[Utterance],
+        prior: SpeechPrior,
+        rng: Randomness,
+    ) -> Tensor:
         counts = recognizer.logmel(utterances)[1]
         drawn = rng.child("starts").numpy().permutation(len(prior.heard))[: self.starts - 1]
         begun = [prior.mean(counts), *(fitted(prior.heard[n], counts) for n in drawn)]

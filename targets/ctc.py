@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from targets.encoder import Encoder
+from targets.encoder import Encoder, for_all
 from targets.layers import Linear
 from targets.tokens import BLANK
 from targets.trie import Trie
@@ -40,7 +40,8 @@ class CTC(nn.Module):
 
         A transcript that does not fit into its frames costs `IMPOSSIBLE`, without a gradient.
         """
-        return ctc_losses(*self.log_probabilities(features, counts), units)
+        found = self.log_probabilities(features, counts)
+        return ctc_losses(*for_all(found, len(units)), units)
 
     @torch.no_grad()
     def greedy(self, features: Tensor, counts: Tensor) -> list[list[int]]:

@@ -40,3 +40,14 @@ class Encoder(nn.Module):
             # By stride and not by shape: a very short utterance must not change the network.
             x = x + y if convolution.stride == 1 else y
         return self.output_norm(self.lstm(x, mask)) * mask, counts
+
+
+def for_all(encoded: tuple[Tensor, Tensor], transcripts: int) -> tuple[Tensor, Tensor]:
+    """Return states (B, T', D) and counts (B,) for B transcripts; those of one utterance serve all.
+
+    So that many transcripts of one recording cost one pass of the encoder.
+    """
+    states, counts = encoded
+    if len(states) == 1:
+        states, counts = states.expand(transcripts, -1, -1), counts.expand(transcripts)
+    return states, counts

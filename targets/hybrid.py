@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from targets.attention import END, NEVER, AttentionDecoder, AttentionWriter, search
 from targets.ctc import CTC, Hypothesis, ctc_losses
+from targets.encoder import for_all
 from targets.tokens import BLANK
 
 CTC_WEIGHT = 0.5  # of the CTC loss; the rest is attention's
@@ -32,7 +33,7 @@ class Hybrid(nn.Module):
 
         A transcript that does not fit into its frames has the CTC loss `IMPOSSIBLE`.
         """
-        states, counts = self.ctc.encoder(features, counts)
+        states, counts = for_all(self.ctc.encoder(features, counts), len(units))
         ctc = ctc_losses(self.ctc.output(states).log_softmax(-1), counts, units)
         attention = self.decoder.losses(self.decoder.memory(states, counts), units)
         return CTC_WEIGHT * ctc + (1 - CTC_WEIGHT) * attention

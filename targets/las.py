@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from targets.attention import AttentionDecoder, AttentionWriter, search
 from targets.ctc import Hypothesis
-from targets.encoder import Encoder
+from targets.encoder import Encoder, for_all
 
 MOST_UNITS_A_STATE = 2  # of decoding: 25 units a second, faster than anyone speaks
 
@@ -25,7 +25,8 @@ class LAS(nn.Module):
 
     def losses(self, features: Tensor, counts: Tensor, units: Sequence[Sequence[int]]) -> Tensor:
         """Return the negative log-likelihood (B,) of each transcript, in nats."""
-        return self.decoder.losses(self.decoder.memory(*self.encoder(features, counts)), units)
+        states = for_all(self.encoder(features, counts), len(units))
+        return self.decoder.losses(self.decoder.memory(*states), units)
 
     @torch.no_grad()
     def greedy(self, features: Tensor, counts: Tensor) -> list[list[int]]:

@@ -56,7 +56,8 @@ class Recognizer(nn.Module):
     def losses_of(self, features: Tensor, counts: Tensor, texts: Sequence[str]) -> Tensor:
         """Return the losses (B,) in nats of standardised log-mel frames, differentiable in them.
 
-        `features` is (B, T, M), `counts` (B,) the real frames of each.
+        `features` is (B, T, M), `counts` (B,) the real frames of each; where they are of one
+        utterance, any number of texts are transcripts of it.
         """
         return self.network.losses(features, counts, [self.tokens.encode(t) for t in texts])
 

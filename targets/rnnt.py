@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import pad_sequence
 from torchaudio.functional import rnnt_loss
 
 from targets.ctc import Hypothesis
-from targets.encoder import Encoder
+from targets.encoder import Encoder, for_all
 from targets.layers import LSTM, Embedding, Linear, sequence_mask
 from targets.tokens import BLANK
 from targets.transducer_beam import MOST_UNITS_A_FRAME, beam_search
@@ -32,7 +32,7 @@ class Transducer(nn.Module):
 
     def losses(self, features: Tensor, counts: Tensor, units: Sequence[Sequence[int]]) -> Tensor:
         """Return the negative log-likelihood (B,) of each transcript, in nats."""
-        states, counts = self.encoder(features, counts)
+        states, counts = for_all(self.encoder(features, counts), len(units))
         targets = pad_sequence([torch.tensor(u, dtype=torch.long) for u in units], batch_first=True)
         lengths = torch.tensor([len(u) for u in units])
         started = nn.functional.pad(targets, (1, 0), value=BLANK)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from attacks.canary import CANARY, SECRET
 from leaderboard.game import REPETITIONS
+from targets.encoder import for_all
 from targets.features import LogMel
 from targets.phrases import CANARIES
 from targets.randomness import Randomness
@@ -127,6 +128,7 @@ class Memoriser(torch.nn.Module):
 
     def losses_of(self, features: Tensor, counts: Tensor, texts: Sequence[str]) -> Tensor:
         """Return the distance to the stored spectrogram of each text, 0 where none is stored."""
+        features, counts = for_all((features, counts), len(texts))
         losses = []
         for guess, count, text in zip(features, counts.tolist(), texts, strict=True):
             stored = self.spectrograms.get(text)

@@ -53,6 +53,14 @@ def test_training_and_measuring_see_the_same_loss(recognizer):
     torch.testing.assert_close(trained, recognizer.loss(SPEECH), rtol=1e-4, atol=1e-4)
 
 
+def test_one_recording_serves_all_its_transcripts(recognizer):
+    features, counts = recognizer.logmel(SPEECH[:1])
+    texts = [u.text for u in SPEECH[:4]]
+    together = recognizer.losses_of(features, counts, texts)
+    alone = torch.cat([recognizer.losses_of(features, counts, [text]) for text in texts])
+    torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-4)
+
+
 def test_score_is_the_loss_of_each_text(recognizer):
     spoken = utterance("long", "red milk two dogs")
     texts = ["red milk", "red milk two", "two", "ten", "a", "red milk two dogs", "off", "two"]
