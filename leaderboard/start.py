@@ -86,7 +86,16 @@ def _digest(game: Game) -> str:
 def _student(
     recipe: Recipe, public: Sequence[Utterance], rounds: int, rng: Randomness
 ) -> Mapping[str, Tensor]:
-    """Return the weights of the start after rounds of self-training; none after no round."""
+    """Return the weights of the start after rounds of self-training; none after no round.
+
+    Raises:
+        OverheardError: there is no untranscribed public speech to teach itself.
+    """
+    if rounds and all(u.text for u in public):
+        raise OverheardError(
+            "training.self_training: no public speech is untranscribed, so there is nothing to "
+            "teach; set speech.public.transcribed below the number of utterances"
+        )
     for number in range(rounds):
         with stage(number / rounds, (number + 1) / rounds):
             school = PublicStudent(keep=KEEP[min(number, 1)])

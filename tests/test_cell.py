@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import dp_accounting as dp
@@ -349,3 +350,14 @@ def test_an_unknown_option_is_named():
     worse = conditions.model_copy(update={"attacks": (choice,)})
     with pytest.raises(OverheardError, match=r"attack 'membership': options: .*calibrate"):
         attacks_of(odd.model_copy(update={"conditions": worse}))
+
+
+def test_a_start_without_untranscribed_speech_cannot_teach_itself(tmp_path, monkeypatch):
+    cell = CELLS["none"]
+    training = cell.conditions.training.model_copy(update={"self_training": 1})
+    conditions = cell.conditions.model_copy(update={"training": training})
+    game = small_game(conditions, cell.seed, Path())
+    told = replace(game, public=tuple(u for u in game.public if u.text))
+    monkeypatch.setattr(start, "deal", lambda *_: told)
+    with pytest.raises(OverheardError, match=r"self_training: no public speech is untranscribed"):
+        train_start(conditions, cell.target, cell.seed, tmp_path, Path(), report=lambda _: None)
