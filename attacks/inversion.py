@@ -96,9 +96,13 @@ class Inversion:
         plus penalties on what is unlike speech and on distance from where the descent began.
         """
         recognizer.requires_grad_(False)
+        done = 0
 
         def of(batch: Sequence[Utterance]) -> list[Tensor]:
-            return list(self._descend(recognizer, batch, prior, rng))
+            nonlocal done
+            before, done = done, done + len(batch)
+            with stage(before / len(utterances), done / len(utterances)):
+                return list(self._descend(recognizer, batch, prior, rng))
 
         return padded(in_batches(utterances, of, AT_ONCE))
 

@@ -118,7 +118,7 @@ class PATE:
             OverheardError: there is no untranscribed public speech to vote on, or ε is out of
                 reach.
         """
-        self._noise(recipe, len(self.poll.asked(public)))  # out of reach? before the teachers learn
+        self._noise(recipe, len(self.poll.asked(public)))  # refused before any teacher has learnt
         with stage(0.0, POLLED):
             ballots = self.poll.take(recipe, members, public, rng)
         with stage(POLLED, 1.0):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -116,13 +117,13 @@ def _train(
 ) -> tuple[Record, Recognizer]:
     """Return what is known of a cell before it is attacked, and its target."""
     rng = Randomness(cell.seed)
+    training = rng.child("training", cell.target, cell.scheme)
+    train = partial(defense.train, recipe, game.members, game.public, training)
+    if isinstance(defense, PATE):
+        ballots, clock.seconds["poll"] = load_ballots(defense.poll, cell, out, data, game)
+        train = partial(defense.learn, recipe, game.public, ballots, training)
     with stage(0.0, 0.9), clock("training"):
-        training = rng.child("training", cell.target, cell.scheme)
-        if isinstance(defense, PATE):
-            ballots, clock.seconds["poll"] = load_ballots(defense.poll, cell, out, data)
-            trained = defense.learn(recipe, game.public, ballots, training)
-        else:
-            trained = defense.train(recipe, game.members, game.public, training)
+        trained = train()
     recognizer = recognizer_of(recipe, trained)
     with whole_file(weights_file(out, cell)) as aside:
         save_file(trained.weights, aside)

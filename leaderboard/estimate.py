@@ -83,13 +83,19 @@ def duration_of_start(conditions: Conditions, target: str, known: Sequence[Memor
 def elapsed(jobs: Sequence[tuple[str, float, tuple[str, ...]]], workers: int) -> float:
     """Return when the last of the jobs (name, seconds, needs), each listed after its needs, ends.
 
-    Each is begun in the listed order, as soon as a worker is free and its needs have ended.
+    A free worker begins the first in the list whose needs have ended, as in a run.
     """
-    free, ends = [0.0] * workers, dict[str, float]()
-    for name, seconds, needs in jobs:
-        worker = free.index(min(free))
-        begin = max([free[worker], *(ends.get(need, 0.0) for need in needs)])
-        ends[name] = free[worker] = begin + seconds
+    free, ends, waiting = [0.0] * workers, dict[str, float](), list(jobs)
+    listed = {name for name, _, _ in jobs}
+    while waiting:
+        ready = [
+            (max([min(free), *(ends[n] for n in needs if n in listed)]), place)
+            for place, (_, _, needs) in enumerate(waiting)
+            if all(n in ends for n in needs if n in listed)
+        ]
+        begin, place = min(ready)
+        name, seconds, _ = waiting.pop(place)
+        ends[name] = free[free.index(min(free))] = begin + seconds
     return max(ends.values(), default=0.0)
 
 

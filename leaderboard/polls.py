@@ -17,12 +17,14 @@ from defenses.student import Shortlist
 from leaderboard.atomic import whole_file
 from leaderboard.corpora import deal
 from leaderboard.fingerprints import module_code
+from leaderboard.game import Game
 from leaderboard.jobs import Report
 from leaderboard.layout import stamps
 from leaderboard.start import recipe_from_start
 from leaderboard.suite import Cell, digest_of
 from targets.progress import listening, stage
 from targets.randomness import Randomness
+from targets.speech import Corpus
 
 DIGITS = 8  # of a digest, in the name of a poll
 
@@ -64,6 +66,7 @@ def take_poll(poll: Poll, cell: Cell, out: Path, data: Path, *, report: Report) 
         with stage(0.05, 1.0):
             ballots = poll.take(recipe, game.members, game.public, rng)
     content = {
+        "speech": _speech(game),
         "texts": [list(one.texts) for one in ballots.lists],
         "log_probs": [one.log_probs.tolist() for one in ballots.lists],
         "counts": [counts.tolist() for counts in ballots.counts],
@@ -73,14 +76,26 @@ def take_poll(poll: Poll, cell: Cell, out: Path, data: Path, *, report: Report) 
         aside.write_text(json.dumps(content), encoding="utf-8")
 
 
-def load_ballots(poll: Poll, cell: Cell, out: Path, data: Path) -> tuple[Ballots, float]:
-    """Return the ballots of a cell's poll, which is taken if need be, and the seconds it took."""
+def load_ballots(
+    poll: Poll, cell: Cell, out: Path, data: Path, game: Game
+) -> tuple[Ballots, float]:
+    """Return the ballots of a cell's poll, and the seconds it took.
+
+    A plan has it taken before, for every cell that is sure to train. It is taken here where it is
+    missing, or was of other speech: the name of the file changes with names, sizes and texts of
+    the speech, not its sound.
+    """
     file = ballots_file(poll, cell, out, data)
-    if not file.exists():  # a plan has it taken before, for every cell that is sure to train
+    kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    if kept.get("speech") != _speech(game):
         take_poll(poll, cell, out, data, report=lambda _: None)
-    kept = json.loads(file.read_text(encoding="utf-8"))
+        kept = json.loads(file.read_text(encoding="utf-8"))
     lists = [
         Shortlist(texts, np.array(log_probs))
         for texts, log_probs in zip(kept["texts"], kept["log_probs"], strict=True)
     ]
     return Ballots(lists, [np.array(counts) for counts in kept["counts"]]), kept["seconds"]
+
+
+def _speech(game: Game) -> list[str]:
+    return [Corpus("public", game.public).digest, Corpus("members", game.members).digest]

@@ -108,7 +108,8 @@ class _Grid:
                 outcome = self.outcomes.get(need)
                 if outcome and outcome.status in ("failed", "blocked"):
                     self.waiting.remove(job)
-                    self._end(job, Outcome(job.id, "blocked", f"needs {need}, which failed"))
+                    reason = f"needs {need}, which failed: {outcome.reason}"
+                    self._end(job, Outcome(job.id, "blocked", reason))
                     break
 
     def _give(self, pool: Pool) -> None:

@@ -35,10 +35,19 @@ STUDENT = "student."  # before the names of its weights, in the file of the star
 def train_start(
     conditions: Conditions, target: str, seed: int, out: Path, data: Path, *, report: Report
 ) -> None:
-    """Train the public start, and its student where the suite wants one, and keep both."""
+    """Train the public start, and its student where the suite wants one, and keep both.
+
+    Raises:
+        OverheardError: there is no untranscribed public speech for the student.
+    """
     with listening(report):
         with stage(0.0, 0.2):
             game = deal(conditions, seed, data)
+        if conditions.training.self_training and all(u.text for u in game.public):
+            raise OverheardError(
+                "training.self_training: no public speech is untranscribed, so there is nothing "
+                "to teach; set speech.public.transcribed below the number of utterances"
+            )
         recipe = _recipe(conditions, target, game)
         training = conditions.training
         schedule = Schedule(
@@ -86,16 +95,7 @@ def _digest(game: Game) -> str:
 def _student(
     recipe: Recipe, public: Sequence[Utterance], rounds: int, rng: Randomness
 ) -> Mapping[str, Tensor]:
-    """Return the weights of the start after rounds of self-training; none after no round.
-
-    Raises:
-        OverheardError: there is no untranscribed public speech to teach itself.
-    """
-    if rounds and all(u.text for u in public):
-        raise OverheardError(
-            "training.self_training: no public speech is untranscribed, so there is nothing to "
-            "teach; set speech.public.transcribed below the number of utterances"
-        )
+    """Return the weights of the start after rounds of self-training; none after no round."""
     for number in range(rounds):
         with stage(number / rounds, (number + 1) / rounds):
             school = PublicStudent(keep=KEEP[min(number, 1)])

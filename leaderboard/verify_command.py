@@ -12,7 +12,7 @@ from leaderboard import provenance, runner, sandbox
 from leaderboard.agreement import agreement, overall, summary
 from leaderboard.check_command import Trust
 from leaderboard.jobs import Job, Named
-from leaderboard.plan import cell_job, needs_of, reference_jobs, start_job
+from leaderboard.plan import cell_job, needs_of, poll_jobs, reference_jobs, start_job
 from leaderboard.progress import watching
 from leaderboard.record import FOLDER, Record, read_record, read_records
 from leaderboard.sandbox import LIMITS
@@ -69,9 +69,7 @@ def _jobs(
         start_job(cell.conditions, cell.target, cell.seed, out, data),
         *reference_jobs([cell], out, data),
     ]
-    return [
-        *before,
-        cell_job(
-            cell, Named("leaderboard.cell", "run_cell"), (), out, data, needs_of(cell, before)
-        ),
-    ]
+    polls = list(poll_jobs([cell], out, data).values())
+    needs = (*needs_of(cell, before), *(poll.id for poll in polls))
+    work = cell_job(cell, Named("leaderboard.cell", "run_cell"), (), out, data, needs)
+    return [*before, *polls, work]

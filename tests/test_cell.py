@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import shutil
 from dataclasses import replace
@@ -19,6 +20,7 @@ from leaderboard import polls, siege, start
 from leaderboard.cell import defense_of, recognizer_of, run_cell
 from leaderboard.game import Game
 from leaderboard.layout import weights_file
+from leaderboard.polls import ballots_file, load_ballots, take_poll
 from leaderboard.record import history, read_records, record_failure
 from leaderboard.remaining import attempted, finished, remaining
 from leaderboard.siege import attacks_of, noise_of
@@ -361,3 +363,28 @@ def test_a_start_without_untranscribed_speech_cannot_teach_itself(tmp_path, monk
     monkeypatch.setattr(start, "deal", lambda *_: told)
     with pytest.raises(OverheardError, match=r"self_training: no public speech is untranscribed"):
         train_start(conditions, cell.target, cell.seed, tmp_path, Path(), report=lambda _: None)
+
+
+def test_a_poll_is_kept_and_taken_again_of_other_speech(out):
+    cell = CELLS["pate-gnmax"]
+    poll, game = defense_of(cell).poll, small_game(cell.conditions, cell.seed, Path())
+    recipe = recipe_from_start(cell.conditions, cell.target, cell.seed, out, Path(), game)
+    rng = Randomness(cell.seed).child("poll", cell.target)
+    taken = poll.take(recipe, game.members, game.public, rng)
+    take_poll(poll, cell, out, Path(), report=lambda _: None)
+
+    def kept():
+        ballots, seconds = load_ballots(poll, cell, out, Path(), game)
+        assert [list(c) for c in ballots.counts] == [list(c) for c in taken.counts]
+        for one, other in zip(ballots.lists, taken.lists, strict=True):
+            assert list(one.texts) == list(other.texts)
+            assert list(one.log_probs) == list(other.log_probs)
+        return seconds
+
+    file = ballots_file(poll, cell, out, Path())
+    written = file.stat().st_mtime_ns
+    assert kept() > 0
+    assert file.stat().st_mtime_ns == written
+    content = json.loads(file.read_text())
+    file.write_text(json.dumps(content | {"speech": ["other", "speech"], "counts": []}))
+    assert kept() > 0

@@ -145,7 +145,7 @@ def test_a_failure_is_told_and_blocks_only_what_needs_it(tmp_path):
         "last": "blocked",
         "good": "done",
     }
-    assert told == ["two lines", "needs bad, which failed"]
+    assert told == ["two lines", "needs bad, which failed: two lines"]
     log = (tmp_path / "logs" / "bad.log").read_text()
     assert "said before failing" in log
     assert "Traceback" in log
