@@ -16,6 +16,8 @@ from targets.tokens import BLANK
 from targets.transducer_beam import MOST_UNITS_A_FRAME, beam_search
 from targets.trie import Trie
 
+AT_ONCE = 1_024  # pairs of a frame and a prefix that are joined at once in scoring
+
 
 class Transducer(nn.Module):
     """An encoder, a prediction network over the units so far, and a joiner of the two."""
@@ -118,11 +120,12 @@ class Transducer(nn.Module):
         stay = torch.empty(len(frames), len(units), dtype=torch.float64)
         width = 0 if children is None else len(children.units)
         emit = torch.empty(len(frames), width, dtype=torch.float64)
-        for t, frame in enumerate(frames):  # frame by frame, to keep (n, V) small
-            log_probs = self._join(frame, predicted).double()
-            stay[t] = log_probs[:, BLANK]
+        step = max(1, AT_ONCE // len(units))
+        for t in range(0, len(frames), step):  # a few frames at a time, to keep (t, n, V) small
+            log_probs = self._join(frames[t : t + step, None], predicted)
+            stay[t : t + step] = log_probs[..., BLANK]
             if children is not None:
-                emit[t] = log_probs[children.parents, children.units]
+                emit[t : t + step] = log_probs[:, children.parents, children.units]
         return stay, emit
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -30,25 +32,31 @@ class Trie:
 
     @classmethod
     def of(cls, sequences: Sequence[Sequence[int]]) -> Trie:
-        """Build the tree of `sequences`; depth 0 is the root."""
-        levels: list[tuple[list[int], list[int]]] = []
-        places: dict[tuple[int, int, int], int] = {}
-        ends = []
-        for sequence in sequences:
-            position = 0
-            for depth, unit in enumerate(sequence):
-                if depth == len(levels):
-                    levels.append(([], []))
-                units, parents = levels[depth]
-                key = (depth, position, unit)
-                if key not in places:
-                    places[key] = len(units)
-                    units.append(unit)
-                    parents.append(position)
-                position = places[key]
-            ends.append((len(sequence), position))
-        return cls(tuple(Level(torch.tensor(u), torch.tensor(p)) for u, p in levels), tuple(ends))
+        """Return the tree of `sequences`; depth 0 is the root."""
+        return _built(tuple(map(tuple, sequences)))
 
     def collect(self, finals: Sequence[Tensor]) -> Tensor:
         """Return the value (N,) of every sequence from those (n,) of every level, root first."""
-        return torch.stack([finals[depth][position] for depth, position in self.ends])
+        begins = list(accumulate(map(len, finals), initial=0))
+        return torch.cat(list(finals))[[begins[depth] + place for depth, place in self.ends]]
+
+
+@lru_cache(maxsize=8)  # every canary of a template is scored on the same tree
+def _built(sequences: tuple[tuple[int, ...], ...]) -> Trie:
+    levels: list[tuple[list[int], list[int]]] = []
+    places: dict[tuple[int, int, int], int] = {}
+    ends = []
+    for sequence in sequences:
+        position = 0
+        for depth, unit in enumerate(sequence):
+            if depth == len(levels):
+                levels.append(([], []))
+            units, parents = levels[depth]
+            key = (depth, position, unit)
+            if key not in places:
+                places[key] = len(units)
+                units.append(unit)
+                parents.append(position)
+            position = places[key]
+        ends.append((len(sequence), position))
+    return Trie(tuple(Level(torch.tensor(u), torch.tensor(p)) for u, p in levels), tuple(ends))
