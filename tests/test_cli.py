@@ -260,6 +260,8 @@ def test_ctrl_c_says_how_to_go_on(tmp_path):
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stderr=subprocess.PIPE,
         text=True,
+        # Whoever starts the tests in the background hands down that it is ignored.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     while not list(tmp_path.glob("runs/small/records/*.json")):
         time.sleep(0.01)
