@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -237,6 +238,8 @@ def start(tmp_path):
                 stderr=subprocess.PIPE,
                 text=True,
                 env=environment,
+                # Whoever starts the tests in the background hands down that it is ignored.
+                preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
             )
         )
         return started[-1]
