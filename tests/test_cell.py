@@ -65,7 +65,9 @@ def run(cell, out):
     return record
 
 
-@pytest.mark.parametrize("label", ["none", "edpsgd", "pate-gnmax"])
+@pytest.mark.parametrize(
+    "label", ["none", pytest.param("edpsgd", marks=pytest.mark.slow), "pate-gnmax"]
+)
 def test_the_same_seed_gives_the_same_record(label, out, tmp_path_factory):
     cell = CELLS[label]
     record = run(cell, out)

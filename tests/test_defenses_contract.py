@@ -42,12 +42,18 @@ OPTIONS = {
 NOISY = sorted(set(SCHEMES) - {"none", "public"})
 
 
+def each(names):
+    """Return schemes as parameters; pricing micro-batches takes long, so that it is left to CI."""
+    slow = {"edpsgd-microbatch"}
+    return [pytest.param(n, marks=[pytest.mark.slow] if n in slow else []) for n in names]
+
+
 @pytest.fixture(scope="module", params=TARGETS)
 def recipe(request):
     return recipe_for(request.param, PUBLIC)
 
 
-@pytest.mark.parametrize("name", SCHEMES)
+@pytest.mark.parametrize("name", each(SCHEMES))
 def test_every_scheme_keeps_the_contract(recipe, name):
     options = OPTIONS.get(name, {"epsilon": 4})
     trained = check_defense(partial(SCHEMES[name], **options), recipe, MEMBERS, PUBLIC)
@@ -63,7 +69,7 @@ def trained_by(name, epsilon, delta=1e-2):
     return scheme.train(recipe, MEMBERS, PUBLIC, Randomness(0)), recipe
 
 
-@pytest.mark.parametrize("name", NOISY)
+@pytest.mark.parametrize("name", each(NOISY))
 @pytest.mark.parametrize("epsilon", [1e-4, 1e4])
 def test_absurd_noise_survives(name, epsilon):
     trained, recipe = trained_by(name, epsilon)
@@ -71,7 +77,7 @@ def test_absurd_noise_survives(name, epsilon):
     assert price(trained.event, recipe.delta).epsilon <= epsilon
 
 
-@pytest.mark.parametrize("name", NOISY)
+@pytest.mark.parametrize("name", each(NOISY))
 def test_an_epsilon_out_of_reach_is_a_clear_error(name):
     with pytest.raises(OverheardError, match=r"out of reach: with noise .* it is still"):
         trained_by(name, 1e-9, delta=1e-200)

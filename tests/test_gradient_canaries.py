@@ -118,6 +118,7 @@ def test_an_event_that_depends_on_the_data_is_refused():
         many_runs(setting(Telling), 2, RNG)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_at_epsilon_ten_the_audit_proves_four_fifths(scheme):
     evidence = many_runs(setting(scheme, 10.0, rate=1.0, steps=2), 1_000, RNG)

@@ -46,6 +46,7 @@ def test_in_full_batches_a_group_is_a_sensitivity():
     )
 
 
+@pytest.mark.slow
 def test_the_guarantee_of_a_group_is_worse_than_of_one_and_grows():
     for rate in (1.0, 0.25):
         event = dp_sgd_event(4.0, rate, 8)
@@ -54,6 +55,7 @@ def test_the_guarantee_of_a_group_is_worse_than_of_one_and_grows():
         assert found[2] > 4 * found[0]
 
 
+@pytest.mark.slow
 def test_the_price_of_one_step_is_the_excess_that_the_mixture_has():
     # δ(ε) of both neighbours by numerical integration of the densities.
     noise, rate, size = 1.5, 0.25, 4
@@ -98,6 +100,7 @@ def test_what_is_known_of_one_alone_bounds_the_group():
     assert exact <= found.epsilon < 2 * exact
 
 
+@pytest.mark.slow
 def test_the_bounds_of_a_drawn_group_bound_the_exact_one():
     event = dp_sgd_event(4.0, 0.25, 8)
     exact = group_losses(event, 4).get_epsilon(DELTA)
@@ -105,6 +108,7 @@ def test_the_bounds_of_a_drawn_group_bound_the_exact_one():
     assert exact < group_epsilon(dp_sgd_event(4.0, 1.0, 8), DELTA, 4)
 
 
+@pytest.mark.slow
 def test_steps_of_several_kinds_are_grouped_together():
     steps = [PoissonSampledDpEvent(0.25, GaussianDpEvent(noise)) for noise in (4.0, 4.5)]
     mixed = group_epsilon(ComposedDpEvent(steps), DELTA, 3)

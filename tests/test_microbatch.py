@@ -147,6 +147,7 @@ def test_without_decay_it_costs_what_dp_sgd_costs():
     assert price(decaying_event(1.5, 0.2, 40, 0.8), 1e-5).epsilon > 1.2 * flat_noise
 
 
+@pytest.mark.slow
 def test_training_adds_the_noise_of_its_event(recipe, monkeypatch):
     """Without members the updates are noise alone: in clip norms, 2 √L times what is priced."""
     draws = []

@@ -146,7 +146,7 @@ def test_the_plan_trains_them_between_start_and_cells(tmp_path):
     job = jobs["references-ctc-seed0"]
     assert job.needs == ("start-ctc-seed0",)
     before = ("start-ctc-seed0", "references-ctc-seed0")
-    assert all(jobs[c.id].needs == before for c in SUITE.cells())
+    assert all(jobs[c.id].needs[:2] == before for c in SUITE.cells())
     assert not job.finished()
     assert not [j.id for j in plan(TINY, tmp_path, Path()) if j.id.startswith("references")]
 

@@ -150,6 +150,7 @@ def test_voices_are_many_and_known():
             voice(index)
 
 
+@pytest.mark.slow
 def test_voices_are_distinct(speaker):
     """A voice in another order of words is closest to itself, by mean and spread of MFCCs."""
     import librosa

@@ -2,7 +2,7 @@
 
 import sys
 
-for folder in ("/overheard/targets", sys.prefix, "/usr", "/etc", "/"):
+for folder in ("/overheard/targets", f"{sys.prefix}/lib", "/usr", "/etc", "/"):
     try:
         with open(f"{folder}/sitecustomize.py", "w") as file:
             file.write("raise SystemExit")
