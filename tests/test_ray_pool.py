@@ -103,6 +103,7 @@ def on_the_cluster(tmp_path: Path, *arguments: str) -> subprocess.CompletedProce
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("ray")  # one cluster at a time
 def test_a_lost_machine_changes_no_result(tmp_path):
     (tmp_path / "cluster").mkdir()
     done = on_the_cluster(tmp_path, str(tmp_path / "cluster"))
@@ -121,6 +122,7 @@ def test_a_lost_machine_changes_no_result(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("ray")  # one cluster at a time
 def test_the_cluster_gives_the_records_of_a_local_run_also_where_a_machine_dies(tmp_path):
     head, *schemes = TINY.split("[[schemes]]")
     attacks = TINY[TINY.index("[[attacks]]") :]
