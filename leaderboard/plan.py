@@ -169,7 +169,7 @@ def poll_jobs(cells: Sequence[Cell], out: Path, data: Path) -> dict[str, Job]:
 
 
 def needs_of(cell: Cell, jobs: Sequence[Job]) -> tuple[str, ...]:
-    """Return which of some jobs have to be finished before a cell is trained and attacked."""
+    """Return which of some jobs, of starts and references, a cell has to wait for."""
     wanted = start_id(cell.target, cell.seed), references_id(cell.target, cell.seed)
     return tuple(job.id for job in jobs if job.id in wanted)
 
