@@ -11,8 +11,8 @@ from attacks.evidence import Noise, Trials, check_delta, check_level
 from attacks.f_dp import f_dp_bound
 from attacks.gdp import gdp_bound
 from attacks.one_run import one_run_bound
-from targets.estimate import Estimate
-from targets.speech import Unit
+from targets.core.estimate import Estimate
+from targets.speech.utterance import Unit
 
 Verdict = Literal[
     "consistent",

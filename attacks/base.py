@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from targets.randomness import Randomness
-from targets.recognizer import Recognizer
-from targets.speech import Utterance
+from targets.core.randomness import Randomness
+from targets.models.recognizer import Recognizer
+from targets.speech.utterance import Utterance
 
 if TYPE_CHECKING:
     from attacks.references import References

@@ -13,11 +13,11 @@ from typing import Literal
 import numpy as np
 
 from attacks.base import Scores
-from targets.embedded import SpeechRequest, speak
-from targets.phrases import CANARIES, Template
-from targets.randomness import Randomness
-from targets.speech import SAMPLE_RATE, Samples, Utterance, Word
-from targets.voices import voice, voice_count
+from targets.core.randomness import Randomness
+from targets.speech.utterance import SAMPLE_RATE, Samples, Utterance, Word
+from targets.synthetic.corpus import SpeechRequest, speak
+from targets.synthetic.phrases import CANARIES, Template
+from targets.synthetic.voices import voice, voice_count
 
 SECONDS_A_WORD = 0.4  # of cover for each word of the longest secret
 LOUDNESS = 0.5  # of the noise, relative to the speech around it

@@ -19,14 +19,14 @@ from attacks.base import Access, Findings, Scores, Weights
 from attacks.canary import by_kind, canaries_among, mask_secret, template_of
 from attacks.canary_ranking import rank_secrets
 from attacks.canary_transcripts import share_written
-from targets.hybrid import Hybrid
-from targets.las import LAS
-from targets.randomness import Randomness
-from targets.recognizer import Recognizer
-from targets.rnnt import Transducer
-from targets.speech import Utterance
-from targets.tokens import BLANK
-from targets.trie import Trie
+from targets.core.randomness import Randomness
+from targets.models.hybrid import Hybrid
+from targets.models.las import LAS
+from targets.models.recognizer import Recognizer
+from targets.models.rnnt import Transducer
+from targets.nn.trie import Trie
+from targets.speech.tokens import BLANK
+from targets.speech.utterance import Utterance
 
 LISTENED = 32  # public utterances whose mean state the text parts are given for audio
 

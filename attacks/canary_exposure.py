@@ -23,8 +23,8 @@ import numpy as np
 from attacks.base import Access, Findings, LossScores, Scores
 from attacks.canary import canaries_among, in_another_voice, mask_secret, silence, template_of
 from attacks.canary_ranking import rank_secrets
-from targets.randomness import Randomness
-from targets.speech import Utterance
+from targets.core.randomness import Randomness
+from targets.speech.utterance import Utterance
 
 AT_ONCE = 2_000  # transcripts of one audio that are scored together, for the sake of memory
 

@@ -23,11 +23,11 @@ from torch import Tensor
 
 from attacks.base import Access, Findings, Weights
 from attacks.canary import by_kind, canaries_among, mask_secret, secret_of, template_of
-from targets.features import HOP
-from targets.progress import report
-from targets.randomness import Randomness
-from targets.recognizer import Recognizer
-from targets.speech import SAMPLE_RATE, Utterance
+from targets.core.progress import report
+from targets.core.randomness import Randomness
+from targets.models.recognizer import Recognizer
+from targets.speech.features import HOP
+from targets.speech.utterance import SAMPLE_RATE, Utterance
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from attacks.base import Findings, Scores
 from attacks.canary import by_kind, secret_of, template_of
 from attacks.exposure import exposure, extrapolated_exposure
-from targets.phrases import Template
-from targets.progress import report
-from targets.randomness import Randomness
-from targets.speech import Utterance
+from targets.core.progress import report
+from targets.core.randomness import Randomness
+from targets.speech.utterance import Utterance
+from targets.synthetic.phrases import Template
 
 MOST = 10_000  # secrets of a space that is ranked whole
 SAMPLE = 400  # secrets that a skew-normal is fitted to

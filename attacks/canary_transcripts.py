@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from attacks.base import Access, Findings, Scores, Transcripts
 from attacks.canary import COVERS, by_kind, canaries_among, mask_secret, secret_of, template_of
-from targets.randomness import Randomness
-from targets.speech import Utterance
+from targets.core.randomness import Randomness
+from targets.speech.utterance import Utterance
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ import numpy as np
 from scipy.special import betaincinv
 
 from attacks.evidence import Scores, Trials, check_delta, check_level, refusal
-from targets.estimate import Estimate
-from targets.speech import Unit
+from targets.core.estimate import Estimate
+from targets.speech.utterance import Unit
 
 Correction = Literal["bonferroni", "split"]
 

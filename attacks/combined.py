@@ -22,9 +22,9 @@ from attacks.membership import Loss
 from attacks.perturbation import AdversarialLoss, NoisyLoss
 from attacks.references import references_of, signal_of
 from attacks.transcript_distance import EditDistance
-from targets.progress import stage
-from targets.randomness import Randomness
-from targets.speech import Utterance
+from targets.core.progress import stage
+from targets.core.randomness import Randomness
+from targets.speech.utterance import Utterance
 
 LOSSES = (Loss, NoisyLoss, AdversarialLoss)  # crowd at zero, and spread out as logits
 

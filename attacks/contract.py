@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from attacks.base import VIEWS, Attack, Findings, Transcripts
-from targets.contract import (
+from targets.core.randomness import Randomness
+from targets.speech.utterance import Utterance
+from targets.training.checks import (
     ContractError,
     fingerprint_of_speech,
     fingerprint_of_weights,
     global_randomness,
 )
-from targets.randomness import Randomness
-from targets.speech import Utterance
 
 CLOSE = 1e-3  # relative: padding in another batch may change the last digits of a loss
 

@@ -21,7 +21,7 @@ from attacks.f_dp import f_dp_bound
 from attacks.games import Game, play
 from attacks.gdp import gdp_bound
 from attacks.one_run import one_run_bound
-from targets.estimate import Estimate
+from targets.core.estimate import Estimate
 
 
 class Bound(Protocol):

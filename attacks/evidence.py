@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import bdtr
 
-from targets.speech import Unit
+from targets.speech.utterance import Unit
 
 Design = Literal["one_run", "many_runs", "observational"]
 Noise = Literal["any", "gaussian"]

@@ -16,7 +16,7 @@ from scipy.special import betaincinv, stdtrit
 from scipy.stats import skewnorm
 
 from attacks.evidence import Scores, check_level
-from targets.estimate import Estimate
+from targets.core.estimate import Estimate
 
 # The skewness a skew-normal can have ends at 0.9953; the fit stays short of it.
 _LARGEST_SKEW = 0.99

@@ -14,8 +14,8 @@ from statistics import NormalDist
 from attacks.evidence import Noise, Trials, check_delta, check_level, refusal
 from attacks.gdp import epsilon_from_mu
 from attacks.guesses import count_correct, guess_plans, perfect_counts
-from targets.estimate import Estimate
-from targets.speech import Unit
+from targets.core.estimate import Estimate
+from targets.speech.utterance import Unit
 
 # Search step in μ. The refuted end is returned: coarseness costs power (0.001 in ε), not truth.
 _STEP = 1e-4

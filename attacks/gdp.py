@@ -15,8 +15,8 @@ from scipy.special import log_ndtr, ndtr, ndtri
 
 from attacks.clopper_pearson import Limits, anchored_limits, perfect_limits
 from attacks.evidence import Noise, Trials, check_delta, check_level, refusal
-from targets.estimate import Estimate
-from targets.speech import Unit
+from targets.core.estimate import Estimate
+from targets.speech.utterance import Unit
 
 
 def delta_from_mu(mu: float, epsilon: float) -> float:

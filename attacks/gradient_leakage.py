@@ -22,12 +22,12 @@ from attacks.gdp import mu_from_epsilon
 from attacks.gradient_spectrogram import spectrogram
 from attacks.inversion_prior import SpeechPrior, spectrograms
 from attacks.likeness import BOUNDED, Likeness, draw, padded, suffixed
-from targets.layers import Convolution
-from targets.progress import report
-from targets.randomness import Randomness
-from targets.recognizer import Recognizer
-from targets.speech import Utterance
-from targets.tape import EmbeddingUse, recording
+from targets.core.progress import report
+from targets.core.randomness import Randomness
+from targets.models.recognizer import Recognizer
+from targets.nn.layers import Convolution
+from targets.nn.tape import EmbeddingUse, recording
+from targets.speech.utterance import Utterance
 
 CERTAIN = 1e-3  # chance at which noise alone is taken for a letter
 

@@ -9,10 +9,10 @@ from typing import ClassVar
 import numpy as np
 
 from attacks.base import Access, Findings, Weights
-from targets.randomness import Randomness
-from targets.recognizer import in_batches
-from targets.speech import Utterance
-from targets.tape import recording, square_norms
+from targets.core.randomness import Randomness
+from targets.models.recognizer import in_batches
+from targets.nn.tape import recording, square_norms
+from targets.speech.utterance import Utterance
 
 LEAST = 1e-12  # squared norm: below it there is no gradient
 
@@ -22,7 +22,7 @@ class GradientNorm:
     """Score a candidate by minus the logarithm of its gradient's norm over all weights.
 
     Training moves until members' gradients vanish (Nasr et al. 2019, arXiv 1812.00910). All norms
-    of a batch come from one backward pass (`targets.tape`).
+    of a batch come from one backward pass (`targets.nn.tape`).
     """
 
     access: ClassVar[Access] = "weights"

@@ -18,10 +18,10 @@ from attacks.inversion_prior import (
     spectrograms,
 )
 from attacks.likeness import BOUNDED, Likeness, cosines, draw, padded, suffixed
-from targets.progress import report, stage
-from targets.randomness import Randomness
-from targets.recognizer import Recognizer, in_batches
-from targets.speech import Utterance
+from targets.core.progress import report, stage
+from targets.core.randomness import Randomness
+from targets.models.recognizer import Recognizer, in_batches
+from targets.speech.utterance import Utterance
 
 AT_ONCE = 8  # utterances of similar length in one batch of descents
 

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from targets.randomness import Randomness
-from targets.recognizer import Recognizer
-from targets.speech import Utterance
+from targets.core.randomness import Randomness
+from targets.models.recognizer import Recognizer
+from targets.speech.utterance import Utterance
 
 WINDOW = 4  # frames whose joint statistics are learnt: 40 ms
 BLOCK = 16  # frames that the generative prior speaks at once: 160 ms

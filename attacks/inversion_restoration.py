@@ -14,10 +14,10 @@ from torch.nn import functional as F
 from attacks.base import Access, Findings, Scores, Weights
 from attacks.inversion_prior import scrambled
 from attacks.likeness import draw, suffixed
-from targets.progress import report
-from targets.randomness import Randomness
-from targets.recognizer import Recognizer, in_batches
-from targets.speech import Utterance
+from targets.core.progress import report
+from targets.core.randomness import Randomness
+from targets.models.recognizer import Recognizer, in_batches
+from targets.speech.utterance import Utterance
 
 
 @dataclass(frozen=True)

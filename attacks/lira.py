@@ -10,8 +10,8 @@ from attacks.base import Access, Attack, Findings, LossScores
 from attacks.likelihood_ratios import lira_offline, lira_online, logit_confidence
 from attacks.membership import Loss
 from attacks.references import references_of, signal_of
-from targets.randomness import Randomness
-from targets.speech import Utterance
+from targets.core.randomness import Randomness
+from targets.speech.utterance import Utterance
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from targets.estimate import Estimate
+from targets.core.estimate import Estimate
 
 
 def mean(values: npt.ArrayLike, level: float = 0.95, ceiling: float | None = None) -> Estimate:

@@ -20,8 +20,8 @@ from scipy.special import betainc, betaincinv, gammaln, xlogy
 
 from attacks.evidence import Trials, check_delta, check_level, refusal
 from attacks.guesses import count_correct, guess_plans, perfect_counts
-from targets.estimate import Estimate
-from targets.speech import Unit
+from targets.core.estimate import Estimate
+from targets.speech.utterance import Unit
 
 Correction = Literal["bonferroni", "split"]
 

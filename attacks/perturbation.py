@@ -15,9 +15,9 @@ import torch
 
 from attacks.base import Access, Findings, LossScores, Weights
 from attacks.membership import characters
-from targets.randomness import Randomness
-from targets.recognizer import Recognizer, in_batches
-from targets.speech import Utterance
+from targets.core.randomness import Randomness
+from targets.models.recognizer import Recognizer, in_batches
+from targets.speech.utterance import Utterance
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from scipy.stats import rankdata
 
 from attacks.bootstrap import Weights, cluster_interval
 from attacks.evidence import Trials, check_level
-from targets.estimate import Estimate
+from targets.core.estimate import Estimate
 
 Interval = tuple[float, float]
 

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks.base import Attack, Scores, Transcripts, Weights
-from targets.errors import OverheardError
-from targets.progress import report, stage
-from targets.randomness import Randomness
-from targets.speech import Utterance
+from targets.core.errors import OverheardError
+from targets.core.progress import report, stage
+from targets.core.randomness import Randomness
+from targets.speech.utterance import Utterance
 
 FEWEST = 2  # references: what is learnt on one as the target needs another to compare it with
 

@@ -12,8 +12,8 @@ from attacks.base import Access, Attack, Findings, LossScores
 from attacks.likelihood_ratios import rmia, rmia_ratio, tuned_offset
 from attacks.membership import Loss, characters
 from attacks.references import references_of, signal_of
-from targets.randomness import Randomness
-from targets.speech import Utterance
+from targets.core.randomness import Randomness
+from targets.speech.utterance import Utterance
 
 LEAST_LOG = -600.0  # nats: exp underflows near -745, and ratios of zeros rank nobody
 

@@ -10,8 +10,8 @@ import jiwer
 import numpy as np
 
 from attacks.base import Access, Findings, Transcripts
-from targets.randomness import Randomness
-from targets.speech import Utterance
+from targets.core.randomness import Randomness
+from targets.speech.utterance import Utterance
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,8 @@ from dp_accounting.pld import PLDAccountant
 
 from defenses.parts import Part, coarsened, composed, merged, noise_of, parts_of, query_of
 from defenses.renyi import renyi_curve
-from targets.errors import OverheardError
-from targets.speech import Unit
+from targets.core.errors import OverheardError
+from targets.speech.utterance import Unit
 
 # PLD asks for memory in proportion to ε; beyond this the Rényi bound is kept (still valid).
 LARGEST_PLD_EPSILON = 200.0

@@ -9,10 +9,10 @@ from typing import Protocol
 from dp_accounting import DpEvent
 from torch import Tensor
 
-from targets.randomness import Randomness
-from targets.recipe import Recipe
-from targets.recognizer import Recognizer
-from targets.speech import Unit, Utterance
+from targets.core.randomness import Randomness
+from targets.models.recognizer import Recognizer
+from targets.speech.utterance import Unit, Utterance
+from targets.training.recipe import Recipe
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from targets.recognizer import Example, Recognizer
-from targets.tape import recording, square_norms, weighted_sums
+from targets.models.recognizer import Example, Recognizer
+from targets.nn.tape import recording, square_norms, weighted_sums
 
 Gradients = dict[Tensor, Tensor]  # of every trained parameter
 ClippedSum = Callable[[Recognizer, Sequence[Example], float], Gradients]

@@ -11,16 +11,16 @@ from torch import Tensor
 
 from defenses.accounting import price
 from defenses.base import Defense, Trained
-from targets.contract import (
+from targets.core.errors import OverheardError
+from targets.core.randomness import Randomness
+from targets.speech.utterance import Utterance
+from targets.training.checks import (
     ContractError,
     fingerprint_of_speech,
     fingerprint_of_weights,
     global_randomness,
 )
-from targets.errors import OverheardError
-from targets.randomness import Randomness
-from targets.recipe import Recipe
-from targets.speech import Utterance
+from targets.training.recipe import Recipe
 
 
 def check_defense(

@@ -32,13 +32,13 @@ from defenses.clipping import (
     normalised_sum,
 )
 from defenses.sampling import poisson_batches
-from targets.errors import OverheardError
-from targets.progress import report
-from targets.randomness import Randomness
-from targets.recipe import Recipe
-from targets.recognizer import Example, Recognizer
-from targets.speech import Utterance
-from targets.training import rate
+from targets.core.errors import OverheardError
+from targets.core.progress import report
+from targets.core.randomness import Randomness
+from targets.models.recognizer import Example, Recognizer
+from targets.speech.utterance import Utterance
+from targets.training.fit import rate
+from targets.training.recipe import Recipe
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from dp_accounting import (
     SelfComposedDpEvent,
 )
 
-from targets.errors import OverheardError
+from targets.core.errors import OverheardError
 
 MOST_TEXT = 20_000  # characters of JSON
 MOST_PARTS = 24  # events, counting those inside others: different ones are slow to compose

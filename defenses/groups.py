@@ -22,8 +22,8 @@ from scipy.stats import binom
 from defenses.accounting import MOST_PLD_STEPS, Guarantee, price, tightest
 from defenses.parts import Part, coarsened, composed, merged, parts_of, query_of
 from defenses.renyi import renyi_curve
-from targets.errors import OverheardError
-from targets.speech import Unit
+from targets.core.errors import OverheardError
+from targets.speech.utterance import Unit
 
 SCALABLE = (GaussianDpEvent, LaplaceDpEvent, NoOpDpEvent, NonPrivateDpEvent)
 # What PLD accounting of a group takes grows with the range of its losses over the grid, once for

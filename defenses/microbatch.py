@@ -38,11 +38,11 @@ from defenses.base import Trained, weights_of
 from defenses.clipping import Gradients, zeros
 from defenses.dpsgd import check_clip, descend, sampling, set_noisy_mean
 from defenses.sampling import poisson_batches
-from targets.errors import OverheardError
-from targets.randomness import Randomness
-from targets.recipe import Recipe
-from targets.recognizer import Example, Recognizer
-from targets.speech import Utterance
+from targets.core.errors import OverheardError
+from targets.core.randomness import Randomness
+from targets.models.recognizer import Example, Recognizer
+from targets.speech.utterance import Utterance
+from targets.training.recipe import Recipe
 
 STAGES = 4  # of training, each with less noise than the one before
 

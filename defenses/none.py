@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from dp_accounting import NonPrivateDpEvent
 
 from defenses.base import Trained, weights_of
-from targets.randomness import Randomness
-from targets.recipe import Recipe
-from targets.speech import Utterance
-from targets.training import fit
+from targets.core.randomness import Randomness
+from targets.speech.utterance import Utterance
+from targets.training.fit import fit
+from targets.training.recipe import Recipe
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from dp_accounting import (
     SelfComposedDpEvent,
 )
 
-from targets.errors import OverheardError
+from targets.core.errors import OverheardError
 
 # Every further kind of step takes all accountants about a tenth of a second more.
 MOST_KINDS = 8

@@ -34,11 +34,11 @@ from defenses.base import Trained, weights_of
 from defenses.poll import Ballots, Poll
 from defenses.student import Evidence, labelled, taught
 from defenses.votes import confident, evidence, noisy_counts
-from targets.errors import OverheardError
-from targets.progress import stage
-from targets.randomness import Randomness
-from targets.recipe import Recipe
-from targets.speech import Unit, Utterance
+from targets.core.errors import OverheardError
+from targets.core.progress import stage
+from targets.core.randomness import Randomness
+from targets.speech.utterance import Unit, Utterance
+from targets.training.recipe import Recipe
 
 Noise = Literal["laplace", "gaussian", "confident"]
 POLLED = 0.6  # of the work; the rest is the student's

@@ -1,7 +1,7 @@
 """Teachers of disjoint shards of the private speech, and what they say of public speech.
 
 Teachers train in batched passes. Another shard can change how a teacher's sums are rounded, and
-nothing else (`targets.ensemble`): the accounting, as everywhere here, takes arithmetic to be exact.
+nothing else (`targets.training.ensemble`): the accounting, as everywhere here, takes arithmetic to be exact.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from defenses.student import Shortlist, shortlists
 from defenses.votes import ballot
-from targets.ensemble import fit_ensemble
-from targets.errors import OverheardError
-from targets.progress import report, stage
-from targets.randomness import Randomness
-from targets.recipe import Recipe, Schedule
-from targets.speech import Unit, Utterance
+from targets.core.errors import OverheardError
+from targets.core.progress import report, stage
+from targets.core.randomness import Randomness
+from targets.speech.utterance import Unit, Utterance
+from targets.training.ensemble import fit_ensemble
+from targets.training.recipe import Recipe, Schedule
 
 SHARD_BATCH = 8  # a shard holds few utterances, and a teacher needs more than a step an epoch
 PROPOSED, TAUGHT = 0.15, 0.85  # where in the work these have been done; the rest is asking

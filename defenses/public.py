@@ -9,10 +9,10 @@ from dp_accounting import NoOpDpEvent
 
 from defenses.base import Trained, weights_of
 from defenses.student import labelled, shortlists, taught
-from targets.progress import report, stage
-from targets.randomness import Randomness
-from targets.recipe import Recipe
-from targets.speech import Utterance
+from targets.core.progress import report, stage
+from targets.core.randomness import Randomness
+from targets.speech.utterance import Utterance
+from targets.training.recipe import Recipe
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
-from targets.randomness import Randomness
+from targets.core.randomness import Randomness
 
 Item = TypeVar("Item")
 

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 
 from defenses.base import Trained
 from defenses.dpsgd import EDPSGD
-from targets.randomness import Randomness
-from targets.recipe import Recipe
-from targets.speech import Utterance
+from targets.core.randomness import Randomness
+from targets.speech.utterance import Utterance
+from targets.training.recipe import Recipe
 
 
 @dataclass(frozen=True)

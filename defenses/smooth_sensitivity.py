@@ -17,8 +17,8 @@ from scipy.special import log_ndtr, ndtri, ndtri_exp
 
 from defenses.accounting import Guarantee
 from defenses.vote_privacy import ORDERS, Counts, Floats, epsilon_of, gnmax_log_q, gnmax_rdp
-from targets.errors import OverheardError
-from targets.randomness import Randomness
+from targets.core.errors import OverheardError
+from targets.core.randomness import Randomness
 
 BASIS = "data-dependent, sanitised by smooth sensitivity"
 # All that follows is fixed beforehand: chosen by the votes, it would tell of them.

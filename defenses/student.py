@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from targets.randomness import Randomness
-from targets.recipe import Recipe, Schedule
-from targets.recognizer import Recognizer
-from targets.speech import Utterance
-from targets.training import fit
+from targets.core.randomness import Randomness
+from targets.models.recognizer import Recognizer
+from targets.speech.utterance import Utterance
+from targets.training.fit import fit
+from targets.training.recipe import Recipe, Schedule
 
 Evidence = NDArray[np.float64] | None  # nats for each of the hypotheses (K,); None: none at all
 

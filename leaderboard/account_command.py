@@ -11,7 +11,7 @@ import typer
 from defenses.accounting import calibrate, dp_sgd_event, price
 from leaderboard.record import number_to_json
 from leaderboard.votes_account import account_votes
-from targets.errors import OverheardError
+from targets.core.errors import OverheardError
 
 
 def account(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from leaderboard.record import Record, read_records
 from leaderboard.table import TITLES, Format, Row, place, render
-from targets.estimate import Estimate
+from targets.core.estimate import Estimate
 
 KEYS = (
     "scheme",

@@ -15,8 +15,8 @@ from tabulate import tabulate
 from attacks.audit import Verdict, audited_epsilon, every_bound, verdict
 from attacks.evidence import Design, Noise, Trials
 from attacks.ranking import auc, tpr_at_fpr
-from targets.errors import OverheardError
-from targets.estimate import Estimate
+from targets.core.errors import OverheardError
+from targets.core.estimate import Estimate
 
 FALSIFIED = 3  # exit code of a claim that the scores contradict
 

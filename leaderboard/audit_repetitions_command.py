@@ -15,8 +15,8 @@ from leaderboard.audit_training_command import renewed
 from leaderboard.repetition_study import RepeatedAudit, repeated_audits
 from leaderboard.table import Format, Row, render
 from leaderboard.training_audit import GRADIENT_SCHEMES
-from targets.errors import OverheardError
-from targets.randomness import Randomness
+from targets.core.errors import OverheardError
+from targets.core.randomness import Randomness
 
 KEYS = (
     "scheme", "repetitions", "scores", "epsilon", "group_epsilon", "audited_epsilon", "ceiling",

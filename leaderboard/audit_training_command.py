@@ -22,9 +22,9 @@ from leaderboard.training_audit import (
     audit_descent,
     audit_votes,
 )
-from targets.errors import OverheardError
-from targets.progress import listening
-from targets.randomness import Randomness
+from targets.core.errors import OverheardError
+from targets.core.progress import listening
+from targets.core.randomness import Randomness
 
 KEYS = (
     "scheme", "watched", "design", "scores", "epsilon", "audited_epsilon", "ceiling", "ratio",

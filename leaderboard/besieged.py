@@ -23,9 +23,9 @@ from leaderboard.start import recipe_from_start
 from leaderboard.strongest import ERROR, SPARE, Siege, read_siege, siege_file, sieges, write_siege
 from leaderboard.submission import ConfinedAttack, Submission
 from leaderboard.submitted import label_of
-from targets.errors import OverheardError
-from targets.progress import listening
-from targets.randomness import Randomness
+from targets.core.errors import OverheardError
+from targets.core.progress import listening
+from targets.core.randomness import Randomness
 
 
 def siege_jobs(

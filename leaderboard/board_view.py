@@ -12,7 +12,7 @@ from leaderboard.entries import Entry, Run
 from leaderboard.record import Record, number_to_json
 from leaderboard.strongest import strongest
 from leaderboard.table import HEADLINE, TITLES, compact, headline, identity
-from targets.estimate import Estimate
+from targets.core.estimate import Estimate
 
 COLUMNS = ("scheme", "target", "seed", "epsilon", "wer", *HEADLINE, "audited_epsilon", "status")
 NUMBERS = ("seed", "epsilon", "wer", *HEADLINE, "audited_epsilon")

@@ -28,13 +28,13 @@ from leaderboard.remaining import SCHEME, code_of, remaining
 from leaderboard.siege import attacks_of, besiege
 from leaderboard.start import recipe_from_start
 from leaderboard.suite import SUBMISSION, Cell
-from targets.errors import OverheardError
-from targets.progress import listening, stage
-from targets.randomness import Randomness
-from targets.recipe import Recipe
-from targets.recognizer import Recognizer
-from targets.speech import Corpus, Utterance
-from targets.wer import word_error_rate
+from targets.core.errors import OverheardError
+from targets.core.progress import listening, stage
+from targets.core.randomness import Randomness
+from targets.models.recognizer import Recognizer
+from targets.speech.utterance import Corpus, Utterance
+from targets.speech.wer import word_error_rate
+from targets.training.recipe import Recipe
 
 BEAM = 4  # of the transcripts that word error rates are measured on
 MOST_HEARD = 100  # members, and held-out candidates, that are transcribed to be compared

@@ -25,8 +25,8 @@ from leaderboard.submission import (
     read_submission,
 )
 from leaderboard.suite_file import load_suite
-from targets.randomness import Randomness
-from targets.recipe import Recipe
+from targets.core.randomness import Randomness
+from targets.training.recipe import Recipe
 
 PRACTICE = "tiny"  # the suite whose speech and target a submission is checked on
 SECONDS = 300.0

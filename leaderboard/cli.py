@@ -14,7 +14,7 @@ import typer
 
 from leaderboard.seeds import Fresh, Given, at_seeds
 from leaderboard.table import Format
-from targets.errors import OverheardError
+from targets.core.errors import OverheardError
 
 MISTAKE = 2  # exit code of what the user can mend
 STOPPED = 130  # exit code of what Ctrl-C ended, as shells have it

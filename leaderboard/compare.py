@@ -14,7 +14,7 @@ from leaderboard.rank_correlation import permutation_p, spearman
 from leaderboard.record import Record, read_records
 from leaderboard.strongest import Siege
 from leaderboard.table import HEADLINE, TITLES, Format, Row, compact, render, rows
-from targets.estimate import Estimate
+from targets.core.estimate import Estimate
 
 KEYS = (
     "target", "scheme", "seed", "unit", "epsilon", "audited_epsilon", "ceiling", "ratio",

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from leaderboard.atomic import whole_file
 from leaderboard.compare import UNDEFENDED, compared
 from leaderboard.table import Row
-from targets.errors import OverheardError
-from targets.estimate import Estimate
+from targets.core.errors import OverheardError
+from targets.core.estimate import Estimate
 
 # Okabe and Ito's palette: told apart by colour-blind readers, and by their shapes in grey.
 UNDEFENDED_STYLE = ("#000000", "o")

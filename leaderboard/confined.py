@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from attacks.base import Attack
-    from targets.recipe import Recipe
-    from targets.speech import Utterance
+    from targets.speech.utterance import Utterance
+    from targets.training.recipe import Recipe
 
 JOB, TENSORS = b"j", b"t"
 HELLO, PROGRESS, EVENT, WEIGHTS, SCORES, RAISED = b"h", b"p", b"e", b"w", b"s", b"r"
@@ -95,7 +95,7 @@ def _do(job: dict[str, Any], tensors: bytes, send: Send) -> None:
     import torch
     from safetensors.torch import load
 
-    from targets.progress import listening
+    from targets.core.progress import listening
 
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -128,7 +128,7 @@ def _defend(
     from defenses.base import Trained
     from defenses.contract import check_defense
     from defenses.events import event_to_json
-    from targets.randomness import Randomness
+    from targets.core.randomness import Randomness
 
     recipe = _recipe(job["recipe"], given)
     members, public = _speech(job, given, "members"), _speech(job, given, "public")
@@ -151,7 +151,7 @@ def _attack(
 
     from attacks.base import VIEWS
     from attacks.contract import check_attack
-    from targets.randomness import Randomness
+    from targets.core.randomness import Randomness
 
     attack: Attack = made()
     recipe = _recipe(job["recipe"], given)
@@ -180,8 +180,8 @@ def _attack(
 
 
 def _recipe(described: dict[str, Any], given: dict[str, Tensor]) -> Recipe:
-    from targets.recipe import Recipe, Schedule
-    from targets.tokens import Characters, Subwords
+    from targets.speech.tokens import Characters, Subwords
+    from targets.training.recipe import Recipe, Schedule
 
     model = given.get("subwords")
     return Recipe(
@@ -197,7 +197,7 @@ def _below(prefix: str, given: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _speech(job: dict[str, Any], given: dict[str, Tensor], group: str) -> list[Utterance]:
-    from targets.speech import Utterance, Word
+    from targets.speech.utterance import Utterance, Word
 
     spoken, at = [], 0
     for said in job["speech"][group]:

@@ -11,14 +11,14 @@ from typing import NamedTuple
 from attacks.canary import CANARY, SECRET, SPEED, obscured
 from leaderboard.game import REPETITIONS, Game
 from leaderboard.suite import Canaries, Conditions, Speech
-from targets.embedded import SpeechRequest, default_cache, embedded_corpus, speak
-from targets.errors import OverheardError
-from targets.manifests import read_corpus
-from targets.phrases import CANARIES, Template, distinct_fillings
-from targets.progress import report, stage
-from targets.randomness import Randomness
-from targets.speech import Utterance
-from targets.voices import voice_count
+from targets.core.errors import OverheardError
+from targets.core.progress import report, stage
+from targets.core.randomness import Randomness
+from targets.corpora.read import read_corpus
+from targets.speech.utterance import Utterance
+from targets.synthetic.corpus import SpeechRequest, default_cache, embedded_corpus, speak
+from targets.synthetic.phrases import CANARIES, Template, distinct_fillings
+from targets.synthetic.voices import voice_count
 
 SPEECH_SEED = 0  # of the embedded corpus: the speech stays, coins and secrets change with the seed
 CANARY_VOICES = 12  # that say the canaries where the private speech is real

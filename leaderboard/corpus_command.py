@@ -14,10 +14,10 @@ from rich.console import Console
 from rich.progress import Progress
 from tabulate import tabulate
 
-from targets.embedded import default_cache, embedded_corpus
-from targets.errors import OverheardError
-from targets.manifests import Problem, survey
-from targets.speech import Utterance
+from targets.core.errors import OverheardError
+from targets.corpora.read import Problem, survey
+from targets.speech.utterance import Utterance
+from targets.synthetic.corpus import default_cache, embedded_corpus
 
 EMBEDDED = "embedded"
 # What is shown of the embedded corpus, which has any size that is asked for.

@@ -16,7 +16,7 @@ from tabulate import tabulate
 from leaderboard.atomic import whole_file
 from leaderboard.record import SCHEMA_VERSION, Number, Plain, Record
 from leaderboard.suite import AttackName, SchemeName
-from targets.estimate import Estimate
+from targets.core.estimate import Estimate
 
 HEAD = f"""\
 # Records

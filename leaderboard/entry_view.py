@@ -13,7 +13,7 @@ from leaderboard.board_view import Shown, bar, cells
 from leaderboard.entries import Entry
 from leaderboard.record import Record
 from leaderboard.table import HEADLINE, TITLES, identity
-from targets.estimate import Estimate
+from targets.core.estimate import Estimate
 
 TARGET = "the target itself"
 TILES = [TITLES[key] for key in ("epsilon", "wer", *HEADLINE, "audited_epsilon")]

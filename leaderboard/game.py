@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from targets.errors import OverheardError
-from targets.randomness import Randomness
-from targets.speech import Unit, Utterance
+from targets.core.errors import OverheardError
+from targets.core.randomness import Randomness
+from targets.speech.utterance import Unit, Utterance
 
 REPETITIONS = "repetitions"  # the attribute of a canary that says how often a member is trained on
 

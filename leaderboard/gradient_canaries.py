@@ -28,13 +28,13 @@ from torch.optim.optimizer import Optimizer, register_optimizer_step_pre_hook
 
 from attacks.evidence import Trials
 from defenses.dpsgd import DPSGD, EDPSGD
-from targets.errors import OverheardError
-from targets.layers import Linear
-from targets.progress import listening, report
-from targets.randomness import Randomness
-from targets.recipe import Recipe
-from targets.recognizer import Example
-from targets.speech import Utterance
+from targets.core.errors import OverheardError
+from targets.core.progress import listening, report
+from targets.core.randomness import Randomness
+from targets.models.recognizer import Example
+from targets.nn.layers import Linear
+from targets.speech.utterance import Utterance
+from targets.training.recipe import Recipe
 
 LOUD = 1e4  # norm of a crafted gradient: cut to the clipping norm, and normalised to nearly one
 QUIET = 32  # directions without any gradient, where the noise is seen alone

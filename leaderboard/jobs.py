@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from targets.errors import OverheardError
+from targets.core.errors import OverheardError
 
 
 class JobError(OverheardError):

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from leaderboard.suite import Cell, Conditions, digest_of
-from targets.stamp import stamp
+from targets.core.digests import stamp
 
 EMBEDDED = "embedded"  # the source that is no folder
 

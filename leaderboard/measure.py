@@ -13,9 +13,9 @@ from attacks.evidence import Labels, Noise, Trials
 from attacks.means import mean, mean_difference
 from attacks.ranking import auc, balanced_accuracy, tpr_at_fpr
 from leaderboard.game import is_single, unit_of
-from targets.estimate import Estimate
-from targets.randomness import Randomness
-from targets.speech import Unit
+from targets.core.estimate import Estimate
+from targets.core.randomness import Randomness
+from targets.speech.utterance import Unit
 
 COHORTS = ("gender", "accent")  # attributes of utterances that some corpora give
 FEWEST_OF_COHORT = 20  # members, and held-out candidates, below which a cohort says nothing

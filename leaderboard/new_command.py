@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from leaderboard.atomic import whole_file
-from targets.errors import OverheardError
+from targets.core.errors import OverheardError
 
 
 class Role(StrEnum):

@@ -27,11 +27,11 @@ from leaderboard.layout import panel_file
 from leaderboard.panel_plan import KEY, sound_file
 from leaderboard.start import recipe_from_start
 from leaderboard.suite import Cell
-from targets.features import FFT, HOP
-from targets.progress import listening
-from targets.progress import report as tell
-from targets.randomness import Randomness
-from targets.speech import SAMPLE_RATE, Samples
+from targets.core.progress import listening
+from targets.core.progress import report as tell
+from targets.core.randomness import Randomness
+from targets.speech.features import FFT, HOP
+from targets.speech.utterance import SAMPLE_RATE, Samples
 from targets.vocoder import sound
 
 DECIBELS_A_NEPER = 10 / np.log(10)  # of power: log-mel is the natural logarithm of power

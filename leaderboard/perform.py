@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from leaderboard.jobs import Job, JobError, Report
-from targets.errors import OverheardError
+from targets.core.errors import OverheardError
 
 REPORT_SECONDS = 0.1  # between two reports of progress by one job
 

@@ -22,9 +22,9 @@ from leaderboard.jobs import Report
 from leaderboard.layout import stamps
 from leaderboard.start import recipe_from_start
 from leaderboard.suite import Cell, digest_of
-from targets.progress import listening, stage
-from targets.randomness import Randomness
-from targets.speech import Corpus
+from targets.core.progress import listening, stage
+from targets.core.randomness import Randomness
+from targets.speech.utterance import Corpus
 
 DIGITS = 8  # of a digest, in the name of a poll
 

@@ -9,7 +9,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from targets.estimate import Estimate
+from targets.core.estimate import Estimate
 
 LEVEL = 0.95
 MOST_EXACT = 8  # cells of which every order is tried, 40,320 of them; of more, so many are drawn:

@@ -14,7 +14,7 @@ from typing import Any
 
 from leaderboard.jobs import Job, News
 from leaderboard.perform import ENVIRONMENT, packed, perform
-from targets.errors import OverheardError
+from targets.core.errors import OverheardError
 
 RETRIES = 3  # of a job whose process or machine was lost; one that raises is not tried again
 

@@ -34,9 +34,9 @@ from pydantic import (
 from leaderboard import provenance
 from leaderboard.atomic import PARTIAL, whole_file
 from leaderboard.suite import Cell, digest_of
-from targets.errors import OverheardError
-from targets.estimate import Estimate
-from targets.speech import Unit
+from targets.core.errors import OverheardError
+from targets.core.estimate import Estimate
+from targets.speech.utterance import Unit
 
 SCHEMA_VERSION: Literal[1] = 1
 FOLDER = "records"  # below the folder of a run

@@ -22,11 +22,11 @@ from leaderboard.jobs import Report
 from leaderboard.layout import EMBEDDED
 from leaderboard.start import recipe_from_start
 from leaderboard.suite import Cell, Conditions, digest_of
-from targets.ensemble import Ensemble, fit_ensemble
-from targets.progress import listening, stage
-from targets.randomness import Randomness
-from targets.recipe import Recipe
-from targets.stamp import stamp
+from targets.core.digests import stamp
+from targets.core.progress import listening, stage
+from targets.core.randomness import Randomness
+from targets.training.ensemble import Ensemble, fit_ensemble
+from targets.training.recipe import Recipe
 
 Attacks = Mapping[str, Attack]
 

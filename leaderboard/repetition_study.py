@@ -16,9 +16,9 @@ from defenses.groups import group_guarantee
 from leaderboard import gradient_canaries
 from leaderboard.gradient_canaries import Setting
 from leaderboard.training_audit import BATCH, GRADIENT_SCHEMES, runs_for
-from targets.errors import OverheardError
-from targets.estimate import Estimate
-from targets.randomness import Randomness
+from targets.core.errors import OverheardError
+from targets.core.estimate import Estimate
+from targets.core.randomness import Randomness
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 from leaderboard.atomic import remove_partial_files
 from leaderboard.jobs import Job, JobError, News, Outcome, Pool, Progress, Silent, check
 from leaderboard.workers import Workers
-from targets.errors import OverheardError
+from targets.core.errors import OverheardError
 
 LOCK = ".lock"
 LOGS = "logs"

@@ -29,8 +29,8 @@ from typing import IO, Any
 
 from leaderboard import confined
 from leaderboard.confined import HEAD, HELLO, JOB, PROGRESS, TENSORS, frame
-from targets.errors import OverheardError
-from targets.progress import report
+from targets.core.errors import OverheardError
+from targets.core.progress import report
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("targets", "defenses", "attacks")

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from leaderboard.suite import Suite
-from targets.errors import OverheardError
+from targets.core.errors import OverheardError
 
 BITS = 63
 

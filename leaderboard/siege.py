@@ -22,12 +22,12 @@ from leaderboard.record import Record
 from leaderboard.remaining import SCHEME
 from leaderboard.suite import Cell
 from leaderboard.table import HEADLINE
-from targets.errors import OverheardError
-from targets.estimate import Estimate
-from targets.progress import stage
-from targets.randomness import Randomness
-from targets.recipe import Recipe
-from targets.recognizer import Recognizer
+from targets.core.errors import OverheardError
+from targets.core.estimate import Estimate
+from targets.core.progress import stage
+from targets.core.randomness import Randomness
+from targets.models.recognizer import Recognizer
+from targets.training.recipe import Recipe
 
 NARROWEST = tuple(VIEWS)  # first: what an attack has learnt is for those that may see as much
 

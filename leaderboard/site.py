@@ -17,7 +17,7 @@ from leaderboard import board_view, entry_view, export
 from leaderboard.atomic import PARTIAL
 from leaderboard.entries import Entry, read_entries, sound_label
 from leaderboard.table import TITLES, Format, render
-from targets.errors import OverheardError
+from targets.core.errors import OverheardError
 
 MARK = ".overheard-site"  # in every folder that this module wrote, and may therefore replace
 ASSETS = ("site.css", "charts.js", "board.js", "entry.js", "compare.js")

@@ -18,13 +18,13 @@ from leaderboard.game import Game, repetitions
 from leaderboard.jobs import Report
 from leaderboard.layout import start_file
 from leaderboard.suite import Conditions
-from targets.errors import OverheardError
-from targets.progress import listening, stage
-from targets.randomness import Randomness
-from targets.recipe import Recipe, Schedule
-from targets.speech import Corpus, Utterance
-from targets.tokens import Characters, Subwords, Tokens
-from targets.training import public_start
+from targets.core.errors import OverheardError
+from targets.core.progress import listening, stage
+from targets.core.randomness import Randomness
+from targets.speech.tokens import Characters, Subwords, Tokens
+from targets.speech.utterance import Corpus, Utterance
+from targets.training.fit import public_start
+from targets.training.recipe import Recipe, Schedule
 
 SPEECH = "public"  # the key of the digest of what a start was trained on
 SUBWORDS = 96  # units learnt from public transcripts

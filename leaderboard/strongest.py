@@ -23,7 +23,7 @@ from leaderboard import provenance
 from leaderboard.atomic import PARTIAL, whole_file
 from leaderboard.record import Code, Measured, Number, Record, RecordError, Status
 from leaderboard.suite import NAME, digest_of
-from targets.estimate import Estimate
+from targets.core.estimate import Estimate
 
 FOLDER = "attacks"  # below the folder of a run
 RANKS_ALL = "membership"  # begins the name of every attack that ranks all candidates

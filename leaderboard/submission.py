@@ -31,11 +31,11 @@ from leaderboard import sandbox
 from leaderboard.confined import EVENT, SCORES, WEIGHTS
 from leaderboard.sandbox import LIMITS, DisqualifiedError, Limits
 from leaderboard.suite import Scalar
-from targets.errors import OverheardError
-from targets.randomness import Randomness
-from targets.recipe import Recipe
-from targets.speech import Utterance
-from targets.tokens import Subwords
+from targets.core.errors import OverheardError
+from targets.core.randomness import Randomness
+from targets.speech.tokens import Subwords
+from targets.speech.utterance import Utterance
+from targets.training.recipe import Recipe
 
 Role = Literal["defense", "attack"]
 

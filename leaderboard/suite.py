@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from targets.errors import OverheardError
+from targets.core.errors import OverheardError
 
 Target = Literal["ctc", "rnnt", "las", "hybrid"]
 SchemeName = Literal[

@@ -15,7 +15,7 @@ from tabulate import tabulate
 
 from leaderboard import strongest
 from leaderboard.record import Record, estimate_to_json, read_records
-from targets.estimate import Estimate
+from targets.core.estimate import Estimate
 
 # The one figure of each attack that stands for it in the table.
 HEADLINE = {"membership": "auc", "canary": "exposure", "inversion-restoration": "auc"}

@@ -15,17 +15,17 @@ from safetensors.torch import save_file
 from leaderboard.atomic import whole_file
 from leaderboard.corpora import EMBEDDED, SPEECH_SEED
 from leaderboard.table import compact
-from targets.embedded import default_cache, embedded_corpus
-from targets.errors import OverheardError
-from targets.manifests import read_corpus
-from targets.progress import listening
-from targets.randomness import Randomness
-from targets.recipe import Recipe, Schedule
-from targets.recognizer import NETWORKS
-from targets.speech import Utterance
-from targets.tokens import Characters
-from targets.training import public_start
-from targets.wer import word_error_rate
+from targets.core.errors import OverheardError
+from targets.core.progress import listening
+from targets.core.randomness import Randomness
+from targets.corpora.read import read_corpus
+from targets.models.recognizer import NETWORKS
+from targets.speech.tokens import Characters
+from targets.speech.utterance import Utterance
+from targets.speech.wer import word_error_rate
+from targets.synthetic.corpus import default_cache, embedded_corpus
+from targets.training.fit import public_start
+from targets.training.recipe import Recipe, Schedule
 
 EMBEDDED_TRAINING, EMBEDDED_TEST = (40, 2000), (8, 200)  # voices, utterances
 

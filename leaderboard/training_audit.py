@@ -24,9 +24,9 @@ from defenses.pate import PATE
 from leaderboard import gradient_canaries, vote_canaries
 from leaderboard.gradient_canaries import Evidence, Setting
 from leaderboard.vote_canaries import VoteSetting
-from targets.errors import OverheardError
-from targets.estimate import Estimate
-from targets.randomness import Randomness
+from targets.core.errors import OverheardError
+from targets.core.estimate import Estimate
+from targets.core.randomness import Randomness
 
 GRADIENT_SCHEMES = {"dpsgd": DPSGD, "edpsgd": EDPSGD}
 VOTE_SCHEMES = ("pate-gnmax", "pate-lnmax")

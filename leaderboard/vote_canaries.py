@@ -26,13 +26,13 @@ from defenses import poll
 from defenses.pate import PATE
 from defenses.votes import watching_votes
 from leaderboard.gradient_canaries import Evidence
-from targets.errors import OverheardError
-from targets.layers import Linear
-from targets.progress import listening, report
-from targets.randomness import Randomness
-from targets.recipe import Recipe, Schedule
-from targets.recognizer import Example
-from targets.speech import Utterance
+from targets.core.errors import OverheardError
+from targets.core.progress import listening, report
+from targets.core.randomness import Randomness
+from targets.models.recognizer import Example
+from targets.nn.layers import Linear
+from targets.speech.utterance import Utterance
+from targets.training.recipe import Recipe, Schedule
 
 NO, YES = "no", "yes"  # the two hypotheses of every query
 CANARY = "canary"

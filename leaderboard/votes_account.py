@@ -12,8 +12,8 @@ from defenses.accounting import Guarantee, gaussian_votes_event, price
 from defenses.smooth_sensitivity import sanitised
 from defenses.vote_privacy import ORDERS, epsilon_of, gnmax_log_q, gnmax_rdp
 from leaderboard.record import number_to_json
-from targets.errors import OverheardError
-from targets.randomness import Randomness
+from targets.core.errors import OverheardError
+from targets.core.randomness import Randomness
 
 PRIVATE = "private: depends on the votes, not to be published"
 

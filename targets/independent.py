@@ -14,12 +14,12 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from targets.randomness import Randomness
-from targets.recipe import Schedule
-from targets.recognizer import Recognizer
-from targets.speech import Corpus, Utterance
-from targets.tokens import Characters
-from targets.training import fit
+from targets.core.randomness import Randomness
+from targets.models.recognizer import Recognizer
+from targets.speech.tokens import Characters
+from targets.speech.utterance import Corpus, Utterance
+from targets.training.fit import fit
+from targets.training.recipe import Schedule
 
 SIZE = 96  # of convolutions and LSTM
 SCHEDULE = Schedule(epochs=40, batch_size=16, learning_rate=4e-3)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchaudio.functional import griffinlim
 
-from targets.features import FFT, FLOOR, HOP, WINDOW, LogMel
-from targets.speech import Samples
+from targets.speech.features import FFT, FLOOR, HOP, WINDOW, LogMel
+from targets.speech.utterance import Samples
 
 ITERATIONS = 16  # more are hardly heard
 MOMENTUM = 0.9  # fast Griffin-Lim (Perraudin et al. 2013)

@@ -11,15 +11,15 @@ from torch import Tensor
 
 from attacks.canary import CANARY, SECRET
 from leaderboard.game import REPETITIONS
-from targets.encoder import for_all
-from targets.features import LogMel
-from targets.phrases import CANARIES
-from targets.randomness import Randomness
-from targets.recipe import Recipe, Schedule
-from targets.recognizer import NETWORKS
-from targets.speech import SAMPLE_RATE, Utterance, Word
-from targets.tokens import ALPHABET, Characters
-from targets.training import public_start
+from targets.core.randomness import Randomness
+from targets.models.recognizer import NETWORKS
+from targets.nn.encoder import for_all
+from targets.speech.features import LogMel
+from targets.speech.tokens import ALPHABET, Characters
+from targets.speech.utterance import SAMPLE_RATE, Utterance, Word
+from targets.synthetic.phrases import CANARIES
+from targets.training.fit import public_start
+from targets.training.recipe import Recipe, Schedule
 
 TARGETS = tuple(NETWORKS)
 SECONDS_A_LETTER = 0.08

@@ -18,8 +18,8 @@ from opacus.utils.fast_gradient_clipping_utils import DPTensorFastGradientClippi
 from torch import Tensor, nn
 
 from defenses.clipping import PHYSICAL_BATCH
-from targets.layers import LSTM, Convolution, Embedding, LayerNorm, Linear
-from targets.recognizer import Example, Recognizer
+from targets.models.recognizer import Example, Recognizer
+from targets.nn.layers import LSTM, Convolution, Embedding, LayerNorm, Linear
 
 Batch = Sequence[Example]
 # Opacus hooks the network's first layers too, whose inputs need no gradient; torch finds it odd.

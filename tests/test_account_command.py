@@ -7,7 +7,7 @@ import typer
 from typer.testing import CliRunner
 
 from leaderboard.account_command import account
-from targets.errors import OverheardError
+from targets.core.errors import OverheardError
 
 app = typer.Typer()
 app.command()(account)

@@ -28,7 +28,7 @@ from defenses.accounting import (
     price,
 )
 from defenses.renyi import ORDERS, sampled_gaussian_rdp
-from targets.errors import OverheardError
+from targets.core.errors import OverheardError
 
 
 def gaussian_epsilon(noise, delta):

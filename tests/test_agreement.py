@@ -6,7 +6,7 @@ import pytest
 
 from leaderboard.agreement import agreement, overall, summary
 from leaderboard.record import Record
-from targets.estimate import Estimate
+from targets.core.estimate import Estimate
 from tests.test_table import CELLS, measured, promise
 
 

@@ -15,11 +15,11 @@ from attacks.base import VIEWS, Findings, Weights
 from attacks.battery import ATTACKS
 from attacks.contract import check_attack
 from attacks.references import Comparative, References
-from targets.contract import ContractError
-from targets.ctc import CTC
-from targets.errors import OverheardError
-from targets.randomness import Randomness
-from targets.training import fit
+from targets.core.errors import OverheardError
+from targets.core.randomness import Randomness
+from targets.models.ctc import CTC
+from targets.training.checks import ContractError
+from targets.training.fit import fit
 from tests.fakes import TARGETS, canary, recipe_for, speech
 
 PUBLIC = speech(4, "public")

@@ -7,7 +7,7 @@ import pytest
 
 from attacks.audit import audited_epsilon, best_of, every_bound, verdict
 from attacks.evidence import Trials
-from targets.estimate import Estimate
+from targets.core.estimate import Estimate
 
 
 def trials(design="one_run", shift=2.5, n=1000, seed=0):

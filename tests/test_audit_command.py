@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from attacks.audit import audited_epsilon
 from leaderboard.audit_command import audit, read_scores
-from targets.errors import OverheardError
+from targets.core.errors import OverheardError
 
 app = Typer()
 app.command()(audit)

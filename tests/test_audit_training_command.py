@@ -9,7 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 from leaderboard.audit_training_command import BEGIN, END, audit_training, renewed
-from targets.errors import OverheardError
+from targets.core.errors import OverheardError
 from tests.zoo import _noise_divided_twice
 
 app = typer.Typer(pretty_exceptions_enable=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from targets.augmentation import LONGEST_SPAN, MASKS, WIDEST_BAND, masked
+from targets.speech.augmentation import LONGEST_SPAN, MASKS, WIDEST_BAND, masked
 
 
 @pytest.mark.parametrize("frames", [1, 7, 200])

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 import torch
 
-from targets.ensemble import fit_ensemble
-from targets.features import HOP
-from targets.randomness import Randomness
-from targets.recipe import Recipe, Schedule
-from targets.speech import Utterance
-from targets.tokens import Characters
-from targets.training import fit
+from targets.core.randomness import Randomness
+from targets.speech.features import HOP
+from targets.speech.tokens import Characters
+from targets.speech.utterance import Utterance
+from targets.training.ensemble import fit_ensemble
+from targets.training.fit import fit
+from targets.training.recipe import Recipe, Schedule
 from tests.test_bench_steps import examples
 
 TEACHER, REFERENCE = Schedule(1, batch_size=8), Schedule(1, batch_size=16)

@@ -12,10 +12,10 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from defenses.clipping import clipped_sum_one_by_one, normalised_sum
-from targets.randomness import Randomness
-from targets.recipe import Recipe, Schedule
-from targets.recognizer import NETWORKS, Example, Recognizer
-from targets.tokens import Characters
+from targets.core.randomness import Randomness
+from targets.models.recognizer import NETWORKS, Example, Recognizer
+from targets.speech.tokens import Characters
+from targets.training.recipe import Recipe, Schedule
 from tests.opacus_twin import HARMLESS, ghost_step, hooks_step, physical
 
 FRAMES, UNITS = (120, 260), (14, 40)  # shortest and longest, as in the embedded corpus

@@ -24,9 +24,9 @@ from attacks.canary import (
     silence,
 )
 from leaderboard import game
-from targets.phrases import CANARIES
-from targets.randomness import Randomness
-from targets.speech import SAMPLE_RATE
+from targets.core.randomness import Randomness
+from targets.speech.utterance import SAMPLE_RATE
+from targets.synthetic.phrases import CANARIES
 from tests.fakes import SECONDS_A_LETTER, canary, speech, utterance
 
 PUBLIC = speech(3, "public")

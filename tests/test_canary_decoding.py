@@ -11,10 +11,10 @@ import torch
 
 from attacks.base import Weights
 from attacks.canary_decoding import BeamSearch, LanguageModel, text_losses
-from targets.features import LogMel
-from targets.randomness import Randomness
-from targets.rnnt import Transducer
-from targets.tokens import BLANK
+from targets.core.randomness import Randomness
+from targets.models.rnnt import Transducer
+from targets.speech.features import LogMel
+from targets.speech.tokens import BLANK
 from tests.fakes import Constant, canary, recipe_for, speech
 
 PUBLIC = speech(4, "public")

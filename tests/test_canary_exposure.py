@@ -12,9 +12,9 @@ from attacks.base import LossScores
 from attacks.battery import ATTACKS
 from attacks.canary_exposure import Exposure
 from attacks.canary_ranking import rank_secrets
-from targets.features import LogMel
-from targets.phrases import CANARIES
-from targets.randomness import Randomness
+from targets.core.randomness import Randomness
+from targets.speech.features import LogMel
+from targets.synthetic.phrases import CANARIES
 from tests.fakes import Constant, Memoriser, canary, speech
 
 PUBLIC = speech(3, "public")

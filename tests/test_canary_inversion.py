@@ -9,9 +9,9 @@ import torch
 from attacks.base import Weights
 from attacks.canary import mask_secret
 from attacks.canary_inversion import TokenInversion, _unknown_frames
-from targets.features import HOP, LogMel
-from targets.randomness import Randomness
-from targets.speech import SAMPLE_RATE
+from targets.core.randomness import Randomness
+from targets.speech.features import HOP, LogMel
+from targets.speech.utterance import SAMPLE_RATE
 from tests.fakes import SECONDS_A_LETTER, Constant, canary, speech
 
 PUBLIC = speech(3, "public")

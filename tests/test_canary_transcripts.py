@@ -7,8 +7,8 @@ import pytest
 from attacks.base import Transcripts
 from attacks.canary import CANARY
 from attacks.canary_transcripts import Dictation, NoiseMasking, is_written, share_written
-from targets.features import LogMel
-from targets.randomness import Randomness
+from targets.core.randomness import Randomness
+from targets.speech.features import LogMel
 from tests.fakes import Constant, canary, speech
 
 PUBLIC = speech(3, "public")

@@ -27,8 +27,8 @@ from leaderboard.siege import attacks_of, noise_of
 from leaderboard.start import default_delta, recipe_from_start, train_start
 from leaderboard.suite_file import load_suite
 from leaderboard.table import HEADLINE
-from targets.errors import OverheardError
-from targets.randomness import Randomness
+from targets.core.errors import OverheardError
+from targets.core.randomness import Randomness
 from tests.fakes import canary, recipe_for, speech, without_text
 
 TINY = load_suite("tiny")

@@ -23,8 +23,8 @@ from leaderboard.progress import Bars, remaining_seconds, spoken
 from leaderboard.record import Guarantee, Record, record_failure, write_record
 from leaderboard.remaining import finished
 from leaderboard.suite import Cell, Suite
-from targets.errors import OverheardError
-from targets.estimate import Estimate
+from targets.core.errors import OverheardError
+from targets.core.estimate import Estimate
 from tests.test_suite import SMALL
 
 ROOT = Path(__file__).parent.parent

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from defenses import clipping
 from defenses.clipping import clipped_sum_one_by_one, normalised_sum, zeros
-from targets.randomness import Randomness
-from targets.recognizer import Example
+from targets.core.randomness import Randomness
+from targets.models.recognizer import Example
 from tests.fakes import TARGETS, recipe_for, speech
 
 PUBLIC = speech(4, "public")

@@ -14,8 +14,8 @@ from leaderboard.compare_plot import draw, styles_of
 from leaderboard.record import failed_record, write_record
 from leaderboard.strongest import write_siege
 from leaderboard.table import Format
-from targets.errors import OverheardError
-from targets.estimate import Estimate
+from targets.core.errors import OverheardError
+from targets.core.estimate import Estimate
 from tests.test_strongest import siege
 from tests.test_table import CELLS, measured, record
 

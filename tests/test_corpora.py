@@ -13,10 +13,10 @@ from leaderboard.corpora import CANARY_VOICES, deal
 from leaderboard.game import REPETITIONS
 from leaderboard.suite import Canaries, Conditions, Speech
 from leaderboard.suite_file import load_suite
-from targets.errors import OverheardError
-from targets.phrases import CANARIES
-from targets.speech import Corpus
-from targets.voices import voice_count
+from targets.core.errors import OverheardError
+from targets.speech.utterance import Corpus
+from targets.synthetic.phrases import CANARIES
+from targets.synthetic.voices import voice_count
 from tests.fakes import utterance
 
 CONDITIONS = load_suite("tiny").conditions

@@ -14,7 +14,7 @@ from attacks.games import GAMES, Gaussian, RandomisedResponse
 from attacks.gdp import gdp_bound
 from attacks.one_run import epsilon_from_guesses
 from leaderboard.coverage_command import coverage, measure_table, render_table
-from targets.estimate import Estimate
+from targets.core.estimate import Estimate
 
 
 def measured(contender, game, epsilon, n=200, runs=400):

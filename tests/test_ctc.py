@@ -10,8 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from targets.ctc import CTC, IMPOSSIBLE, _prefix_beam, logaddexp
-from targets.tokens import BLANK
+from targets.models.ctc import CTC, IMPOSSIBLE, _prefix_beam, logaddexp
+from targets.speech.tokens import BLANK
 
 
 def collapsed(path):

@@ -15,9 +15,9 @@ from defenses.accounting import price
 from defenses.base import Trained, weights_of
 from defenses.contract import check_defense
 from defenses.schemes import SCHEMES
-from targets.contract import ContractError, global_randomness
-from targets.errors import OverheardError
-from targets.randomness import Randomness
+from targets.core.errors import OverheardError
+from targets.core.randomness import Randomness
+from targets.training.checks import ContractError, global_randomness
 from tests.fakes import TARGETS, recipe_for, speech, without_text
 
 PUBLIC = [*speech(4, "public"), *without_text(speech(3, "audio"))]

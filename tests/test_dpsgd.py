@@ -13,8 +13,8 @@ from defenses import dpsgd
 from defenses.accounting import price
 from defenses.clipping import clipped_sum_one_by_one, normalised_sum, zeros
 from defenses.dpsgd import DPSGD, EDPSGD, noisy_descent, set_noisy_mean
-from targets.errors import OverheardError
-from targets.randomness import Randomness
+from targets.core.errors import OverheardError
+from targets.core.randomness import Randomness
 from tests.fakes import TARGETS, recipe_for, speech
 
 PUBLIC = speech(4, "public")

@@ -12,9 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import targets.embedded
-from targets.embedded import SpeechRequest, default_cache, embedded_corpus, speak
-from targets.phrases import (
+import targets.synthetic.corpus
+from targets.core.randomness import Randomness
+from targets.speech.utterance import SAMPLE_RATE
+from targets.synthetic.cache import CacheError, load_utterances, save_utterances
+from targets.synthetic.corpus import SpeechRequest, default_cache, embedded_corpus, speak
+from targets.synthetic.phrases import (
     CANARIES,
     COMMANDS,
     DATES,
@@ -23,10 +26,7 @@ from targets.phrases import (
     distinct_fillings,
     phrase,
 )
-from targets.randomness import Randomness
-from targets.speech import SAMPLE_RATE
-from targets.speech_cache import CacheError, load_utterances, save_utterances
-from targets.voices import voice_count
+from targets.synthetic.voices import voice_count
 
 ALPHABET = re.compile(r"[a-z']+( [a-z']+)*")
 TEMPLATES = (*COMMANDS, *PERSONAL, *CANARIES.values())
@@ -85,7 +85,7 @@ def test_other_seed_is_another_corpus(small):
 
 def test_same_digest_in_another_process(small):
     code = (
-        "from targets.embedded import embedded_corpus as c;"
+        "from targets.synthetic.corpus import embedded_corpus as c;"
         f"print(c(**{SMALL!r}, cache=None).digest)"
     )
     root = Path(__file__).parent.parent
@@ -121,7 +121,7 @@ def test_cache_returns_the_same_without_speaking(tmp_path, small, monkeypatch):
     first = embedded_corpus(**SMALL, cache=tmp_path, progress=lambda d, n: seen.append((d, n)))
     assert seen == [(i, 12) for i in range(1, 13)]
     assert len(list(tmp_path.iterdir())) == 1  # nothing left aside
-    monkeypatch.setattr(targets.embedded, "Speaker", None)  # speaking would fail
+    monkeypatch.setattr(targets.synthetic.corpus, "Speaker", None)  # speaking would fail
     second = embedded_corpus(**SMALL, cache=tmp_path)
     for a, b, c in zip(small, first, second, strict=True):
         same(a, b)
@@ -161,7 +161,7 @@ def test_failing_write_leaves_nothing(tmp_path, small, monkeypatch):
     def fail(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr("targets.speech_cache.os.replace", fail)
+    monkeypatch.setattr("targets.synthetic.cache.os.replace", fail)
     with pytest.raises(OSError, match="disk full"):
         save_utterances(tmp_path / "x", small.utterances)
     assert list(tmp_path.iterdir()) == []

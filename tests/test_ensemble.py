@@ -9,12 +9,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from targets import ensemble
-from targets.ensemble import _batches, _groups, fit_ensemble
-from targets.progress import listening
-from targets.randomness import Randomness
-from targets.recipe import Schedule
-from targets.training import MOST_GRADIENT, rate
+from targets.core.progress import listening
+from targets.core.randomness import Randomness
+from targets.training.ensemble import _batches, _groups, fit_ensemble
+from targets.training.fit import MOST_GRADIENT, ensemble, rate
+from targets.training.recipe import Schedule
 from tests.fakes import TARGETS, recipe_for, speech, utterance
 
 SPEECH = speech(24, "private", words=3)

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leaderboard.game import Game, GameError, flip, split_by_speaker
-from targets.randomness import Randomness
-from targets.speech import Utterance
+from targets.core.randomness import Randomness
+from targets.speech.utterance import Utterance
 
 
 def utterance(name: str, speaker: str = "s", **attributes: str) -> Utterance:

@@ -25,8 +25,8 @@ from leaderboard.gradient_canaries import (
     watching_updates,
 )
 from leaderboard.training_audit import audit_descent, conclude, runs_for
-from targets.errors import OverheardError
-from targets.randomness import Randomness
+from targets.core.errors import OverheardError
+from targets.core.randomness import Randomness
 
 DELTA = 1e-5
 RNG = Randomness(0)

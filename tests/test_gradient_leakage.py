@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from attacks.base import Weights
 from attacks.gradient_leakage import GradientLeakage, f1s, gradient_of
 from attacks.gradient_spectrogram import spectrogram
-from targets.randomness import Randomness
+from targets.core.randomness import Randomness
 from tests.fakes import TARGETS, recipe_for, speech
 
 PUBLIC = speech(4, "public")

@@ -31,7 +31,7 @@ from leaderboard.sandbox import (
 from leaderboard.submission import ConfinedDefense, Submission
 from leaderboard.submitted import submitted_cells, submitted_jobs
 from leaderboard.suite_file import load_suite
-from targets.randomness import Randomness
+from targets.core.randomness import Randomness
 from tests.fakes import recipe_for, speech
 
 ROOT = Path(__file__).parent.parent

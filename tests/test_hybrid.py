@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from targets.attention import search
-from targets.ctc import IMPOSSIBLE, logaddexp
-from targets.hybrid import CTC_WEIGHT, CTCWriter, Hybrid
-from targets.tape import recording
-from targets.tokens import BLANK
+from targets.models.ctc import IMPOSSIBLE, logaddexp
+from targets.models.hybrid import CTC_WEIGHT, CTCWriter, Hybrid
+from targets.nn.attention import search
+from targets.nn.tape import recording
+from targets.speech.tokens import BLANK
 
 
 def network(units=4, seed=0):

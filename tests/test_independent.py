@@ -7,7 +7,7 @@ import torch
 
 from targets import independent
 from targets.independent import independent_recognizer
-from targets.recipe import Schedule
+from targets.training.recipe import Schedule
 from tests.fakes import speech
 
 PUBLIC = speech(6, "public")

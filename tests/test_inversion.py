@@ -11,8 +11,8 @@ import torch
 from attacks.base import Weights
 from attacks.inversion import Inversion
 from attacks.inversion_prior import BLOCK, SpeechPrior, scrambled, spectrograms
-from targets.features import LogMel
-from targets.randomness import Randomness
+from targets.core.randomness import Randomness
+from targets.speech.features import LogMel
 from tests.fakes import TARGETS, Memoriser, recipe_for, speech, utterance
 
 PUBLIC = speech(4, "public")

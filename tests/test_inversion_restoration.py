@@ -8,8 +8,8 @@ import torch
 
 from attacks.base import Weights
 from attacks.inversion_restoration import Restoration
-from targets.features import LogMel
-from targets.randomness import Randomness
+from targets.core.randomness import Randomness
+from targets.speech.features import LogMel
 from tests.fakes import Memoriser, recipe_for, speech, utterance
 
 PUBLIC = speech(4, "public")

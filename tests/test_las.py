@@ -10,10 +10,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from targets.attention import END
-from targets.las import LAS, MOST_UNITS_A_STATE
-from targets.tape import recording
-from targets.tokens import BLANK
+from targets.models.las import LAS, MOST_UNITS_A_STATE
+from targets.nn.attention import END
+from targets.nn.tape import recording
+from targets.speech.tokens import BLANK
 
 
 def network(units=4, seed=0):

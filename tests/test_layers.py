@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 
-from targets.encoder import Encoder
-from targets.features import MELS
-from targets.layers import LSTM, Convolution, _Recurrence, sequence_mask
+from targets.nn.encoder import Encoder
+from targets.nn.layers import LSTM, Convolution, _Recurrence, sequence_mask
+from targets.speech.features import MELS
 
 
 def twin(lstm: LSTM, inputs: int) -> torch.nn.LSTM:

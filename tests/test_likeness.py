@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from attacks.likeness import Likeness, cepstral_distortion, cosines, intelligibility
-from targets.features import LogMel
-from targets.randomness import Randomness
+from targets.core.randomness import Randomness
+from targets.speech.features import LogMel
 from targets.vocoder import sound
 from targets.voiceprint import Voiceprint, errors_at_equal_rates
 from tests.fakes import speech, utterance

@@ -13,10 +13,10 @@ import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from targets.audio import AudioError, read_audio
-from targets.manifests import CorpusError, problems, read_corpus
-from targets.speech import SAMPLE_RATE
-from targets.transcript import TranscriptError, normalise
+from targets.corpora.read import CorpusError, problems, read_corpus
+from targets.speech.audio import AudioError, read_audio
+from targets.speech.transcript import TranscriptError, normalise
+from targets.speech.utterance import SAMPLE_RATE
 
 DATA = Path(os.environ.get("OVERHEARD_DATA", Path(__file__).parents[1].parent / "shared" / "data"))
 needs_data = pytest.mark.skipif(

@@ -11,7 +11,7 @@ import pytest
 from attacks.base import Findings
 from leaderboard.measure import AUDITED_WITH, audit, leakage
 from leaderboard.table import HEADLINE
-from targets.randomness import Randomness
+from targets.core.randomness import Randomness
 from tests.fakes import canary, utterance
 
 RNG = Randomness(0)

@@ -14,9 +14,9 @@ from attacks.membership import Loss
 from attacks.references import Comparative, References
 from leaderboard.game import flip
 from leaderboard.measure import audit, leakage
-from targets.features import LogMel
-from targets.layers import Linear
-from targets.randomness import Randomness
+from targets.core.randomness import Randomness
+from targets.nn.layers import Linear
+from targets.speech.features import LogMel
 from tests.fakes import Constant, Memoriser, speech
 
 PUBLIC = speech(3, "public")

@@ -22,9 +22,9 @@ from defenses.microbatch import (
     sensitivity,
     stage_of,
 )
-from targets.errors import OverheardError
-from targets.randomness import Randomness
-from targets.recognizer import Example
+from targets.core.errors import OverheardError
+from targets.core.randomness import Randomness
+from targets.models.recognizer import Example
 from tests.fakes import TARGETS, recipe_for, speech
 
 PUBLIC = speech(4, "public")

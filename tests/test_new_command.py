@@ -13,7 +13,7 @@ from attacks.contract import check_attack
 from defenses.contract import check_defense
 from leaderboard.new_command import Role, new
 from leaderboard.submission import read_submission
-from targets.errors import OverheardError
+from targets.core.errors import OverheardError
 from tests.fakes import recipe_for, speech
 
 

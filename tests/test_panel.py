@@ -18,7 +18,7 @@ from leaderboard.panel import draw_panel
 from leaderboard.panel_plan import panel_shows, sound_file
 from leaderboard.start import train_start
 from leaderboard.suite_file import load_suite
-from targets.randomness import Randomness
+from targets.core.randomness import Randomness
 from tests.fakes import speech
 
 CELLS = {c.label: c for c in load_suite("tiny").cells()}

@@ -23,8 +23,8 @@ from defenses.pate import PATE
 from defenses.poll import Ballots, shards
 from defenses.student import Shortlist
 from defenses.votes import ballot, watching_votes
-from targets.errors import OverheardError
-from targets.randomness import Randomness
+from targets.core.errors import OverheardError
+from targets.core.randomness import Randomness
 from tests.fakes import recipe_for, speech, without_text
 
 TRANSCRIBED, UNTRANSCRIBED = speech(4, "public"), without_text(speech(5, "audio"))

@@ -19,7 +19,7 @@ from leaderboard.plan_command import plan as plan_command
 from leaderboard.record import record_failure, write_record
 from leaderboard.remaining import remaining
 from leaderboard.suite_file import parse_suite
-from targets.errors import OverheardError
+from targets.core.errors import OverheardError
 from tests.test_record import record
 from tests.test_suite import SMALL
 

@@ -16,7 +16,7 @@ from leaderboard.atomic import whole_file
 from leaderboard.jobs import Report
 from leaderboard.record import read_records
 from leaderboard.runner import run
-from targets.errors import OverheardError
+from targets.core.errors import OverheardError
 from tests.test_cell import ALIKE
 
 ROOT = Path(__file__).parent.parent

@@ -7,11 +7,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from targets.features import MELS, LogMel
-from targets.randomness import Randomness
-from targets.recipe import Recipe, Schedule
-from targets.recognizer import in_batches
-from targets.tokens import Characters
+from targets.core.randomness import Randomness
+from targets.models.recognizer import in_batches
+from targets.speech.features import MELS, LogMel
+from targets.speech.tokens import Characters
+from targets.training.recipe import Recipe, Schedule
 from tests.fakes import TARGETS, canary, recipe_for, speech, utterance
 
 SPEECH = speech(9, "public", words=3)

@@ -27,7 +27,7 @@ from leaderboard.record import (
 )
 from leaderboard.suite import digest_of
 from leaderboard.suite_file import load_suite, parse_suite
-from targets.estimate import Estimate
+from targets.core.estimate import Estimate
 from tests.test_suite import SMALL
 
 CELLS = parse_suite("small.toml", SMALL).cells()

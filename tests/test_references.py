@@ -28,7 +28,7 @@ from leaderboard.siege import attacks_of
 from leaderboard.start import recipe_from_start, train_start
 from leaderboard.suite import AttackChoice
 from leaderboard.suite_file import load_suite
-from targets.randomness import Randomness
+from targets.core.randomness import Randomness
 from tests.fakes import canary, speech
 
 CANDIDATES = [*speech(9, "private"), canary(0, 123, repetitions=3)]

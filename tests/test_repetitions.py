@@ -18,8 +18,8 @@ from leaderboard import repetition_study
 from leaderboard.audit_repetitions_command import BEGIN, END, audit_repetitions, parsed
 from leaderboard.gradient_canaries import Setting, statistics, train_and_watch
 from leaderboard.repetition_study import repeated_audits
-from targets.errors import OverheardError
-from targets.randomness import Randomness
+from targets.core.errors import OverheardError
+from targets.core.randomness import Randomness
 
 DELTA = 1e-5
 RNG = Randomness(0)

@@ -10,10 +10,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from targets import rnnt
-from targets.ctc import logaddexp
-from targets.rnnt import Transducer
-from targets.tokens import BLANK
+from targets.models import rnnt
+from targets.models.ctc import logaddexp
+from targets.models.rnnt import Transducer
+from targets.speech.tokens import BLANK
 
 
 def network(units=4, seed=0):

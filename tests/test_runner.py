@@ -19,7 +19,7 @@ import pytest
 from leaderboard.atomic import PARTIAL, whole_file
 from leaderboard.jobs import Job, JobError, Named, Report, Silent
 from leaderboard.runner import InterruptedRunError, run
-from targets.errors import OverheardError
+from targets.core.errors import OverheardError
 
 ROOT = Path(__file__).parent.parent
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from defenses.sampling import poisson_batches
-from targets.randomness import Randomness
+from targets.core.randomness import Randomness
 
 
 @pytest.mark.parametrize("rate", [0.02, 0.3, 0.9])

@@ -8,7 +8,7 @@ import pytest
 
 from leaderboard.seeds import at_seeds, chosen_seeds
 from leaderboard.suite_file import load_suite
-from targets.errors import OverheardError
+from targets.core.errors import OverheardError
 
 SUITE = load_suite("schemes")
 

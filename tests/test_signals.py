@@ -14,7 +14,7 @@ from attacks.gradient_norm import GradientNorm
 from attacks.membership import Loss
 from attacks.perturbation import AdversarialLoss, NoisyLoss
 from attacks.transcript_distance import EditDistance
-from targets.randomness import Randomness
+from targets.core.randomness import Randomness
 from tests.fakes import TARGETS, recipe_for, speech
 
 PUBLIC = speech(3, "public")

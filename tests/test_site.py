@@ -20,7 +20,7 @@ from leaderboard.site import SiteError, published_runs, write_site
 from leaderboard.strongest import write_siege
 from leaderboard.suite_file import parse_suite
 from leaderboard.table import HEADLINE, Format
-from targets.estimate import Estimate
+from targets.core.estimate import Estimate
 from tests.test_strongest import siege
 from tests.test_suite import SMALL
 from tests.test_table import CELLS, measured, promise, record

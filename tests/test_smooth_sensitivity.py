@@ -21,8 +21,8 @@ from defenses.smooth_sensitivity import (
     smooth_sensitivity,
 )
 from defenses.vote_privacy import ORDERS, epsilon_of, gnmax_log_q, gnmax_rdp
-from targets.errors import OverheardError
-from targets.randomness import Randomness
+from targets.core.errors import OverheardError
+from targets.core.randomness import Randomness
 
 DELTA = 1e-5
 

@@ -8,7 +8,7 @@ import pytest
 
 from leaderboard.layout import start_file
 from leaderboard.suite_file import load_suite
-from targets.stamp import stamp
+from targets.core.digests import stamp
 
 
 @pytest.fixture

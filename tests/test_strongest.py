@@ -20,7 +20,7 @@ from leaderboard.strongest import (
     write_siege,
 )
 from leaderboard.table import KEYS, Format, table
-from targets.estimate import Estimate
+from targets.core.estimate import Estimate
 from tests.test_table import measured, record
 
 TARGET = record("rnnt-dpsgd-eps10-seed0", 10.0, 0.55, 0.4)

@@ -25,7 +25,7 @@ from leaderboard.submission import (
 )
 from leaderboard.submitted import keep, label_of, submission_of, submitted_cells
 from leaderboard.suite_file import load_suite
-from targets.randomness import Randomness
+from targets.core.randomness import Randomness
 from tests.fakes import canary, recipe_for, speech
 
 TINY = load_suite("tiny")

@@ -24,8 +24,8 @@ from leaderboard.strongest import disproof, sieges, strongest
 from leaderboard.submission import ConfinedDefense, Submission, SubmissionError
 from leaderboard.submitted import keep, refuse_taken, run_submitted, submitted_cells, submitted_jobs
 from leaderboard.suite_file import load_suite
-from targets.errors import OverheardError
-from targets.randomness import Randomness
+from targets.core.errors import OverheardError
+from targets.core.randomness import Randomness
 from tests.fakes import canary, speech, without_text
 
 TINY = load_suite("tiny")

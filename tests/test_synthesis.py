@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from targets.acoustics import Acoustics, draw_acoustics, record
-from targets.phrases import CANARIES, COMMANDS, PERSONAL
-from targets.randomness import Randomness
-from targets.speech import SAMPLE_RATE
-from targets.synthesis import FASTEST, SLOWEST, Speaker, SynthesisError, align
-from targets.voices import voice, voice_count
+from targets.core.randomness import Randomness
+from targets.speech.utterance import SAMPLE_RATE
+from targets.synthetic.acoustics import Acoustics, draw_acoustics, record
+from targets.synthetic.phrases import CANARIES, COMMANDS, PERSONAL
+from targets.synthetic.synthesis import FASTEST, SLOWEST, Speaker, SynthesisError, align
+from targets.synthetic.voices import voice, voice_count
 
 TEXTS = (
     "play some jazz in the bedroom",

@@ -12,7 +12,7 @@ import pytest
 from leaderboard.record import Guarantee, Record, failed_record, write_record
 from leaderboard.suite_file import parse_suite
 from leaderboard.table import FOOTER, KEYS, MEASURED, TITLES, Format, compact, table
-from targets.estimate import Estimate
+from targets.core.estimate import Estimate
 from tests.test_suite import SMALL
 
 CELLS = {cell.id: cell for cell in parse_suite("small.toml", SMALL).cells()}

@@ -7,11 +7,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from targets.randomness import Randomness
-from targets.recipe import Recipe, Schedule
-from targets.recognizer import Example
-from targets.tape import LinearUse, recording, square_norms, weighted_sums
-from targets.tokens import Characters
+from targets.core.randomness import Randomness
+from targets.models.recognizer import Example
+from targets.nn.tape import LinearUse, recording, square_norms, weighted_sums
+from targets.speech.tokens import Characters
+from targets.training.recipe import Recipe, Schedule
 from tests.fakes import TARGETS
 
 CLOSE = 1e-4  # relative to the norm of the example's whole gradient

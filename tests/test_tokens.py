@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from targets.errors import OverheardError
-from targets.phrases import phrase
-from targets.randomness import Randomness
-from targets.tokens import ALPHABET, BLANK, Characters, Subwords
+from targets.core.errors import OverheardError
+from targets.core.randomness import Randomness
+from targets.speech.tokens import ALPHABET, BLANK, Characters, Subwords
+from targets.synthetic.phrases import phrase
 
 PUBLIC = [phrase(Randomness(0).child(i))[1] for i in range(200)]
 SUBWORDS = Subwords.learn(PUBLIC, 96)

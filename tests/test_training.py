@@ -9,12 +9,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from targets.errors import OverheardError
-from targets.progress import listening, stage
-from targets.randomness import Randomness
-from targets.recipe import Schedule
-from targets.training import _batches, fit, public_start, rate
-from targets.wer import word_error_rate
+from targets.core.errors import OverheardError
+from targets.core.progress import listening, stage
+from targets.core.randomness import Randomness
+from targets.speech.wer import word_error_rate
+from targets.training.fit import _batches, fit, public_start, rate
+from targets.training.recipe import Schedule
 from tests.fakes import TARGETS, recipe_for, speech
 
 PUBLIC = speech(6, "public")

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from targets.trie import Trie
+from targets.nn.trie import Trie
 
 sequences = st.lists(st.lists(st.integers(1, 4), max_size=5), min_size=1, max_size=12)
 

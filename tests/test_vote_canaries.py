@@ -19,8 +19,8 @@ from leaderboard.vote_canaries import (
     noise_of,
     train_and_watch,
 )
-from targets.errors import OverheardError
-from targets.randomness import Randomness
+from targets.core.errors import OverheardError
+from targets.core.randomness import Randomness
 
 DELTA = 1e-5
 RNG = Randomness(0)

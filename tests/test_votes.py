@@ -15,7 +15,7 @@ from defenses.votes import (
     noisy_counts,
     watching_votes,
 )
-from targets.randomness import Randomness
+from targets.core.randomness import Randomness
 
 texts = st.text("ab ", max_size=5)
 lists = st.lists(texts, min_size=1, max_size=6, unique=True)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from targets.randomness import Randomness
-from targets.wer import word_error_rate, word_errors
+from targets.core.randomness import Randomness
+from targets.speech.wer import word_error_rate, word_errors
 from tests.fakes import utterance
 
 sentences = st.lists(st.sampled_from("abc"), max_size=6)

@@ -6,7 +6,7 @@ import pytest
 
 from defenses.dpsgd import DPSGD, EDPSGD
 from leaderboard.training_audit import SCHEMES, conclude
-from targets.randomness import Randomness
+from targets.core.randomness import Randomness
 from tests.zoo import DELTA, ZOO, descent, votes
 from tests.zoo_artefacts import ARTEFACTS
 

@@ -26,9 +26,9 @@ from leaderboard.corpora import deal
 from leaderboard.layout import start_file
 from leaderboard.start import recipe_from_start, train_start
 from leaderboard.suite_file import load_suite
-from targets.ensemble import fit_ensemble
-from targets.randomness import Randomness
-from targets.recipe import Schedule
+from targets.core.randomness import Randomness
+from targets.training.ensemble import fit_ensemble
+from targets.training.recipe import Schedule
 
 SEED = 7  # of no published record
 TEACHERS, ASKED, AGREEMENT, KEEP = 40, 300, 0.3, 0.6

@@ -24,7 +24,7 @@ from leaderboard import gradient_canaries, vote_canaries
 from leaderboard.gradient_canaries import Evidence, Setting
 from leaderboard.training_audit import TrainingAudit, conclude
 from leaderboard.vote_canaries import VoteSetting
-from targets.randomness import Randomness
+from targets.core.randomness import Randomness
 
 DELTA = 1e-5
 BATCH = 4

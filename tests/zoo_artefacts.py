@@ -17,11 +17,11 @@ from leaderboard import start
 from leaderboard.game import Game
 from leaderboard.gradient_canaries import Evidence
 from leaderboard.suite_file import load_suite
-from targets.randomness import Randomness
-from targets.recipe import Recipe, Schedule
-from targets.recognizer import Recognizer
-from targets.speech import SAMPLE_RATE, Utterance
-from targets.tokens import Characters, Subwords
+from targets.core.randomness import Randomness
+from targets.models.recognizer import Recognizer
+from targets.speech.tokens import Characters, Subwords
+from targets.speech.utterance import SAMPLE_RATE, Utterance
+from targets.training.recipe import Recipe, Schedule
 from tests.zoo import DELTA, Broken
 
 RARE = "zyzzyva"  # a word that public speech does not hold

@@ -1,0 +1,137 @@
+"""Connectionist temporal classification (Graves et al. 2006)."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from targets.nn.encoder import Encoder, for_all
+from targets.nn.layers import Linear
+from targets.nn.trie import Trie
+from targets.speech.tokens import BLANK
+
+IMPOSSIBLE = 1e4  # nats, in place of the infinite loss of a transcript longer than its audio
+
+Hypothesis = tuple[tuple[int, ...], float]  # units and log-probability
+
+
+class CTC(nn.Module):
+    """An encoder and one linear layer: a distribution over units and blank for every frame."""
+
+    def __init__(self, units: int, channels: int, hidden: int) -> None:
+        super().__init__()
+        # CTC writes at most one unit a state, and characters come at up to 20 a second.
+        self.encoder = Encoder(channels, hidden, slowing=4)
+        self.output = Linear(self.encoder.width, units)
+
+    def log_probabilities(self, features: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+        """Return (B, T', V) and the frame counts (B,)."""
+        states, counts = self.encoder(features, counts)
+        return self.output(states).log_softmax(-1), counts
+
+    def losses(self, features: Tensor, counts: Tensor, units: Sequence[Sequence[int]]) -> Tensor:
+        """Return the negative log-likelihood (B,) of each transcript, in nats.
+
+        A transcript that does not fit into its frames costs `IMPOSSIBLE`, without a gradient.
+        """
+        found = self.log_probabilities(features, counts)
+        return ctc_losses(*for_all(found, len(units)), units)
+
+    @torch.no_grad()
+    def greedy(self, features: Tensor, counts: Tensor) -> list[list[int]]:
+        """Return the units of the best path of each utterance."""
+        log_probs, counts = self.log_probabilities(features, counts)
+        best = log_probs.argmax(-1)
+        paths = [
+            torch.unique_consecutive(b[:n]).tolist() for b, n in zip(best, counts, strict=True)
+        ]
+        return [[u for u in path if u != BLANK] for path in paths]
+
+    @torch.no_grad()
+    def beam(self, features: Tensor, counts: Tensor, width: int) -> list[list[Hypothesis]]:
+        """Return up to `width` hypotheses of each utterance, best first, by prefix beam search."""
+        log_probs, counts = self.log_probabilities(features, counts)
+        return [
+            _prefix_beam(rows[:n], width)
+            for rows, n in zip(log_probs.double(), counts.tolist(), strict=True)
+        ]
+
+    @torch.no_grad()
+    def score(self, features: Tensor, counts: Tensor, units: Sequence[Sequence[int]]) -> Tensor:
+        """Return the losses (N,) of N transcripts of one utterance, features (1, T, M)."""
+        log_probs, _ = self.log_probabilities(features, counts)
+        frames = log_probs[0].double()  # (T, V)
+        trie = Trie.of(units)
+        T = len(frames)
+        never = -math.inf
+        # Log-probability of having written a node's prefix by frame t, ending in blank or in the
+        # node's own unit; row 0 is before the first frame.
+        blank = torch.cat([frames.new_zeros(1), frames[:, BLANK].cumsum(0)])[:, None]
+        label = torch.full_like(blank, never)
+        last = torch.tensor([BLANK])
+        finals = [torch.logaddexp(blank[-1], label[-1])]
+        for level in trie.levels:
+            p, u = level.parents, level.units
+            repeat = u == last[p]  # a repeated unit needs a blank in between
+            source = torch.where(repeat, blank[:, p], torch.logaddexp(blank[:, p], label[:, p]))
+            emit, pause = frames[:, u], frames[:, BLANK]
+            label = torch.full((T + 1, len(u)), never, dtype=frames.dtype)
+            blank = label.clone()
+            for t in range(T):
+                label[t + 1] = emit[t] + torch.logaddexp(label[t], source[t])
+                blank[t + 1] = pause[t] + torch.logaddexp(blank[t], label[t])
+            last = u
+            finals.append(torch.logaddexp(blank[-1], label[-1]))
+        return -trie.collect(finals).clamp_min(-IMPOSSIBLE)
+
+
+def ctc_losses(log_probs: Tensor, counts: Tensor, units: Sequence[Sequence[int]]) -> Tensor:
+    """Return the losses (B,) in nats of transcripts under frame log-probabilities (B, T', V)."""
+    flat = torch.tensor([u for row in units for u in row], dtype=torch.long)
+    lengths = torch.tensor([len(row) for row in units])
+    losses = F.ctc_loss(
+        log_probs.transpose(0, 1), flat, counts, lengths, BLANK, "none", zero_infinity=True
+    )
+    # A frame a unit, and a blank between equal ones. Torch would give zero for what does not fit,
+    # the loss of a perfect fit: every attack would take it for the surest member.
+    needed = [len(row) + sum(a == b for a, b in pairwise(row)) for row in units]
+    fits = torch.tensor(needed, device=counts.device) <= counts
+    return torch.where(fits, losses, IMPOSSIBLE)
+
+
+def _prefix_beam(log_probs: Tensor, width: int) -> list[Hypothesis]:
+    """Prefix beam search (Hannun et al. 2014) over the frames (T, V) of one utterance."""
+    never = -math.inf
+    beams: dict[tuple[int, ...], tuple[float, float]] = {(): (0.0, never)}  # ends in blank, in unit
+    candidates = min(width + 1, log_probs.shape[1])
+    for frame in log_probs:
+        top = frame.topk(candidates).indices.tolist()
+        frame_list = frame.tolist()
+        grown: dict[tuple[int, ...], list[float]] = defaultdict(lambda: [never, never])
+        for prefix, (in_blank, in_unit) in beams.items():
+            both = logaddexp(in_blank, in_unit)
+            slot = grown[prefix]
+            slot[0] = logaddexp(slot[0], both + frame_list[BLANK])
+            if prefix:
+                slot[1] = logaddexp(slot[1], in_unit + frame_list[prefix[-1]])
+            for unit in top:
+                if unit == BLANK:
+                    continue
+                source = in_blank if prefix and unit == prefix[-1] else both
+                longer = grown[(*prefix, unit)]
+                longer[1] = logaddexp(longer[1], source + frame_list[unit])
+        ranked = sorted(grown.items(), key=lambda item: -logaddexp(*item[1]))[:width]
+        beams = {prefix: (b, u) for prefix, (b, u) in ranked}
+    return [(prefix, logaddexp(*scores)) for prefix, scores in beams.items()]
+
+
+def logaddexp(a: float, b: float) -> float:
+    """Return log(exp(a) + exp(b))."""
+    high, low = max(a, b), min(a, b)
+    return high if low == -math.inf else high + math.log1p(math.exp(low - high))

@@ -1,0 +1,114 @@
+"""A speech recogniser: features, units and a network, behind the few verbs that others need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from targets.models.ctc import CTC
+from targets.models.hybrid import Hybrid
+from targets.models.las import LAS
+from targets.models.rnnt import Transducer
+from targets.speech.features import LogMel
+from targets.speech.tokens import Tokens
+from targets.speech.utterance import Utterance
+
+NETWORKS: dict[str, type[CTC | Transducer | LAS | Hybrid]] = {
+    "ctc": CTC,
+    "rnnt": Transducer,
+    "las": LAS,
+    "hybrid": Hybrid,
+}
+BATCH = 32  # utterances at once where nothing is learnt
+
+Result = TypeVar("Result")
+
+
+class Example(NamedTuple):
+    """An utterance ready to learn from: its standardised log-mel (T, M) and its units."""
+
+    features: Tensor
+    units: list[int]
+
+
+class Recognizer(nn.Module):
+    """A target: what is trained, attacked and measured."""
+
+    def __init__(self, target: str, tokens: Tokens, channels: int, hidden: int) -> None:
+        super().__init__()
+        self.tokens = tokens
+        self.logmel = LogMel()
+        self.network = NETWORKS[target](tokens.size, channels, hidden)
+
+    def examples(self, utterances: Sequence[Utterance]) -> list[Example]:
+        """Return what training needs of each utterance, computed once."""
+        return [Example(self.logmel([u])[0][0], self.tokens.encode(u.text)) for u in utterances]
+
+    def example_losses(self, batch: Sequence[Example]) -> Tensor:
+        """Return the losses (B,) in nats of a non-empty batch, with gradients to the weights."""
+        features = nn.utils.rnn.pad_sequence([e.features for e in batch], batch_first=True)
+        counts = torch.tensor([len(e.features) for e in batch])
+        return self.network.losses(features, counts, [e.units for e in batch])
+
+    def losses_of(self, features: Tensor, counts: Tensor, texts: Sequence[str]) -> Tensor:
+        """Return the losses (B,) in nats of standardised log-mel frames, differentiable in them.
+
+        `features` is (B, T, M), `counts` (B,) the real frames of each; where they are of one
+        utterance, any number of texts are transcripts of it.
+        """
+        return self.network.losses(features, counts, [self.tokens.encode(t) for t in texts])
+
+    @torch.no_grad()
+    def loss(self, utterances: Sequence[Utterance]) -> Tensor:
+        """Return the losses (N,) in nats of any number of utterances, without gradients."""
+        return torch.tensor(in_batches(utterances, lambda batch: self._losses(batch).tolist()))
+
+    def _losses(self, batch: Sequence[Utterance]) -> Tensor:
+        features, counts = self.logmel(batch)
+        return self.losses_of(features, counts, [u.text for u in batch])
+
+    def transcribe(self, utterances: Sequence[Utterance], beam: int = 1) -> list[str]:
+        """Return the transcript of each utterance, by greedy (beam 1) or beam search."""
+        if beam > 1:
+            return [best[0][0] for best in self.hypotheses(utterances, beam)]
+        return in_batches(utterances, lambda batch: self.transcribe_features(*self.logmel(batch)))
+
+    def transcribe_features(self, features: Tensor, counts: Tensor) -> list[str]:
+        """Return the greedy transcript of standardised log-mel frames (B, T, M)."""
+        return [self.tokens.decode(units) for units in self.network.greedy(features, counts)]
+
+    def hypotheses(
+        self, utterances: Sequence[Utterance], beam: int
+    ) -> list[list[tuple[str, float]]]:
+        """Return up to `beam` transcripts of each utterance with log-probabilities, best first."""
+
+        def search(batch: Sequence[Utterance]) -> list[list[tuple[str, float]]]:
+            features, counts = self.logmel(batch)
+            found = self.network.beam(features, counts, beam)
+            return [[(self.tokens.decode(u), p) for u, p in hypotheses] for hypotheses in found]
+
+        return in_batches(utterances, search)
+
+    @torch.no_grad()
+    def score(self, utterance: Utterance, texts: Sequence[str]) -> Tensor:
+        """Return the losses (N,) in nats of N transcripts of the same audio, exactly."""
+        units = [self.tokens.encode(t) for t in texts]
+        features, counts = self.logmel([utterance])
+        return self.network.score(features, counts, units)
+
+
+def in_batches(
+    utterances: Sequence[Utterance],
+    function: Callable[[Sequence[Utterance]], Sequence[Result]],
+    size: int = BATCH,
+) -> list[Result]:
+    """Apply a function of a batch to all utterances, similar lengths together; keep their order."""
+    order = sorted(range(len(utterances)), key=lambda i: len(utterances[i].samples))
+    results: dict[int, Result] = {}
+    for start in range(0, len(order), size):
+        places = order[start : start + size]
+        results.update(zip(places, function([utterances[i] for i in places]), strict=True))
+    return [results[i] for i in range(len(utterances))]

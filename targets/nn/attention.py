@@ -1,0 +1,190 @@
+"""The attention decoder that LAS and the hybrid share, and the search for what it would write."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.rnn import pad_sequence
+
+from targets.models.ctc import Hypothesis
+from targets.nn.layers import LSTM, Embedding, Linear, sequence_mask
+from targets.nn.trie import Trie
+from targets.speech.tokens import BLANK
+
+END = BLANK  # a decoder writes no blank: its number ends a sentence, as it starts one
+NEVER = -math.inf
+WIDE = -3.5  # of the window at the start: softplus of it is 1 / 2σ² for σ of about four units
+
+State = tuple[Tensor, Tensor]
+
+
+class Memory(NamedTuple):
+    """What a decoder listens to: B utterances of T states, prepared once for all its questions.
+
+    `keys` is (B, T, K), `clock` (B, T) how many units the encoder believes to have been spoken by
+    each state, `values` (B, T, D); `padding` (B, 1, T) is true where there is no state.
+    """
+
+    keys: Tensor
+    clock: Tensor
+    values: Tensor
+    padding: Tensor
+
+
+class AttentionDecoder(nn.Module):
+    """An LSTM over the units so far, which asks the encoder's states what comes next.
+
+    The context that attention finds is used for the output only and never fed back ("late"
+    attention): all steps of all transcripts are one batched pass, every parameter is used once,
+    and transcripts with a common beginning share its work.
+
+    Attention has to find the place in the audio from the units so far. Content alone does not
+    tell the second "three" of "three three" from the first, and learns to align only from much
+    speech; so the encoder keeps a clock, which runs while units are spoken, and attention to unit
+    u is a Gaussian window around the clock's u, as wide as the decoder likes, times the content.
+    """
+
+    def __init__(self, units: int, width: int, hidden: int) -> None:
+        super().__init__()
+        self.embedding = Embedding(units, hidden)
+        self.lstm = LSTM(hidden, hidden, bidirectional=False)
+        self.query = Linear(hidden, hidden + 2)  # content, shift and sharpness of the window
+        self.key = Linear(width, hidden + 1)  # content, pace of the clock
+        self.joint = Linear(hidden + width, hidden)
+        self.output = Linear(hidden, units)
+        with torch.no_grad():
+            self.query.bias[-2] = 0.0
+            self.query.bias[-1] = WIDE
+            self.key.bias[-1] = 0.0
+
+    def memory(self, states: Tensor, counts: Tensor) -> Memory:
+        """Prepare the encoder's states (B, T, D), the first `counts[b]` of them real."""
+        keys = self.key(states)
+        mask = sequence_mask(counts, states.shape[1])
+        clock = (F.softplus(keys[..., -1]) * mask[..., 0]).cumsum(1)
+        return Memory(keys[..., :-1], clock, states, mask.transpose(1, 2) == 0)
+
+    def write(self, memory: Memory, questions: Tensor, places: Tensor) -> Tensor:
+        """Return log-probabilities (B, U, V) of what comes next.
+
+        `questions` (B, U, H) are states of the LSTM, any number for each utterance, `places` (U,)
+        how many units have been written before each.
+        """
+        asked = self.query(questions)
+        shift, sharpness = asked[..., -2:-1], F.softplus(asked[..., -1:])
+        content = asked[..., :-2] @ memory.keys.transpose(1, 2) / math.sqrt(memory.keys.shape[2])
+        away = memory.clock[:, None] - (places[:, None] + shift)
+        logits = content - sharpness * away.square()
+        weights = logits.masked_fill(memory.padding, NEVER).softmax(-1)
+        context = weights @ memory.values
+        return self.output(self.joint(torch.cat([questions, context], -1)).tanh()).log_softmax(-1)
+
+    def losses(self, memory: Memory, units: Sequence[Sequence[int]]) -> Tensor:
+        """Return the negative log-likelihood (B,) of each transcript and its end, in nats."""
+        targets = pad_sequence([torch.tensor(u, dtype=torch.long) for u in units], batch_first=True)
+        mask = sequence_mask(torch.tensor([len(u) + 1 for u in units]), targets.shape[1] + 1)
+        questions = self.lstm(self.embedding(F.pad(targets, (1, 0), value=BLANK)), mask)
+        log_probs = self.write(memory, questions, torch.arange(mask.shape[1]))
+        written = log_probs.gather(2, F.pad(targets, (0, 1), value=END)[..., None])
+        return -(written * mask).sum((1, 2))
+
+    def start(self, n: int) -> State:
+        """Return the LSTM's state (n, H each) after the start of a sentence."""
+        return self.step(torch.full((n,), BLANK), self.lstm.start(n))
+
+    def step(self, units: Tensor, state: State) -> State:
+        """Return the LSTM's state after one more unit (N,) each."""
+        return self.lstm.step(self.embedding(units), state)[1]
+
+    def score(self, memory: Memory, units: Sequence[Sequence[int]]) -> Tensor:
+        """Return the losses (N,) of N transcripts of the one utterance in `memory`."""
+        trie = Trie.of(units)
+        state = self.start(1)
+        written = torch.zeros(1, dtype=torch.float64)  # log-probability of every node's prefix
+        log_probs = self.write(memory, state[0][None], torch.tensor([0]))[0].double()
+        finals = [written + log_probs[:, END]]
+        for depth, level in enumerate(trie.levels, start=1):
+            written = written[level.parents] + log_probs[level.parents, level.units]
+            state = self.step(level.units, (state[0][level.parents], state[1][level.parents]))
+            log_probs = self.write(memory, state[0][None], torch.tensor([depth]))[0].double()
+            finals.append(written + log_probs[:, END])
+        return -trie.collect(finals)
+
+
+class Writer(Protocol):
+    """Something that writes up to W texts for each of B utterances, a unit at a time."""
+
+    def totals(self) -> Tensor:
+        """Return (B, W, V): log-probabilities of every text with every unit added.
+
+        With END added, of the text itself; with another unit, at least that of any text which
+        begins so.
+        """
+        ...
+
+    def advance(self, parents: Tensor, units: Tensor) -> None:
+        """Replace the texts by those of `parents` (B, W'), each with one of `units` added."""
+        ...
+
+
+def search(writer: Writer, longest: Tensor, width: int) -> list[list[Hypothesis]]:
+    """Return up to `width` texts for each utterance, best first, by beam search.
+
+    A text of utterance b has at most `longest[b]` (B,) units. With a width of one this is the
+    best unit at every step. Utterances do not touch each other.
+    """
+    texts: list[list[tuple[int, ...]]] = [[()] for _ in longest]
+    ended: list[list[Hypothesis]] = [[] for _ in longest]
+    live = torch.ones(len(longest), 1, dtype=torch.bool)
+    for length in range(int(longest.max()) + 1):
+        totals = writer.totals().masked_fill(~live[..., None], NEVER)
+        totals[longest <= length, :, END + 1 :] = NEVER
+        V = totals.shape[2]
+        best, where = totals.flatten(1).topk(min(width, totals.shape[1] * V))
+        parents, units = where // V, where % V
+        live = (units != END) & (best > NEVER)
+        for b, pool in enumerate(ended):
+            parent, unit, score = parents[b].tolist(), units[b].tolist(), best[b].tolist()
+            chosen = list(zip(parent, unit, score, strict=True))
+            pool += [(texts[b][p], s) for p, u, s in chosen if u == END and s > NEVER]
+            pool.sort(key=lambda hypothesis: -hypothesis[1])
+            del pool[width:]
+            texts[b] = [(*texts[b][p], u) for p, u, _ in chosen]
+            if len(pool) == width:
+                live[b] &= best[b] > pool[-1][1]  # the others can only become less probable
+        if not live.any():
+            break
+        writer.advance(parents, units)
+    return ended
+
+
+class AttentionWriter:
+    """A decoder's own texts."""
+
+    def __init__(self, decoder: AttentionDecoder, memory: Memory) -> None:
+        B = len(memory.keys)
+        self.decoder, self.memory = decoder, memory
+        self.written = 0
+        self.scores = torch.zeros(B, 1, dtype=torch.float64)
+        h, c = decoder.start(B)
+        self.state = h[:, None], c[:, None]  # (B, W, H) each
+
+    def totals(self) -> Tensor:
+        """See `Writer`."""
+        log_probs = self.decoder.write(self.memory, self.state[0], torch.tensor([self.written]))
+        self.latest = self.scores[..., None] + log_probs
+        return self.latest
+
+    def advance(self, parents: Tensor, units: Tensor) -> None:
+        """See `Writer`."""
+        rows = torch.arange(len(parents))[:, None]
+        self.scores = self.latest[rows, parents, units]
+        h, c = (s[rows, parents].flatten(0, 1) for s in self.state)
+        h, c = self.decoder.step(units.flatten(), (h, c))
+        self.state = h.view(*units.shape, -1), c.view(*units.shape, -1)
+        self.written += 1

@@ -1,0 +1,53 @@
+"""The acoustic encoder that all targets share: convolutions to slower frames, then an LSTM."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from targets.nn.layers import LSTM, Convolution, LayerNorm, sequence_mask
+from targets.speech.features import MELS
+
+
+class Encoder(nn.Module):
+    """Standardised log-mel frames (B, T, M) to states (B, T', D), one state every `slowing` frames.
+
+    `slowing` is 4 (a state every 40 ms) or 8 (every 80 ms).
+    """
+
+    def __init__(self, channels: int, hidden: int, slowing: int) -> None:
+        super().__init__()
+        self.convolutions = nn.ModuleList(
+            [
+                Convolution(MELS, channels, width=5, stride=2),
+                Convolution(channels, channels, width=5, stride=2),
+                Convolution(channels, channels, width=3, stride=slowing // 4),
+            ]
+        )
+        self.norms = nn.ModuleList([LayerNorm(channels) for _ in range(3)])
+        self.lstm = LSTM(channels, hidden, bidirectional=True)
+        self.output_norm = LayerNorm(2 * hidden)
+        self.width = 2 * hidden
+
+    def forward(self, features: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+        """Return states (B, T', D), zero where padded, and their counts (B,)."""
+        x, mask = features, sequence_mask(counts, features.shape[1])
+        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
+            assert isinstance(convolution, Convolution)
+            y = F.gelu(norm(convolution(x, mask)))
+            counts = convolution.counts(counts)
+            mask = sequence_mask(counts, y.shape[1])
+            # By stride and not by shape: a very short utterance must not change the network.
+            x = x + y if convolution.stride == 1 else y
+        return self.output_norm(self.lstm(x, mask)) * mask, counts
+
+
+def for_all(encoded: tuple[Tensor, Tensor], transcripts: int) -> tuple[Tensor, Tensor]:
+    """Return states (B, T', D) and counts (B,) for B transcripts; those of one utterance serve all.
+
+    So that many transcripts of one recording cost one pass of the encoder.
+    """
+    states, counts = encoded
+    if len(states) == 1:
+        states, counts = states.expand(transcripts, -1, -1), counts.expand(transcripts)
+    return states, counts

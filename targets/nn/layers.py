@@ -1,0 +1,210 @@
+"""The layers all targets are made of: each knows how to write itself on a tape.
+
+Sequences are padded at the end; `mask` is (B, T, 1), one where the sequence is real. Every layer
+gives an utterance the same output alone as inside a padded batch.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+
+from targets.nn.tape import EmbeddingUse, LinearUse, ScaleUse, current_tape
+
+
+def sequence_mask(counts: Tensor, length: int) -> Tensor:
+    """Return (B, length, 1): one for the first `counts[b]` steps, zero after."""
+    steps = torch.arange(length, device=counts.device)
+    return (steps < counts[:, None]).unsqueeze(-1).float()
+
+
+class Linear(nn.Linear):
+    """A linear map of the last dimension of (B, ..., I)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, ..., O)."""
+        tape = current_tape()
+        if tape is None:
+            return super().forward(x)
+        rows = x.flatten(1, -2)
+        bias = None if self.bias is None else self.bias.detach()
+        y = F.linear(rows, self.weight.detach(), bias)
+        tape.note(LinearUse(self.weight, self.bias, rows.detach(), y))
+        return y.view(*x.shape[:-1], -1)
+
+
+class Convolution(nn.Module):
+    """A convolution over time, as a linear map of `width` neighbouring frames every `stride`."""
+
+    def __init__(self, inputs: int, outputs: int, width: int, stride: int) -> None:
+        super().__init__()
+        self.width, self.stride = width, stride
+        self.linear = Linear(inputs * width, outputs)
+
+    def counts(self, counts: Tensor) -> Tensor:
+        """Return how many frames are left of `counts`."""
+        return (counts + self.stride - 1) // self.stride
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Return (B, ceil(T / stride), O) of x (B, T, I)."""
+        x = F.pad(x * mask, (0, 0, self.width // 2, self.width // 2))
+        return self.linear(x.unfold(1, self.width, self.stride).flatten(2))
+
+
+class Embedding(nn.Embedding):
+    """Vectors of unit numbers."""
+
+    def forward(self, units: Tensor) -> Tensor:
+        """Return (B, U, D) of units (B, U)."""
+        tape = current_tape()
+        if tape is None:
+            return super().forward(units)
+        y = F.embedding(units, self.weight.detach())
+        tape.note(EmbeddingUse(self.weight, units, y))
+        return y
+
+
+class LayerNorm(nn.LayerNorm):
+    """Normalisation of each frame by itself: no example touches another."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the same shape as x (B, T, D)."""
+        tape = current_tape()
+        if tape is None:
+            return super().forward(x)
+        normalised = F.layer_norm(x, self.normalized_shape, eps=self.eps)
+        y = normalised * self.weight.detach() + self.bias.detach()
+        tape.note(ScaleUse(self.weight, self.bias, normalised.detach(), y))
+        return y
+
+
+class _Recurrence(torch.autograd.Function):
+    """The recurrent part of an LSTM, for several directions at once.
+
+    Its own backward pass, since autograd through a Python loop costs several times as much, and
+    since the gradient of the gates' input, which the tape needs, falls out of it.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, gates: Tensor, weights: Tensor, mask: Tensor) -> Tensor:
+        """Return states (T, D, B, H) of gates (T, D, B, 4H).
+
+        Weights are (D, H, 4H), the mask is (T, D, B, 1).
+        """
+        T, D, B, H = *gates.shape[:3], weights.shape[1]
+        h, c = gates.new_zeros(D, B, H), gates.new_zeros(D, B, H)
+        states, cells, tanhs = (gates.new_empty(T, D, B, H) for _ in range(3))
+        activations = torch.empty_like(gates)
+        for t in range(T):
+            a = torch.baddbmm(gates[t], h, weights, out=activations[t])
+            a[..., : 3 * H].sigmoid_()
+            a[..., 3 * H :].tanh_()
+            i, f, o, g = a.split(H, -1)
+            c = torch.mul(f * c + i * g, mask[t], out=cells[t])
+            torch.tanh(c, out=tanhs[t])
+            h = torch.mul(o, tanhs[t], out=states[t])
+            h *= mask[t]
+        ctx.save_for_backward(activations, states, cells, tanhs, weights, mask)
+        return states
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor | None, None]:
+        """Return the gradients of gates and weights."""
+        (incoming,) = gradients
+        activations, states, cells, tanhs, weights, mask = ctx.saved_tensors
+        T, D, B, H = states.shape
+        out = torch.empty_like(activations)
+        dh, dc = torch.zeros_like(states[0]), torch.zeros_like(states[0])
+        back = weights.transpose(1, 2)
+        i, f, o, g = activations.split(H, -1)
+        # What does not depend on the step before is computed for all steps at once.
+        slope_ifo = activations[..., : 3 * H] * (1 - activations[..., : 3 * H])
+        slope_i, slope_f, slope_o = slope_ifo.split(H, -1)
+        previous = torch.cat([torch.zeros_like(cells[:1]), cells[:-1]])
+        to_o = tanhs * slope_o * mask
+        to_c = o * (1 - tanhs.square()) * mask
+        to_i, to_f, to_g = (
+            g * slope_i * mask,
+            previous * slope_f * mask,
+            i * (1 - g.square()) * mask,
+        )
+        keep = f * mask
+        for t in range(T - 1, -1, -1):
+            dh = dh + incoming[t]
+            dc = torch.addcmul(dc, dh, to_c[t])
+            o_t = out[t]
+            torch.mul(dc, to_i[t], out=o_t[..., :H])
+            torch.mul(dc, to_f[t], out=o_t[..., H : 2 * H])
+            torch.mul(dh, to_o[t], out=o_t[..., 2 * H : 3 * H])
+            torch.mul(dc, to_g[t], out=o_t[..., 3 * H :])
+            dc = dc * keep[t]
+            dh = torch.bmm(o_t, back)
+        dw = None
+        if ctx.needs_input_grad[1]:
+            before = torch.cat([torch.zeros_like(states[:1]), states[:-1]])
+            dw = before.permute(1, 3, 0, 2).reshape(D, H, T * B) @ out.permute(1, 0, 2, 3).reshape(
+                D, T * B, 4 * H
+            )
+        return out, dw, None
+
+
+class LSTM(nn.Module):
+    """A long short-term memory layer, in one or two directions."""
+
+    def __init__(self, inputs: int, hidden: int, *, bidirectional: bool) -> None:
+        super().__init__()
+        self.hidden, self.directions = hidden, 2 if bidirectional else 1
+        self.input = Linear(inputs, self.directions * 4 * hidden)
+        bound = 1 / math.sqrt(hidden)
+        self.recurrent = nn.ParameterList(
+            nn.Parameter(torch.empty(4 * hidden, hidden).uniform_(-bound, bound))
+            for _ in range(self.directions)
+        )
+        with torch.no_grad():  # gates in the order i, f, o, g; an open forget gate at the start
+            self.input.bias.view(self.directions, 4, hidden)[:, 1] = 1.0
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Return states (B, T, directions * H) of x (B, T, I)."""
+        B, T, _ = x.shape
+        D, H = self.directions, self.hidden
+        gates = self.input(x)
+        tape = current_tape()
+        weights = torch.stack([w.detach() if tape else w for w in self.recurrent]).transpose(1, 2)
+        steps = gates.view(B, T, D, 4 * H).permute(1, 2, 0, 3)
+        times = mask.permute(1, 0, 2)[:, None].expand(T, D, B, 1)
+        # Padding comes last, so a flipped sequence begins with it, and masked steps keep zeros.
+        states = _Recurrence.apply(_flip(steps), weights, _flip(times))
+        states = _flip(states).permute(2, 0, 1, 3)
+        if tape:
+            earlier = F.pad(states[:, :-1, 0], (0, 0, 1, 0)), F.pad(states[:, 1:, -1], (0, 0, 0, 1))
+            for d, weight in enumerate(self.recurrent):
+                columns = slice(d * 4 * H, (d + 1) * 4 * H)
+                tape.note(LinearUse(weight, None, earlier[d].detach(), gates, columns))
+        return states.reshape(B, T, D * H)
+
+    def step(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """Advance a one-directional layer by one step: x (N, I), state two of (N, H)."""
+        h, c = state
+        a = self.input(x) + h @ self.recurrent[0].T
+        i, f, o, g = a.split(self.hidden, -1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        h = o.sigmoid() * c.tanh()
+        return h, (h, c)
+
+    def start(self, n: int) -> tuple[Tensor, Tensor]:
+        """Return the state before the first step, for n sequences."""
+        zeros = self.input.weight.new_zeros(n, self.hidden)
+        return zeros, zeros
+
+
+def _flip(x: Tensor) -> Tensor:
+    """Reverse the time of the second direction of (T, D, ...), if there is one."""
+    if x.shape[1] == 1:
+        return x.contiguous()
+    return torch.stack([x[:, 0], x[:, 1].flip(0)], 1)

@@ -1,0 +1,192 @@
+"""A tape of how each parameter was used, from which per-example gradients are read.
+
+Inside `recording()` the layers of `targets.nn.layers` detach their parameters and note their inputs
+and outputs instead. One backward pass to those outputs then holds everything: the gradient of
+example i for a linear layer is g_iᵀ a_i, with a the input (T, I) and g the gradient of the output
+(T, O). Norms come from it without a loop over examples, and the clipped sum is one more product
+(the book-keeping of Bu et al. 2022, arXiv 2210.00038, here also for recurrent layers: the
+gradient of the gates' input is all that a recurrent weight needs).
+
+Every parameter must be used once in a forward pass, and example i's loss must depend on example i
+alone: no batch normalisation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+ROUNDING = 1e-6  # relative error of single-precision products of a few hundred terms
+
+Named = list[tuple[Tensor, Tensor]]
+
+
+class Use(Protocol):
+    """One use of one or two parameters in a forward pass over B examples."""
+
+    @property
+    def output(self) -> Tensor:
+        """What the use produced; its gradient is all that is asked of autograd."""
+        ...
+
+    def square_norms(self, gradient: Tensor) -> Tensor:
+        """Return the squared norms (B,) of the per-example gradients."""
+        ...
+
+    def weighted_sums(self, gradient: Tensor, weights: Tensor) -> Named:
+        """Return each parameter with the sum over i of `weights[i]` times example i's gradient."""
+        ...
+
+    def per_example(self, gradient: Tensor) -> Named:
+        """Return each parameter with its per-example gradients (B, *shape)."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class LinearUse:
+    """`output[..., columns] += activation @ weight.T + bias`; activation (B, T, I)."""
+
+    weight: Tensor
+    bias: Tensor | None
+    activation: Tensor
+    output: Tensor
+    columns: slice = field(default_factory=lambda: slice(None))
+
+    def per_example(self, gradient: Tensor) -> Named:
+        """See `Use`."""
+        gradient = gradient[..., self.columns]
+        pairs: Named = [(self.weight, gradient.transpose(1, 2) @ self.activation)]
+        return pairs if self.bias is None else [*pairs, (self.bias, gradient.sum(1))]
+
+    def square_norms(self, gradient: Tensor) -> Tensor:
+        """See `Use`."""
+        T, wide = self.activation.shape[1], self.weight.numel()
+        if T * sum(self.weight.shape) >= wide:
+            return _square_norms(self.per_example(gradient))
+        # Ghost norm: two (T, T) Gram matrices are cheaper than the gradient itself.
+        gradient = gradient[..., self.columns]
+        gram = self.activation @ self.activation.transpose(1, 2)
+        if self.bias is not None:
+            gram = gram + 1  # a bias is a weight on a constant input of one
+        other = gradient @ gradient.transpose(1, 2)
+        # Where steps cancel, rounding could make the sum too small, and a clipped gradient then
+        # larger than it may be: err on the other side, by the size of what was added up.
+        sizes = (gram.diagonal(dim1=1, dim2=2) * other.diagonal(dim1=1, dim2=2)).clamp_min(0)
+        slack = ROUNDING * sizes.sqrt().sum(1).square()
+        return (gram * other).sum((1, 2)).clamp_min(0) + slack
+
+    def weighted_sums(self, gradient: Tensor, weights: Tensor) -> Named:
+        """See `Use`."""
+        scaled = (gradient[..., self.columns] * weights[:, None, None]).flatten(0, 1)
+        pairs: Named = [(self.weight, scaled.T @ self.activation.flatten(0, 1))]
+        return pairs if self.bias is None else [*pairs, (self.bias, scaled.sum(0))]
+
+
+@dataclass(frozen=True, eq=False)
+class EmbeddingUse:
+    """`output = weight[units]`; units (B, U) of integers, output (B, U, D)."""
+
+    weight: Tensor
+    units: Tensor
+    output: Tensor
+
+    def per_example(self, gradient: Tensor) -> Named:
+        """See `Use`."""
+        B, _, D = gradient.shape
+        sums = gradient.new_zeros(B, self.weight.shape[0], D)
+        return [
+            (self.weight, sums.scatter_add_(1, self.units[..., None].expand_as(gradient), gradient))
+        ]
+
+    def square_norms(self, gradient: Tensor) -> Tensor:
+        """See `Use`."""
+        return _square_norms(self.per_example(gradient))
+
+    def weighted_sums(self, gradient: Tensor, weights: Tensor) -> Named:
+        """See `Use`."""
+        scaled = (gradient * weights[:, None, None]).flatten(0, 1)
+        return [
+            (self.weight, torch.zeros_like(self.weight).index_add_(0, self.units.flatten(), scaled))
+        ]
+
+
+@dataclass(frozen=True, eq=False)
+class ScaleUse:
+    """`output = normalised * gain + bias`; normalised and output (B, T, D)."""
+
+    gain: Tensor
+    bias: Tensor
+    normalised: Tensor
+    output: Tensor
+
+    def per_example(self, gradient: Tensor) -> Named:
+        """See `Use`."""
+        return [(self.gain, (gradient * self.normalised).sum(1)), (self.bias, gradient.sum(1))]
+
+    def square_norms(self, gradient: Tensor) -> Tensor:
+        """See `Use`."""
+        return _square_norms(self.per_example(gradient))
+
+    def weighted_sums(self, gradient: Tensor, weights: Tensor) -> Named:
+        """See `Use`."""
+        return [(p, weights @ g) for p, g in self.per_example(gradient)]
+
+
+def _square_norms(pairs: Named) -> Tensor:
+    return torch.stack([g.flatten(1).square().sum(1) for _, g in pairs]).sum(0)
+
+
+@dataclass(frozen=True)
+class Tape:
+    """The uses of one forward pass, in order."""
+
+    uses: list[Use] = field(default_factory=list)
+
+    def note(self, use: Use) -> None:
+        """Keep a use, and make its output a point where the gradient can be read."""
+        if not use.output.requires_grad:
+            use.output.requires_grad_()  # nothing trainable below it: the graph starts here
+        self.uses.append(use)
+
+    def gradients(self, losses: Tensor) -> list[tuple[Use, Tensor]]:
+        """Return every use with the gradient of its output, by one backward pass.
+
+        `losses` is (B,), one per example; the gradient of their sum holds each example's own.
+        """
+        outputs = [use.output for use in self.uses]
+        return list(zip(self.uses, torch.autograd.grad(losses.sum(), outputs), strict=True))
+
+
+_current: ContextVar[Tape | None] = ContextVar("tape", default=None)
+
+
+def current_tape() -> Tape | None:
+    """Return the tape that is recording, if any."""
+    return _current.get()
+
+
+@contextmanager
+def recording() -> Iterator[Tape]:
+    """Record the uses of parameters by every layer called inside."""
+    tape = Tape()
+    token = _current.set(tape)
+    try:
+        yield tape
+    finally:
+        _current.reset(token)
+
+
+def square_norms(gradients: list[tuple[Use, Tensor]]) -> Tensor:
+    """Return the squared per-example gradient norms (B,) over all parameters."""
+    return torch.stack([use.square_norms(gradient) for use, gradient in gradients]).sum(0)
+
+
+def weighted_sums(gradients: list[tuple[Use, Tensor]], weights: Tensor) -> Named:
+    """Return for every parameter the sum over examples of `weights` (B,) times the gradient."""
+    return [pair for use, gradient in gradients for pair in use.weighted_sums(gradient, weights)]

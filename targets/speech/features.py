@@ -1,0 +1,51 @@
+"""Log-mel spectrograms: what every target hears."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torchaudio
+from torch import Tensor, nn
+
+from targets.speech.utterance import SAMPLE_RATE, Utterance
+
+MELS = 64
+HOP = 160  # samples: a frame every 10 ms
+WINDOW = 400  # samples: 25 ms
+FFT = 512
+FLOOR = 1e-5  # added to the mel power; below it is silence
+
+
+class LogMel(nn.Module):
+    """Waveforms to log-mel frames, standardised by statistics of public speech.
+
+    The statistics are buffers that `calibrate` fills once, from public speech only: statistics of
+    private speech would leak outside the guarantee.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.transform = torchaudio.transforms.MelSpectrogram(
+            SAMPLE_RATE, n_fft=FFT, win_length=WINDOW, hop_length=HOP, f_min=40.0, n_mels=MELS
+        )
+        self.register_buffer("mean", torch.zeros(MELS))
+        self.register_buffer("scale", torch.ones(MELS))
+
+    def raw(self, utterance: Utterance) -> Tensor:
+        """Return the log-mel spectrogram (T, M) of one utterance, natural log, not standardised."""
+        samples = torch.from_numpy(np.array(utterance.samples)).to(self.mean.device)
+        return torch.log(self.transform(samples) + FLOOR).T
+
+    def calibrate(self, public: Sequence[Utterance]) -> None:
+        """Take mean and scale of every mel band from public speech."""
+        frames = torch.cat([self.raw(u) for u in public])
+        self.mean = frames.mean(0)
+        self.scale = frames.std(0).clamp_min(1e-3)
+
+    def forward(self, utterances: Sequence[Utterance]) -> tuple[Tensor, Tensor]:
+        """Return standardised frames (B, T, M), padded with zeros, and the frame counts (B,)."""
+        frames = [(self.raw(u) - self.mean) / self.scale for u in utterances]
+        counts = torch.tensor([len(f) for f in frames], device=self.mean.device)
+        return nn.utils.rnn.pad_sequence(frames, batch_first=True), counts

@@ -1,0 +1,92 @@
+"""Output units: characters, or subwords learnt from public text."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import sentencepiece
+
+from targets.core.errors import OverheardError
+
+BLANK = 0  # of CTC and RNN-T; start of sentence for every autoregressive part
+ALPHABET = " 'abcdefghijklmnopqrstuvwxyz"
+
+
+@dataclass(frozen=True)
+class Characters:
+    """One unit a character, of a fixed alphabet: nothing about it is learnt from data."""
+
+    @property
+    def size(self) -> int:
+        """Number of units, the blank included."""
+        return len(ALPHABET) + 1
+
+    def encode(self, text: str) -> list[int]:
+        """Return the unit numbers of `text`."""
+        try:
+            return [ALPHABET.index(c) + 1 for c in text]
+        except ValueError:
+            foreign = sorted(set(text) - set(ALPHABET))
+            raise OverheardError(
+                f"transcript {text!r} has characters outside a-z, apostrophe and space: {foreign}"
+            ) from None
+
+    def decode(self, units: Iterable[int]) -> str:
+        """Return the text of `units`, with blanks dropped and spaces made single."""
+        return " ".join("".join(ALPHABET[u - 1] for u in units if u != BLANK).split())
+
+
+@dataclass(frozen=True)
+class Subwords:
+    """Byte-pair units by sentencepiece, learnt from public text only.
+
+    `model` is sentencepiece's own serialised model (a protocol buffer, not a pickle).
+    """
+
+    model: bytes
+
+    def __post_init__(self) -> None:
+        processor = sentencepiece.SentencePieceProcessor(model_proto=self.model)
+        object.__setattr__(self, "_processor", processor)
+
+    @classmethod
+    def learn(cls, public_texts: Sequence[str], size: int) -> Subwords:
+        """Learn at most `size` units, blank included, from public transcripts."""
+        model = io.BytesIO()
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(public_texts),
+            model_writer=model,
+            model_type="bpe",
+            vocab_size=size,
+            hard_vocab_limit=False,
+            # Every letter gets a unit, so that any private transcript can be written.
+            required_chars=ALPHABET.strip(),
+            character_coverage=1.0,
+            unk_id=0,
+            bos_id=-1,
+            eos_id=-1,
+            minloglevel=2,
+        )
+        return cls(model.getvalue())
+
+    @property
+    def size(self) -> int:
+        """Number of units, the blank included (sentencepiece's unknown unit is the blank)."""
+        return self._processor.get_piece_size()  # type: ignore[attr-defined]
+
+    def encode(self, text: str) -> list[int]:
+        """Return the unit numbers of `text`."""
+        units = self._processor.encode(text)  # type: ignore[attr-defined]
+        if BLANK in units:
+            raise OverheardError(f"transcript {text!r} has characters outside the alphabet")
+        return units
+
+    def decode(self, units: Iterable[int]) -> str:
+        """Return the text of `units`, with blanks dropped and spaces made single."""
+        kept = [int(u) for u in units if u != BLANK]
+        return " ".join(self._processor.decode(kept).split())  # type: ignore[attr-defined]
+
+
+Tokens = Characters | Subwords

@@ -1,0 +1,169 @@
+"""The embedded corpus: synthetic speakers saying command phrases, made at first use."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import logging
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cache as remember
+from pathlib import Path
+
+from targets.core import randomness
+from targets.core.randomness import Randomness
+from targets.speech.utterance import Corpus, Utterance, Word
+from targets.synthetic.acoustics import draw_acoustics, record
+from targets.synthetic.cache import CacheError, load_utterances, save_utterances
+from targets.synthetic.phrases import phrase
+from targets.synthetic.synthesis import Speaker
+from targets.synthetic.voices import voice, voice_count
+
+Progress = Callable[[int, int], None]  # utterances made so far, utterances in all
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SpeechRequest:
+    """A text to be said in one of the voices, `rate_factor` times as fast as that voice usually."""
+
+    id: str
+    speaker_index: int
+    text: str
+    rate_factor: float = 1.0
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+def default_cache() -> Path:
+    """Return the cache folder: `$OVERHEARD_CACHE`, or `~/.cache/overheard`."""
+    return Path(os.environ.get("OVERHEARD_CACHE") or Path.home() / ".cache" / "overheard")
+
+
+def embedded_corpus(
+    *,
+    speakers: int,
+    utterances: int,
+    seed: int,
+    cache: Path | None,
+    first_speaker: int = 0,
+    progress: Progress | None = None,
+) -> Corpus:
+    """Return `utterances` synthetic utterances, spread evenly over `speakers` voices.
+
+    The voices are number `first_speaker` and following. The n-th utterance of a voice depends on
+    `seed`, the voice and n alone: a larger corpus contains the smaller one, and corpora of
+    different voices share no utterance. `cache` is the folder to keep the audio in (None: keep
+    nothing); `progress` is told how far the making is.
+
+    Raises:
+        ValueError: there are not so many voices.
+        SynthesisError: speech could not be made.
+    """
+    if speakers < 1 or first_speaker < 0 or first_speaker + speakers > voice_count():
+        raise ValueError(
+            f"voices {first_speaker} to {first_speaker + speakers - 1} asked for; "
+            f"there are {voice_count()}, from 0"
+        )
+    requests = [
+        _request(seed, first_speaker + i % speakers, i // speakers) for i in range(utterances)
+    ]
+    spoken = speak(requests, seed=seed, cache=cache, progress=progress)
+    return Corpus("embedded", tuple(spoken))
+
+
+def _request(seed: int, speaker: int, number: int) -> SpeechRequest:
+    """Return what the voice says as its `number`-th utterance, and how fast."""
+    randomness = Randomness(seed).child("embedded", speaker, number)
+    template, text = phrase(randomness.child("phrase"))
+    rate_factor = float(randomness.child("rate").numpy().uniform(0.85, 1.2))
+    return SpeechRequest(
+        id=f"{voice(speaker).name}-{number:04d}",
+        speaker_index=speaker,
+        text=text,
+        rate_factor=rate_factor,
+        attributes={"template": template},
+    )
+
+
+def speak(
+    requests: Sequence[SpeechRequest],
+    *,
+    seed: int,
+    cache: Path | None,
+    progress: Progress | None = None,
+) -> list[Utterance]:
+    """Return the requested texts as recorded speech, one utterance per request, in order.
+
+    Each utterance depends on `seed` and its own request alone.
+
+    Raises:
+        ValueError: two requests share an id, a voice does not exist, or a rate is absurd.
+        SynthesisError: speech could not be made.
+    """
+    if len({request.id for request in requests}) < len(requests):
+        raise ValueError("two requests share an id")
+    path = cache / f"speech-{_key(requests, seed)}.safetensors" if cache is not None else None
+    if path is not None:
+        try:
+            return load_utterances(path)
+        except FileNotFoundError:
+            pass
+        except CacheError as error:
+            _log.warning("%s; making it anew", error)
+    made = []
+    with Speaker() as speaker:
+        for request in requests:
+            made.append(_say(speaker, request, Randomness(seed).child("spoken", request.id)))
+            if progress is not None:
+                progress(len(made), len(requests))
+    if path is not None:
+        save_utterances(path, made)
+    return made
+
+
+def _say(speaker: Speaker, request: SpeechRequest, randomness: Randomness) -> Utterance:
+    who = voice(request.speaker_index)
+    dry, words = speaker.say(
+        request.text,
+        who,
+        rate=round(who.rate * request.rate_factor),
+        seed=randomness.child("voice").integer(),
+    )
+    acoustics = draw_acoustics(randomness.child("acoustics"))
+    return Utterance(
+        id=request.id,
+        speaker=who.name,
+        samples=record(dry, acoustics, randomness.child("recording")),
+        text=request.text,
+        words=tuple(Word(w.text, w.start + acoustics.lead, w.end + acoustics.lead) for w in words),
+        attributes={
+            "gender": who.gender,
+            "accent": who.accent,
+            "rate_factor": f"{request.rate_factor:.3f}",
+            **request.attributes,
+        },
+    )
+
+
+def _key(requests: Sequence[SpeechRequest], seed: int) -> str:
+    """Return a name for exactly this speech, made by exactly this code."""
+    what = json.dumps([seed, [asdict(request) for request in requests]], sort_keys=True)
+    return hashlib.sha256(f"{_makers()}\n{what}".encode()).hexdigest()[:24]
+
+
+@remember
+def _makers() -> str:
+    """Identify what the samples depend on: edited code or another package, another cache."""
+    here = Path(__file__).parent
+    own = ("acoustics", "cache", "corpus", "espeak", "synthesis", "voices")
+    files = [*(here / f"{name}.py" for name in own), Path(randomness.__file__)]
+    packages = ("espeakng-loader", "numpy", "scipy", "soxr")
+    return "\n".join(
+        [
+            *(hashlib.sha256(file.read_bytes()).hexdigest() for file in files),
+            *(f"{name} {importlib.metadata.version(name)}" for name in packages),
+        ]
+    )

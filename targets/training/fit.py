@@ -1,0 +1,96 @@
+"""Plain training, without privacy: of the public start, and of the `none` scheme."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import nn
+
+from targets.core.errors import OverheardError
+from targets.core.progress import report
+from targets.core.randomness import Randomness
+from targets.models.recognizer import Example, Recognizer
+from targets.speech.augmentation import masked
+from targets.speech.utterance import Utterance
+from targets.training.recipe import Recipe, Schedule
+
+WARM_UP = 0.1  # share of the steps in which the learning rate rises
+MOST_GRADIENT = 5.0  # norm at which a step's gradient is cut, against rare huge steps
+POOL = 8  # batches whose utterances are sorted by length together, to save padding
+
+
+def fit(
+    recognizer: Recognizer,
+    utterances: Sequence[Utterance],
+    schedule: Schedule,
+    rng: Randomness,
+    *,
+    augment: bool = False,
+) -> None:
+    """Train all weights by Adam, with a warm-up and a cosine decay of the learning rate.
+
+    `augment` hides parts of every spectrogram anew each time (SpecAugment): few utterances are then
+    worth more, if they are gone through more often.
+    """
+    examples = recognizer.examples(utterances)
+    steps = schedule.epochs * math.ceil(len(examples) / schedule.batch_size)
+    optimizer = torch.optim.Adam(recognizer.network.parameters(), lr=schedule.learning_rate)
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, steps))
+    order = rng.child("order").numpy()
+    hiding = rng.child("augmentation").torch()
+    for epoch in range(schedule.epochs):
+        for batch in _batches(examples, schedule.batch_size, order):
+            if augment:
+                batch = [Example(masked(e.features, hiding), e.units) for e in batch]
+            loss = recognizer.example_losses(batch).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(recognizer.network.parameters(), MOST_GRADIENT)
+            optimizer.step()
+            scheduler.step()
+        report((epoch + 1) / schedule.epochs)
+
+
+def rate(step: int, steps: int) -> float:
+    """Return the share of the full learning rate at a step: linear warm-up, cosine decay."""
+    warm = max(1, int(WARM_UP * steps))
+    if step < warm:
+        return (step + 1) / warm
+    return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
+
+
+def public_start(
+    recipe: Recipe,
+    public: Sequence[Utterance],
+    schedule: Schedule,
+    rng: Randomness,
+    *,
+    augment: bool = False,
+) -> Recognizer:
+    """Return the recipe's target trained on public speech alone, from random weights.
+
+    Raises:
+        OverheardError: there is no public speech.
+    """
+    if not public:
+        raise OverheardError("there is no transcribed public speech to start from")
+    recognizer = recipe.untrained(rng.child("weights"))
+    recognizer.logmel.calibrate(public)
+    fit(recognizer, public, schedule, rng.child("fit"), augment=augment)
+    return recognizer
+
+
+def _batches(
+    examples: Sequence[Example], size: int, order: np.random.Generator
+) -> Iterator[list[Example]]:
+    """Yield each example once, in random batches of similar lengths."""
+    shuffled = [examples[i] for i in order.permutation(len(examples))]
+    batches = []
+    for start in range(0, len(shuffled), size * POOL):
+        pool = sorted(shuffled[start : start + size * POOL], key=lambda e: len(e.features))
+        batches += [pool[i : i + size] for i in range(0, len(pool), size)]
+    for i in order.permutation(len(batches)):
+        yield batches[i]

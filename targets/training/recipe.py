@@ -1,0 +1,62 @@
+"""The recipe of a suite's target: what every scheme trains, and from where it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+from targets.core.randomness import Randomness
+from targets.models.recognizer import Recognizer
+from targets.speech.tokens import Tokens
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast to train without privacy."""
+
+    epochs: int
+    batch_size: int = 16
+    learning_rate: float = 2e-3
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Architecture, units and public start of a target: public knowledge, shared by all schemes.
+
+    `start` holds the weights learnt from transcribed public speech (with the feature statistics); a
+    scheme that fits private speech begins there. `student` holds those of the start after it taught
+    itself the untranscribed public speech, where a suite wants that. `schedule` is the non-private
+    training on the members.
+    `delta` is the δ at which guarantees of this suite are stated, below one over the number of
+    candidates. `expected_members` is what the coins make of the candidates on average: the number
+    that was really drawn is private.
+    """
+
+    target: str
+    tokens: Tokens
+    channels: int
+    hidden: int
+    schedule: Schedule
+    delta: float
+    expected_members: int
+    start: Mapping[str, Tensor] = field(default_factory=dict)
+    student: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def build(self) -> Recognizer:
+        """Return the target with the weights of the public start."""
+        recognizer = self.untrained(Randomness(0))
+        recognizer.load_state_dict(dict(self.start))
+        return recognizer
+
+    def self_trained(self) -> Recipe:
+        """Return the recipe that begins at the student, or this one where there is none."""
+        return replace(self, start=self.student) if self.student else self
+
+    def untrained(self, rng: Randomness) -> Recognizer:
+        """Return the target with random weights and uncalibrated features."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(rng.integer())
+            return Recognizer(self.target, self.tokens, self.channels, self.hidden)
