@@ -19,7 +19,7 @@ from targets.training.recipe import Recipe
 class Trained:
     """Weights of the suite's target and what the mechanism that made them did.
 
-    `event` is priced by `defenses.accounting`; a defense never states its own ε. `notes` are
+    `event` is priced by `defenses.accounting.price`; a defense never states its own ε. `notes` are
     figures worth keeping in the record that reveal nothing about members beyond the guarantee.
     `unit` is what may be added or removed for what the event says to hold.
     """

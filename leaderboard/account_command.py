@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from defenses.accounting import calibrate, dp_sgd_event, price
+from defenses.accounting.price import calibrate, dp_sgd_event, price
 from leaderboard.record import number_to_json
 from leaderboard.votes_account import account_votes
 from targets.core.errors import OverheardError

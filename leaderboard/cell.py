@@ -11,10 +11,10 @@ import torch
 from dp_accounting import NonPrivateDpEvent
 from safetensors.torch import load_file, save_file
 
-from defenses.accounting import price
+from defenses.accounting.price import price
 from defenses.base import Defense, Trained
-from defenses.pate import PATE
-from defenses.schemes import SCHEMES
+from defenses.pate.scheme import PATE
+from defenses.registry import SCHEMES
 from leaderboard.atomic import whole_file
 from leaderboard.clock import Clock
 from leaderboard.corpora import deal

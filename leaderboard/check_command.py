@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from attacks.base import Weights
-from defenses.accounting import price
+from defenses.accounting.price import price
 from leaderboard import sandbox
 from leaderboard.corpora import deal
 from leaderboard.game import Game

@@ -125,9 +125,9 @@ def _defend(
 ) -> None:
     from safetensors.torch import save
 
+    from defenses.accounting.event_json import event_to_json
     from defenses.base import Trained
-    from defenses.contract import check_defense
-    from defenses.events import event_to_json
+    from defenses.checks import check_defense
     from targets.core.randomness import Randomness
 
     recipe = _recipe(job["recipe"], given)

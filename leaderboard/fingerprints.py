@@ -25,7 +25,7 @@ def scheme_code(name: str) -> str:
     Raises:
         LookupError: there is no such scheme.
     """
-    return _fingerprint(ROOT / "defenses", "schemes", name)
+    return _fingerprint(ROOT / "defenses", "registry", name)
 
 
 def submission_code(source: str) -> str:
@@ -67,7 +67,7 @@ def _closure(room: Path, modules: Iterable[str]) -> dict[str, ast.Module]:
     pending, found = list(modules), dict[str, ast.Module]()
     while pending:
         module = pending.pop()
-        path = room / f"{module}.py"
+        path = room / f"{module.replace('.', '/')}.py"
         if module not in found and path.exists():
             found[module] = _code(path)
             pending += [other for other, _ in _imports(found[module], room.name)]
@@ -92,7 +92,9 @@ def _imports(tree: ast.Module, room: str) -> Iterator[tuple[str, set[str]]]:
     """Yield the modules of a room that are imported, and the names by which each is known."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith(f"{room}."):
-            yield node.module.removeprefix(f"{room}."), {a.asname or a.name for a in node.names}
+            module = node.module.removeprefix(f"{room}.")
+            yield module, {a.asname or a.name for a in node.names}
+            yield from ((f"{module}.{a.name}", {a.asname or a.name}) for a in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module == room:
             yield from ((a.name, {a.asname or a.name}) for a in node.names)
         elif isinstance(node, ast.Import):

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer, register_optimizer_step_pre_hook
 
 from attacks.evidence import Trials
-from defenses.dpsgd import DPSGD, EDPSGD
+from defenses.dpsgd.scheme import DPSGD, EDPSGD
 from targets.core.errors import OverheardError
 from targets.core.progress import listening, report
 from targets.core.randomness import Randomness

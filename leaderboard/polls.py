@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from defenses.base import Defense
-from defenses.pate import PATE
-from defenses.poll import Ballots, Poll
-from defenses.student import Shortlist
+from defenses.pate.scheme import PATE
+from defenses.pate.teachers import Ballots, Poll
+from defenses.public.pseudo_labels import Shortlist
 from leaderboard.atomic import whole_file
 from leaderboard.corpora import deal
 from leaderboard.fingerprints import module_code
@@ -48,7 +48,7 @@ def ballots_file(poll: Poll, cell: Cell, out: Path, data: Path) -> Path:
     content: Mapping[str, object] = {
         "conditions": conditions.digest,
         "stamps": stamps(conditions, data),
-        "code": module_code("defenses", "poll"),
+        "code": module_code("defenses", "pate.teachers"),
     }
     name = f"{poll_name(poll, target, seed)}-{digest_of(content)[:DIGITS]}.json"
     return out / "polls" / name

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from attacks.audit import Verdict, audited_epsilon, verdict
-from defenses.accounting import price
-from defenses.groups import group_guarantee
+from defenses.accounting.groups import group_guarantee
+from defenses.accounting.price import price
 from leaderboard import gradient_canaries
 from leaderboard.gradient_canaries import Setting
 from leaderboard.training_audit import BATCH, GRADIENT_SCHEMES, runs_for

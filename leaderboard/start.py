@@ -11,7 +11,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from defenses.public import PublicStudent
+from defenses.public.scheme import PublicStudent
 from leaderboard.atomic import whole_file
 from leaderboard.corpora import deal
 from leaderboard.game import Game, repetitions

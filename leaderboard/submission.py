@@ -24,9 +24,9 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from attacks.base import Access, Findings, Weights
-from defenses.accounting import price
+from defenses.accounting.event_json import MOST_TEXT, event_from_json
+from defenses.accounting.price import price
 from defenses.base import Trained
-from defenses.events import MOST_TEXT, event_from_json
 from leaderboard import sandbox
 from leaderboard.confined import EVENT, SCORES, WEIGHTS
 from leaderboard.sandbox import LIMITS, DisqualifiedError, Limits
@@ -146,7 +146,7 @@ def _setting(text: str) -> tuple[str, Scalar]:
 class ConfinedDefense:
     """A submitted scheme: trained in the sandbox, its answer held against the target.
 
-    With `contract`, it is put through `defenses.contract` there.
+    With `contract`, it is put through `defenses.checks` there.
     """
 
     submission: Submission

@@ -18,9 +18,9 @@ from dp_accounting import DpEvent
 from attacks.audit import Verdict, audited_epsilon, verdict
 from attacks.evidence import Design, Noise
 from attacks.gdp import mu_from_epsilon
-from defenses.accounting import Guarantee, price
-from defenses.dpsgd import DPSGD, EDPSGD
-from defenses.pate import PATE
+from defenses.accounting.price import Guarantee, price
+from defenses.dpsgd.scheme import DPSGD, EDPSGD
+from defenses.pate.scheme import PATE
 from leaderboard import gradient_canaries, vote_canaries
 from leaderboard.gradient_canaries import Evidence, Setting
 from leaderboard.vote_canaries import VoteSetting

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from attacks.evidence import Noise, Trials
-from defenses import poll
-from defenses.pate import PATE
-from defenses.votes import watching_votes
+from defenses.pate import teachers as poll
+from defenses.pate.scheme import PATE
+from defenses.pate.votes import watching_votes
 from leaderboard.gradient_canaries import Evidence
 from targets.core.errors import OverheardError
 from targets.core.progress import listening, report

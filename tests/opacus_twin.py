@@ -17,7 +17,7 @@ from opacus.optimizers import DPOptimizer, DPOptimizerFastGradientClipping
 from opacus.utils.fast_gradient_clipping_utils import DPTensorFastGradientClipping
 from torch import Tensor, nn
 
-from defenses.clipping import PHYSICAL_BATCH
+from defenses.dpsgd.clipping import PHYSICAL_BATCH
 from targets.models.recognizer import Example, Recognizer
 from targets.nn.layers import LSTM, Convolution, Embedding, LayerNorm, Linear
 
@@ -121,7 +121,7 @@ def _replace_layers(module: nn.Module) -> None:
 
 
 def physical(batch: Batch) -> list[Batch]:
-    """Return a batch in parts of similar lengths, as `defenses.clipping` cuts it."""
+    """Return a batch in parts of similar lengths, as `defenses.dpsgd.clipping` cuts it."""
     by_length = sorted(batch, key=lambda e: len(e.features))
     return [by_length[i : i + PHYSICAL_BATCH] for i in range(0, len(by_length), PHYSICAL_BATCH)]
 

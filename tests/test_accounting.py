@@ -14,7 +14,7 @@ from scipy.optimize import brentq
 from scipy.special import erfcx
 from scipy.stats import norm
 
-from defenses.accounting import (
+from defenses.accounting.price import (
     COARSE_PLD_GRID,
     PLD_GRID,
     TOLERANCE,
@@ -27,7 +27,7 @@ from defenses.accounting import (
     laplace_votes_event,
     price,
 )
-from defenses.renyi import ORDERS, sampled_gaussian_rdp
+from defenses.accounting.renyi import ORDERS, sampled_gaussian_rdp
 from targets.core.errors import OverheardError
 
 

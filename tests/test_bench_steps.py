@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from defenses.clipping import clipped_sum_one_by_one, normalised_sum
+from defenses.dpsgd.clipping import clipped_sum_one_by_one, normalised_sum
 from targets.core.randomness import Randomness
 from targets.models.recognizer import NETWORKS, Example, Recognizer
 from targets.speech.tokens import Characters

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from defenses.accounting import dp_sgd_event
+from defenses.accounting.price import dp_sgd_event
 from leaderboard import cell as cells
 from leaderboard import polls, siege, start
 from leaderboard.cell import defense_of, recognizer_of, run_cell

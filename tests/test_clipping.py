@@ -9,8 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from defenses import clipping
-from defenses.clipping import clipped_sum_one_by_one, normalised_sum, zeros
+from defenses.dpsgd import clipping
+from defenses.dpsgd.clipping import clipped_sum_one_by_one, normalised_sum, zeros
 from targets.core.randomness import Randomness
 from targets.models.recognizer import Example
 from tests.fakes import TARGETS, recipe_for, speech

@@ -11,10 +11,10 @@ import pytest
 import torch
 from dp_accounting import GaussianDpEvent, NonPrivateDpEvent, UnsupportedDpEvent
 
-from defenses.accounting import price
+from defenses.accounting.price import price
 from defenses.base import Trained, weights_of
-from defenses.contract import check_defense
-from defenses.schemes import SCHEMES
+from defenses.checks import check_defense
+from defenses.registry import SCHEMES
 from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
 from targets.training.checks import ContractError, global_randomness

@@ -9,10 +9,10 @@ import pytest
 import torch
 from dp_accounting import GaussianDpEvent, PoissonSampledDpEvent, SelfComposedDpEvent
 
-from defenses import dpsgd
-from defenses.accounting import price
-from defenses.clipping import clipped_sum_one_by_one, normalised_sum, zeros
-from defenses.dpsgd import DPSGD, EDPSGD, noisy_descent, set_noisy_mean
+from defenses.accounting.price import price
+from defenses.dpsgd import scheme as dpsgd
+from defenses.dpsgd.clipping import clipped_sum_one_by_one, normalised_sum, zeros
+from defenses.dpsgd.scheme import DPSGD, EDPSGD, noisy_descent, set_noisy_mean
 from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
 from tests.fakes import TARGETS, recipe_for, speech

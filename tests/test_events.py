@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from defenses.accounting import dp_sgd_event, gaussian_votes_event, laplace_votes_event
-from defenses.events import MOST_PARTS, EventError, event_from_json, event_to_json
+from defenses.accounting.event_json import MOST_PARTS, EventError, event_from_json, event_to_json
+from defenses.accounting.price import dp_sgd_event, gaussian_votes_event, laplace_votes_event
 
 GAUSSIAN = '{"kind": "gaussian", "noise_multiplier": 1.0}'
 MANY = ",".join([GAUSSIAN] * MOST_PARTS)

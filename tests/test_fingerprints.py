@@ -21,7 +21,7 @@ from defenses.b import B
 SCHEMES = {"a": A, "b": B, "b-loud": partial(B, noise=2)}
 """
 FILES = {
-    "schemes": TABLE,
+    "registry": TABLE,
     "a": "from defenses.shared import helper\n\nclass A:\n    '''A.'''\n    x = 1\n",
     "b": "class B:\n    pass\n",
     "shared": "def helper():\n    return 1\n",
@@ -47,7 +47,7 @@ def codes(tmp_path, monkeypatch, **changes):
         ({"a": FILES["a"].replace("x = 1", "x = 2")}, {"a"}),
         ({"shared": FILES["shared"].replace("1", "2")}, {"a"}),
         ({"b": FILES["b"].replace("pass", "x = 2")}, {"b", "b-loud"}),
-        ({"schemes": TABLE.replace("noise=2", "noise=3")}, {"b-loud"}),
+        ({"registry": TABLE.replace("noise=2", "noise=3")}, {"b-loud"}),
     ],
 )
 def test_a_fingerprint_changes_with_its_code_alone(tmp_path, monkeypatch, changes, changed):
@@ -64,7 +64,7 @@ def test_a_fingerprint_changes_with_its_code_alone(tmp_path, monkeypatch, change
         "from defenses import a as scheme",
         "import defenses.a",
         "def train():\n    from defenses.a import A",
-        "from defenses.schemes import SCHEMES",
+        "from defenses.registry import SCHEMES",
     ],
 )
 def test_a_submission_follows_what_it_is_built_on(tmp_path, monkeypatch, imports):

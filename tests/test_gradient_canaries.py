@@ -12,10 +12,10 @@ from dp_accounting.pld import PLDAccountant
 from scipy.stats import norm
 
 from attacks.gdp import delta_from_mu, mu_from_epsilon
-from defenses import dpsgd
-from defenses.accounting import calibrated, dp_sgd_event
+from defenses.accounting.price import calibrated, dp_sgd_event
 from defenses.base import Trained
-from defenses.dpsgd import DPSGD, EDPSGD
+from defenses.dpsgd import scheme as dpsgd
+from defenses.dpsgd.scheme import DPSGD, EDPSGD
 from leaderboard.gradient_canaries import (
     Setting,
     many_runs,

@@ -18,7 +18,7 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from defenses.events import MOST_TEXT
+from defenses.accounting.event_json import MOST_TEXT
 from leaderboard import runner, sandbox
 from leaderboard.confined import EVENT, WEIGHTS
 from leaderboard.record import failed_record, read_records, write_record

@@ -9,9 +9,9 @@ import pytest
 import torch
 from dp_accounting import ComposedDpEvent, SelfComposedDpEvent
 
-from defenses import microbatch
-from defenses.accounting import dp_sgd_event, price
-from defenses.microbatch import (
+from defenses.accounting.price import dp_sgd_event, price
+from defenses.dpsgd import microbatch
+from defenses.dpsgd.microbatch import (
     STAGES,
     MicrobatchDPSGD,
     clip_norms,

@@ -10,7 +10,7 @@ import pytest
 
 from attacks.base import LossScores
 from attacks.contract import check_attack
-from defenses.contract import check_defense
+from defenses.checks import check_defense
 from leaderboard.new_command import Role, new
 from leaderboard.submission import read_submission
 from targets.core.errors import OverheardError

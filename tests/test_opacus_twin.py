@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from defenses.clipping import clipped_sum_one_by_one
+from defenses.dpsgd.clipping import clipped_sum_one_by_one
 from tests.fakes import TARGETS, recipe_for, speech
 from tests.opacus_twin import HARMLESS, ghost_step, hooks_step, twin_of
 

@@ -10,8 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from defenses import pate
-from defenses.accounting import (
+from defenses.accounting.price import (
     calibrated,
     confident_test_noise,
     confident_votes_event,
@@ -19,10 +18,11 @@ from defenses.accounting import (
     laplace_votes_event,
     price,
 )
-from defenses.pate import PATE
-from defenses.poll import Ballots, shards
-from defenses.student import Shortlist
-from defenses.votes import ballot, watching_votes
+from defenses.pate import scheme as pate
+from defenses.pate.scheme import PATE
+from defenses.pate.teachers import Ballots, shards
+from defenses.pate.votes import ballot, watching_votes
+from defenses.public.pseudo_labels import Shortlist
 from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
 from tests.fakes import recipe_for, speech, without_text

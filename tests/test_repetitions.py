@@ -11,9 +11,9 @@ from matplotlib.image import imread
 from scipy.stats import binom, norm
 from typer.testing import CliRunner
 
-from defenses.accounting import dp_sgd_event
-from defenses.dpsgd import DPSGD
-from defenses.groups import group_guarantee
+from defenses.accounting.groups import group_guarantee
+from defenses.accounting.price import dp_sgd_event
+from defenses.dpsgd.scheme import DPSGD
 from leaderboard import repetition_study
 from leaderboard.audit_repetitions_command import BEGIN, END, audit_repetitions, parsed
 from leaderboard.gradient_canaries import Setting, statistics, train_and_watch
@@ -38,7 +38,7 @@ def test_the_likelihood_is_that_of_every_number_that_may_be_drawn(repetitions, r
 
 
 def test_every_entry_of_a_canary_is_drawn_by_its_own_coin(monkeypatch):
-    monkeypatch.setattr("defenses.dpsgd.calibrated", lambda *_: 0.0)
+    monkeypatch.setattr("defenses.dpsgd.scheme.calibrated", lambda *_: 0.0)
     defense = DPSGD(4.0, epochs=500, batch_size=4)
     _, updates = train_and_watch(Setting(defense, 16, DELTA, repetitions=3), [True, False], RNG)
     assert not updates[:, 1].any()

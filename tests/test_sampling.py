@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from defenses.sampling import poisson_batches
+from defenses.dpsgd.sampling import poisson_batches
 from targets.core.randomness import Randomness
 
 

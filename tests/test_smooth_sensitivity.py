@@ -11,7 +11,8 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from defenses.smooth_sensitivity import (
+from defenses.pate.rdp import ORDERS, epsilon_of, gnmax_log_q, gnmax_rdp
+from defenses.pate.smooth_sensitivity import (
     BASIS,
     _Cost,
     gnss_rdp,
@@ -20,7 +21,6 @@ from defenses.smooth_sensitivity import (
     sanitised,
     smooth_sensitivity,
 )
-from defenses.vote_privacy import ORDERS, epsilon_of, gnmax_log_q, gnmax_rdp
 from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
 

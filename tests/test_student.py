@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from defenses.student import Shortlist, labelled, shortlists
+from defenses.public.pseudo_labels import Shortlist, labelled, shortlists
 from tests.fakes import recipe_for, speech, without_text
 
 AUDIO = without_text(speech(4, "audio"))

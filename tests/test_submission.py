@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load, save
 
 from attacks.base import Weights
-from defenses.dpsgd import EDPSGD
+from defenses.dpsgd.scheme import EDPSGD
 from leaderboard import sandbox, submission
 from leaderboard.confined import EVENT, SCORES, WEIGHTS
 from leaderboard.game import REPETITIONS
@@ -32,7 +32,7 @@ TINY = load_suite("tiny")
 
 GOOD = """
 from dataclasses import dataclass
-from defenses.dpsgd import EDPSGD
+from defenses.dpsgd.scheme import EDPSGD
 
 @dataclass(frozen=True)
 class Mine:

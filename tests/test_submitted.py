@@ -10,7 +10,7 @@ import pytest
 
 from attacks.base import Findings
 from defenses.base import Trained
-from defenses.none import NonPrivate
+from defenses.public.nonprivate import NonPrivate
 from leaderboard import besieged, start
 from leaderboard import cell as cells
 from leaderboard.besieged import run_siege, siege_jobs

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.stats import laplace
 
-from defenses import pate
-from defenses.pate import PATE
-from defenses.votes import noisy_counts, watching_votes
+from defenses.pate import scheme as pate
+from defenses.pate.scheme import PATE
+from defenses.pate.votes import noisy_counts, watching_votes
 from leaderboard.training_audit import audit_votes, conclude
 from leaderboard.vote_canaries import (
     NO,

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
-from defenses.accounting import gaussian_votes_event, price
-from defenses.vote_privacy import (
+from defenses.accounting.price import gaussian_votes_event, price
+from defenses.pate.rdp import (
     ORDERS,
     confident_rdp,
     epsilon_of,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from defenses.votes import (
+from defenses.pate.votes import (
     ballot,
     confident,
     evidence,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from defenses.dpsgd import DPSGD, EDPSGD
+from defenses.dpsgd.scheme import DPSGD, EDPSGD
 from leaderboard.training_audit import SCHEMES, conclude
 from targets.core.randomness import Randomness
 from tests.zoo import DELTA, ZOO, descent, votes

@@ -18,10 +18,10 @@ import torch
 from rapidfuzz.distance import Levenshtein
 from tabulate import tabulate
 
-from defenses.accounting import calibrated, gaussian_votes_event
-from defenses.poll import SHARD_BATCH, shards
-from defenses.student import labelled, shortlists, taught
-from defenses.votes import ballot, evidence
+from defenses.accounting.price import calibrated, gaussian_votes_event
+from defenses.pate.teachers import SHARD_BATCH, shards
+from defenses.pate.votes import ballot, evidence
+from defenses.public.pseudo_labels import labelled, shortlists, taught
 from leaderboard.corpora import deal
 from leaderboard.layout import start_file
 from leaderboard.start import recipe_from_start, train_start

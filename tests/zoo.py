@@ -17,9 +17,11 @@ from unittest.mock import patch
 import torch
 from dp_accounting import ComposedDpEvent, GaussianDpEvent, LaplaceDpEvent, SelfComposedDpEvent
 
-from defenses import clipping, dpsgd, pate, poll
-from defenses.dpsgd import DPSGD, EDPSGD
-from defenses.pate import PATE
+from defenses.dpsgd import scheme as dpsgd
+from defenses.dpsgd.scheme import DPSGD, EDPSGD, clipping
+from defenses.pate import scheme as pate
+from defenses.pate import teachers as poll
+from defenses.pate.scheme import PATE
 from leaderboard import gradient_canaries, vote_canaries
 from leaderboard.gradient_canaries import Evidence, Setting
 from leaderboard.training_audit import TrainingAudit, conclude

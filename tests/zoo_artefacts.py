@@ -12,7 +12,7 @@ from unittest.mock import patch
 import numpy as np
 
 from attacks.evidence import Trials
-from defenses.dpsgd import DPSGD
+from defenses.dpsgd.scheme import DPSGD
 from leaderboard import start
 from leaderboard.game import Game
 from leaderboard.gradient_canaries import Evidence

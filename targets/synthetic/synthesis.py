@@ -1,4 +1,4 @@
-"""Dry synthetic speech with word timings, asked from the speaking process (`targets.synthetic.espeak`)."""
+"""Dry synthetic speech with word timings, asked from the process of `targets.synthetic.espeak`."""
 
 from __future__ import annotations
 

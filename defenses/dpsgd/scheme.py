@@ -23,15 +23,15 @@ from dataclasses import asdict, dataclass
 
 import torch
 
-from defenses.accounting import calibrated, dp_sgd_event
+from defenses.accounting.price import calibrated, dp_sgd_event
 from defenses.base import Trained, weights_of
-from defenses.clipping import (
+from defenses.dpsgd.clipping import (
     ClippedSum,
     Gradients,
     clipped_sum_one_by_one,
     normalised_sum,
 )
-from defenses.sampling import poisson_batches
+from defenses.dpsgd.sampling import poisson_batches
 from targets.core.errors import OverheardError
 from targets.core.progress import report
 from targets.core.randomness import Randomness

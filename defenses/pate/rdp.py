@@ -2,10 +2,11 @@
 
 Where teachers agree, a vote reveals less than the worst case. These figures depend on the votes
 and are therefore private themselves: none of them may be published. What may be is the price of
-the event (`defenses.accounting`) or the sanitised value (`defenses.smooth_sensitivity`).
+the event (`defenses.accounting.price`) or the sanitised value (`defenses.pate.smooth_sensitivity`).
 
-They hold where nothing but the winner of a vote leaves the aggregator. `defenses.pate` hands on the
-noisy counts themselves: its votes cost what the event says, and these figures are not about them.
+They hold where nothing but the winner of a vote leaves the aggregator. `defenses.pate.scheme` hands
+on the noisy counts themselves: its votes cost what the event says, and these figures are not about
+them.
 
 Shapes: Q queries, K classes, L orders. `counts` are votes (Q, K), whole numbers; all logarithms
 are natural, and probabilities are kept as logarithms because they fall below 1e-300.

@@ -1,7 +1,8 @@
 """Teachers of disjoint shards of the private speech, and what they say of public speech.
 
 Teachers train in batched passes. Another shard can change how a teacher's sums are rounded, and
-nothing else (`targets.training.ensemble`): the accounting, as everywhere here, takes arithmetic to be exact.
+nothing else (`targets.training.ensemble`): the accounting, as everywhere here, takes arithmetic to
+be exact.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from defenses.student import Shortlist, shortlists
-from defenses.votes import ballot
+from defenses.pate.votes import ballot
+from defenses.public.pseudo_labels import Shortlist, shortlists
 from targets.core.errors import OverheardError
 from targets.core.progress import report, stage
 from targets.core.randomness import Randomness

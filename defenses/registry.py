@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from defenses.base import Defense
-from defenses.dpsgd import DPSGD, EDPSGD
-from defenses.microbatch import MicrobatchDPSGD
-from defenses.none import NonPrivate
-from defenses.pate import PATE
-from defenses.public import PublicStudent
-from defenses.self_trained import SelfTrainedEDPSGD
+from defenses.dpsgd.microbatch import MicrobatchDPSGD
+from defenses.dpsgd.scheme import DPSGD, EDPSGD
+from defenses.dpsgd.self_trained import SelfTrainedEDPSGD
+from defenses.pate.scheme import PATE
+from defenses.public.nonprivate import NonPrivate
+from defenses.public.scheme import PublicStudent
 
 SCHEMES: Mapping[str, Callable[..., Defense]] = {
     "none": NonPrivate,

@@ -16,7 +16,7 @@ from dp_accounting.rdp import RdpAccountant, compute_epsilon
 from numpy.typing import NDArray
 from scipy.special import gammaln, logsumexp
 
-from defenses.parts import Part, composed, merged, query_of
+from defenses.accounting.event_algebra import Part, composed, merged, query_of
 
 RESOLVED = 1e-8  # the least excess of a moment that is left to floating point
 ORDERS = (*range(2, 65), 128, 256, 512, 1024)

@@ -8,8 +8,8 @@ noisy counts are weighed against what the public model believed, and the new stu
 credible texts: with much noise it is the student of public speech alone, with none it learns what
 most teachers say.
 
-The private speech is touched in `defenses.poll` alone, and what comes from there reaches the
-student through noise.
+The private speech is touched in `defenses.pate.teachers` alone, and what comes from there reaches
+the student through noise.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import numpy as np
 from dp_accounting import DpEvent
 from numpy.typing import NDArray
 
-from defenses.accounting import (
+from defenses.accounting.price import (
     calibrated,
     confident_test_noise,
     confident_votes_event,
@@ -31,9 +31,9 @@ from defenses.accounting import (
     laplace_votes_event,
 )
 from defenses.base import Trained, weights_of
-from defenses.poll import Ballots, Poll
-from defenses.student import Evidence, labelled, taught
-from defenses.votes import confident, evidence, noisy_counts
+from defenses.pate.teachers import Ballots, Poll
+from defenses.pate.votes import confident, evidence, noisy_counts
+from defenses.public.pseudo_labels import Evidence, labelled, taught
 from targets.core.errors import OverheardError
 from targets.core.progress import stage
 from targets.core.randomness import Randomness

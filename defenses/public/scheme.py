@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dp_accounting import NoOpDpEvent
 
 from defenses.base import Trained, weights_of
-from defenses.student import labelled, shortlists, taught
+from defenses.public.pseudo_labels import labelled, shortlists, taught
 from targets.core.progress import report, stage
 from targets.core.randomness import Randomness
 from targets.speech.utterance import Utterance

@@ -15,8 +15,8 @@ from functools import cached_property
 import numpy as np
 from scipy.special import log_ndtr, ndtri, ndtri_exp
 
-from defenses.accounting import Guarantee
-from defenses.vote_privacy import ORDERS, Counts, Floats, epsilon_of, gnmax_log_q, gnmax_rdp
+from defenses.accounting.price import Guarantee
+from defenses.pate.rdp import ORDERS, Counts, Floats, epsilon_of, gnmax_log_q, gnmax_rdp
 from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
 

@@ -9,7 +9,7 @@ import torch
 from dp_accounting import DpEvent
 from torch import Tensor
 
-from defenses.accounting import price
+from defenses.accounting.price import price
 from defenses.base import Defense, Trained
 from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness

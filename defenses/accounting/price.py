@@ -22,8 +22,16 @@ from dp_accounting import (
 )
 from dp_accounting.pld import PLDAccountant
 
-from defenses.parts import Part, coarsened, composed, merged, noise_of, parts_of, query_of
-from defenses.renyi import renyi_curve
+from defenses.accounting.event_algebra import (
+    Part,
+    coarsened,
+    composed,
+    merged,
+    noise_of,
+    parts_of,
+    query_of,
+)
+from defenses.accounting.renyi import renyi_curve
 from targets.core.errors import OverheardError
 from targets.speech.utterance import Unit
 

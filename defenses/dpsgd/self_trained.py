@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from defenses.base import Trained
-from defenses.dpsgd import EDPSGD
+from defenses.dpsgd.scheme import EDPSGD
 from targets.core.randomness import Randomness
 from targets.speech.utterance import Utterance
 from targets.training.recipe import Recipe

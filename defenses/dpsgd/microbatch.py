@@ -33,11 +33,11 @@ import torch
 from dp_accounting import ComposedDpEvent, DpEvent
 from torch import Tensor, nn
 
-from defenses.accounting import calibrated, dp_sgd_event, price
+from defenses.accounting.price import calibrated, dp_sgd_event, price
 from defenses.base import Trained, weights_of
-from defenses.clipping import Gradients, zeros
-from defenses.dpsgd import check_clip, descend, sampling, set_noisy_mean
-from defenses.sampling import poisson_batches
+from defenses.dpsgd.clipping import Gradients, zeros
+from defenses.dpsgd.sampling import poisson_batches
+from defenses.dpsgd.scheme import check_clip, descend, sampling, set_noisy_mean
 from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
 from targets.models.recognizer import Example, Recognizer

@@ -1,8 +1,8 @@
 """Events as JSON, so that a description of a mechanism can come from where nothing is trusted.
 
 An event is an object with its `kind` and that kind's own fields, such as
-`{"kind": "gaussian", "noise_multiplier": 1.1}`. Only kinds that `defenses.accounting` can price
-are known, and numbers, depth and size are limited: pricing must not take for ever.
+`{"kind": "gaussian", "noise_multiplier": 1.1}`. Only kinds that `defenses.accounting.price` knows
+are read, and numbers, depth and size are limited: pricing must not take for ever.
 """
 
 from __future__ import annotations

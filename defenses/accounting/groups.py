@@ -19,9 +19,9 @@ from dp_accounting.dp_event import MixtureOfGaussiansDpEvent
 from dp_accounting.pld import PLDAccountant
 from scipy.stats import binom
 
-from defenses.accounting import MOST_PLD_STEPS, Guarantee, price, tightest
-from defenses.parts import Part, coarsened, composed, merged, parts_of, query_of
-from defenses.renyi import renyi_curve
+from defenses.accounting.event_algebra import Part, coarsened, composed, merged, parts_of, query_of
+from defenses.accounting.price import MOST_PLD_STEPS, Guarantee, price, tightest
+from defenses.accounting.renyi import renyi_curve
 from targets.core.errors import OverheardError
 from targets.speech.utterance import Unit
 
