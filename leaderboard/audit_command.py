@@ -12,9 +12,9 @@ from typing import Annotated, Any
 import typer
 from tabulate import tabulate
 
-from attacks.audit import Verdict, audited_epsilon, every_bound, verdict
-from attacks.evidence import Design, Noise, Trials
-from attacks.ranking import auc, tpr_at_fpr
+from attacks.statistics.audit import Verdict, audited_epsilon, every_bound, verdict
+from attacks.statistics.evidence import Design, Noise, Trials
+from attacks.statistics.ranking import auc, tpr_at_fpr
 from targets.core.errors import OverheardError
 from targets.core.estimate import Estimate
 

@@ -150,7 +150,7 @@ def _attack(
     from safetensors.torch import save
 
     from attacks.base import VIEWS
-    from attacks.contract import check_attack
+    from attacks.checks import check_attack
     from targets.core.randomness import Randomness
 
     attack: Attack = made()

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from attacks.canary import CANARY, SECRET, SPEED, obscured
+from attacks.canaries.canary import CANARY, SECRET, SPEED, obscured
 from leaderboard.game import REPETITIONS, Game
 from leaderboard.suite import Canaries, Conditions, Speech
 from targets.core.errors import OverheardError

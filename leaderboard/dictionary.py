@@ -47,7 +47,7 @@ ESTIMATE = {
 WORDS = {str: "text", bool: "true or false", int: "whole number", float: "number"}
 
 # These grow with every scheme and attack; the schema stays what it is.
-NAMES = {SchemeName: "name in `defenses/registry.py`", AttackName: "name in `attacks/battery.py`"}
+NAMES = {SchemeName: "name in `defenses/registry.py`", AttackName: "name in `attacks/registry.py`"}
 
 
 def dictionary() -> str:

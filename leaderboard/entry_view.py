@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from attacks.roc import roc
+from attacks.statistics.roc import roc
 from leaderboard import glossary
 from leaderboard.board_view import Shown, bar, cells
 from leaderboard.entries import Entry

@@ -43,7 +43,7 @@ def attack_code(name: str) -> str:
     Raises:
         LookupError: there is no such attack.
     """
-    return _fingerprint(ROOT / "attacks", "battery", name)
+    return _fingerprint(ROOT / "attacks", "registry", name)
 
 
 @cache

@@ -26,7 +26,7 @@ from scipy.stats import binom
 from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer, register_optimizer_step_pre_hook
 
-from attacks.evidence import Trials
+from attacks.statistics.evidence import Trials
 from defenses.dpsgd.scheme import DPSGD, EDPSGD
 from targets.core.errors import OverheardError
 from targets.core.progress import listening, report

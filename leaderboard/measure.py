@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks.audit import audited_epsilon
 from attacks.base import Findings, Scores
-from attacks.evidence import Labels, Noise, Trials
-from attacks.means import mean, mean_difference
-from attacks.ranking import auc, balanced_accuracy, tpr_at_fpr
+from attacks.statistics.audit import audited_epsilon
+from attacks.statistics.evidence import Labels, Noise, Trials
+from attacks.statistics.means import mean, mean_difference
+from attacks.statistics.ranking import auc, balanced_accuracy, tpr_at_fpr
 from leaderboard.game import is_single, unit_of
 from targets.core.estimate import Estimate
 from targets.core.randomness import Randomness

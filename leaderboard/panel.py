@@ -15,10 +15,11 @@ import soundfile
 from matplotlib.figure import Figure
 
 from attacks.base import Scores
-from attacks.canary import CANARY
-from attacks.inversion import Inversion
-from attacks.inversion_prior import SpeechPrior, spectrograms
-from attacks.likeness import Likeness
+from attacks.canaries.canary import CANARY
+from attacks.inversion.descent import Inversion
+from attacks.inversion.metrics import Likeness
+from attacks.inversion.prior import SpeechPrior, spectrograms
+from attacks.inversion.vocoder import sound
 from leaderboard.atomic import whole_file
 from leaderboard.cell import load_recognizer
 from leaderboard.corpora import deal
@@ -32,7 +33,6 @@ from targets.core.progress import report as tell
 from targets.core.randomness import Randomness
 from targets.speech.features import FFT, HOP
 from targets.speech.utterance import SAMPLE_RATE, Samples
-from targets.vocoder import sound
 
 DECIBELS_A_NEPER = 10 / np.log(10)  # of power: log-mel is the natural logarithm of power
 SHOWN_DECIBELS = 60  # below the loudest of each picture

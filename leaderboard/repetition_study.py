@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from attacks.audit import Verdict, audited_epsilon, verdict
+from attacks.statistics.audit import Verdict, audited_epsilon, verdict
 from defenses.accounting.groups import group_guarantee
 from defenses.accounting.price import price
 from leaderboard import gradient_canaries

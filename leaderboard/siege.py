@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from attacks.base import VIEWS, Attack, Findings
-from attacks.battery import ATTACKS
-from attacks.evidence import Noise
 from attacks.references import References
+from attacks.registry import ATTACKS
+from attacks.statistics.evidence import Noise
 from leaderboard import measure
 from leaderboard.clock import Clock
 from leaderboard.fingerprints import attack_code

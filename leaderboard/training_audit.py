@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 from dp_accounting import DpEvent
 
-from attacks.audit import Verdict, audited_epsilon, verdict
-from attacks.evidence import Design, Noise
-from attacks.gdp import mu_from_epsilon
+from attacks.statistics.audit import Verdict, audited_epsilon, verdict
+from attacks.statistics.evidence import Design, Noise
+from attacks.statistics.gdp import mu_from_epsilon
 from defenses.accounting.price import Guarantee, price
 from defenses.dpsgd.scheme import DPSGD, EDPSGD
 from defenses.pate.scheme import PATE

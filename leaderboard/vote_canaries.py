@@ -21,7 +21,7 @@ from dp_accounting import DpEvent
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from attacks.evidence import Noise, Trials
+from attacks.statistics.evidence import Noise, Trials
 from defenses.pate import teachers as poll
 from defenses.pate.scheme import PATE
 from defenses.pate.votes import watching_votes

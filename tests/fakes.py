@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from attacks.canary import CANARY, SECRET
+from attacks.canaries.canary import CANARY, SECRET
 from leaderboard.game import REPETITIONS
 from targets.core.randomness import Randomness
 from targets.models.recognizer import NETWORKS

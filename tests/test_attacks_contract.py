@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from attacks.base import VIEWS, Findings, Weights
-from attacks.battery import ATTACKS
-from attacks.contract import check_attack
+from attacks.checks import check_attack
 from attacks.references import Comparative, References
+from attacks.registry import ATTACKS
 from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
 from targets.models.ctc import CTC

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from attacks.audit import audited_epsilon, best_of, every_bound, verdict
-from attacks.evidence import Trials
+from attacks.statistics.audit import audited_epsilon, best_of, every_bound, verdict
+from attacks.statistics.evidence import Trials
 from targets.core.estimate import Estimate
 
 

@@ -7,7 +7,7 @@ import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
-from attacks.audit import audited_epsilon
+from attacks.statistics.audit import audited_epsilon
 from leaderboard.audit_command import audit, read_scores
 from targets.core.errors import OverheardError
 

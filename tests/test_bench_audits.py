@@ -6,10 +6,10 @@ from functools import partial
 import numpy as np
 import pytest
 
-from attacks import f_dp, gdp, one_run
-from attacks.audit import every_bound
-from attacks.clopper_pearson import clopper_pearson_bound, upper_limit
-from attacks.evidence import Trials
+from attacks.statistics import f_dp, gdp, one_run
+from attacks.statistics.audit import every_bound
+from attacks.statistics.clopper_pearson import clopper_pearson_bound, upper_limit
+from attacks.statistics.evidence import Trials
 
 N = 10_000
 CACHED = (one_run.epsilon_from_guesses, f_dp.mu_from_guesses, gdp.epsilon_from_mu, upper_limit)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attacks.canary import (
+from attacks.canaries.canary import (
     CANARY,
     COVERS,
     LOUDNESS,

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from attacks.base import Weights
-from attacks.canary_decoding import BeamSearch, LanguageModel, text_losses
+from attacks.canaries.decoding import BeamSearch, LanguageModel, text_losses
 from targets.core.randomness import Randomness
 from targets.models.rnnt import Transducer
 from targets.speech.features import LogMel

@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pytest
 
-from attacks import canary_ranking
 from attacks.base import LossScores
-from attacks.battery import ATTACKS
-from attacks.canary_exposure import Exposure
-from attacks.canary_ranking import rank_secrets
+from attacks.canaries import ranking as canary_ranking
+from attacks.canaries.exposure_attack import Exposure
+from attacks.canaries.ranking import rank_secrets
+from attacks.registry import ATTACKS
 from targets.core.randomness import Randomness
 from targets.speech.features import LogMel
 from targets.synthetic.phrases import CANARIES
@@ -124,7 +124,7 @@ def test_texts_are_scored_in_parts(logmel, monkeypatch):
     whole = Exposure().score(
         LossScores(Memoriser([], logmel), Constant(logmel), PUBLIC), [canary(0, 5)], RNG
     )
-    monkeypatch.setattr("attacks.canary_exposure.AT_ONCE", 7)
+    monkeypatch.setattr("attacks.canaries.exposure_attack.AT_ONCE", 7)
     parts = Exposure().score(
         LossScores(Memoriser([], logmel), Constant(logmel), PUBLIC), [canary(0, 5)], RNG
     )

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from attacks.base import Weights
-from attacks.canary import mask_secret
-from attacks.canary_inversion import TokenInversion, _unknown_frames
+from attacks.canaries.canary import mask_secret
+from attacks.canaries.token_inversion import TokenInversion, _unknown_frames
 from targets.core.randomness import Randomness
 from targets.speech.features import HOP, LogMel
 from targets.speech.utterance import SAMPLE_RATE

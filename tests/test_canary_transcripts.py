@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from attacks.base import Transcripts
-from attacks.canary import CANARY
-from attacks.canary_transcripts import Dictation, NoiseMasking, is_written, share_written
+from attacks.canaries.canary import CANARY
+from attacks.canaries.transcripts import Dictation, NoiseMasking, is_written, share_written
 from targets.core.randomness import Randomness
 from targets.speech.features import LogMel
 from tests.fakes import Constant, canary, speech

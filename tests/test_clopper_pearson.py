@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, binomtest
 
-from attacks.clopper_pearson import (
+from attacks.statistics.clopper_pearson import (
     ANCHORS,
     Limits,
     clopper_pearson_bound,
     epsilon_from_limits,
     upper_limit,
 )
-from attacks.evidence import Trials
+from attacks.statistics.evidence import Trials
 
 
 def limits(fpr, fnr):

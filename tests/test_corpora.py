@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from attacks.canary import CANARY, OBSCURED, SECRET, SPEED
+from attacks.canaries.canary import CANARY, OBSCURED, SECRET, SPEED
 from leaderboard import corpora
 from leaderboard.corpora import CANARY_VOICES, deal
 from leaderboard.game import REPETITIONS

@@ -9,10 +9,10 @@ import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
-from attacks.coverage import CONTENDERS, Contender, Coverage, measure_coverage
-from attacks.games import GAMES, Gaussian, RandomisedResponse
-from attacks.gdp import gdp_bound
-from attacks.one_run import epsilon_from_guesses
+from attacks.statistics.coverage import CONTENDERS, Contender, Coverage, measure_coverage
+from attacks.statistics.gdp import gdp_bound
+from attacks.statistics.one_run import epsilon_from_guesses
+from attacks.statistics.simulated import GAMES, Gaussian, RandomisedResponse
 from leaderboard.coverage_command import coverage, measure_table, render_table
 from targets.core.estimate import Estimate
 

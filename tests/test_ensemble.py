@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from targets.core.progress import listening
 from targets.core.randomness import Randomness
+from targets.training import ensemble
 from targets.training.ensemble import _batches, _groups, fit_ensemble
-from targets.training.fit import MOST_GRADIENT, ensemble, rate
+from targets.training.fit import MOST_GRADIENT, rate
 from targets.training.recipe import Schedule
 from tests.fakes import TARGETS, recipe_for, speech, utterance
 

@@ -5,12 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from attacks.audit import every_bound
-from attacks.clopper_pearson import clopper_pearson_bound
-from attacks.evidence import Trials
-from attacks.f_dp import f_dp_bound
-from attacks.gdp import gdp_bound
-from attacks.one_run import one_run_bound
+from attacks.statistics.audit import every_bound
+from attacks.statistics.clopper_pearson import clopper_pearson_bound
+from attacks.statistics.evidence import Trials
+from attacks.statistics.f_dp import f_dp_bound
+from attacks.statistics.gdp import gdp_bound
+from attacks.statistics.one_run import one_run_bound
 
 
 def trials(design="one_run", unit="utterance", n=200, shift=2.0):

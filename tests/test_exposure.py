@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm, skewnorm
 
-from attacks.exposure import exposure, extrapolated_exposure, mean_exposure
+from attacks.canaries.exposure import exposure, extrapolated_exposure, mean_exposure
 
 
 def test_first_and_last_rank():

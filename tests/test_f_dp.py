@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from attacks.audit import every_bound
-from attacks.evidence import Trials
-from attacks.f_dp import f_dp_bound, mu_from_guesses, refutes
-from attacks.gdp import epsilon_from_mu, mu_from_epsilon
-from attacks.one_run import epsilon_from_guesses
+from attacks.statistics.audit import every_bound
+from attacks.statistics.evidence import Trials
+from attacks.statistics.f_dp import f_dp_bound, mu_from_guesses, refutes
+from attacks.statistics.gdp import epsilon_from_mu, mu_from_epsilon
+from attacks.statistics.one_run import epsilon_from_guesses
 
 
 def slow_refutes(mu, m, g, c, alpha):

@@ -8,7 +8,8 @@ from dp_accounting.pld import privacy_loss_distribution
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from attacks.games import (
+from attacks.statistics.gdp import mu_from_epsilon
+from attacks.statistics.simulated import (
     GAMES,
     Gaussian,
     Laplace,
@@ -18,7 +19,6 @@ from attacks.games import (
     play,
     subsampled_delta,
 )
-from attacks.gdp import mu_from_epsilon
 
 DELTA = 1e-5
 

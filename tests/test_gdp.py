@@ -10,9 +10,15 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from attacks.clopper_pearson import Limits
-from attacks.evidence import Trials
-from attacks.gdp import delta_from_mu, epsilon_from_mu, gdp_bound, mu_from_epsilon, mu_from_limits
+from attacks.statistics.clopper_pearson import Limits
+from attacks.statistics.evidence import Trials
+from attacks.statistics.gdp import (
+    delta_from_mu,
+    epsilon_from_mu,
+    gdp_bound,
+    mu_from_epsilon,
+    mu_from_limits,
+)
 
 
 @pytest.mark.parametrize("mu", [0.1, 1.0, 3.0])

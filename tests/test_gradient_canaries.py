@@ -11,7 +11,7 @@ from dp_accounting import GaussianDpEvent, SelfComposedDpEvent
 from dp_accounting.pld import PLDAccountant
 from scipy.stats import norm
 
-from attacks.gdp import delta_from_mu, mu_from_epsilon
+from attacks.statistics.gdp import delta_from_mu, mu_from_epsilon
 from defenses.accounting.price import calibrated, dp_sgd_event
 from defenses.base import Trained
 from defenses.dpsgd import scheme as dpsgd

@@ -9,8 +9,8 @@ from scipy.stats import norm
 from torch.nn import functional as F
 
 from attacks.base import Weights
-from attacks.gradient_leakage import GradientLeakage, f1s, gradient_of
-from attacks.gradient_spectrogram import spectrogram
+from attacks.inversion.gradient_leakage import GradientLeakage, f1s, gradient_of
+from attacks.inversion.gradient_spectrogram import spectrogram
 from targets.core.randomness import Randomness
 from tests.fakes import TARGETS, recipe_for, speech
 

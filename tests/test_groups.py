@@ -20,7 +20,7 @@ from dp_accounting import (
 from dp_accounting.dp_event import ZCDpEvent
 from scipy.stats import binom, norm
 
-from attacks.gdp import delta_from_mu, mu_from_epsilon
+from attacks.statistics.gdp import delta_from_mu, mu_from_epsilon
 from defenses.accounting.groups import group_guarantee, group_losses
 from defenses.accounting.price import dp_sgd_event, gaussian_votes_event, laplace_votes_event, price
 from targets.core.errors import OverheardError

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attacks.evidence import Trials
-from attacks.guesses import GuessPlan, count_correct, guess_plans, perfect_counts
+from attacks.statistics.evidence import Trials
+from attacks.statistics.guesses import GuessPlan, count_correct, guess_plans, perfect_counts
 
 scores = st.lists(st.integers(-3, 3).map(float), min_size=1, max_size=30)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from targets import independent
-from targets.independent import independent_recognizer
+from attacks.inversion import judge as independent
+from attacks.inversion.judge import independent_recognizer
 from targets.training.recipe import Schedule
 from tests.fakes import speech
 

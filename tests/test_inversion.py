@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from attacks.base import Weights
-from attacks.inversion import Inversion
-from attacks.inversion_prior import BLOCK, SpeechPrior, scrambled, spectrograms
+from attacks.inversion.descent import Inversion
+from attacks.inversion.prior import BLOCK, SpeechPrior, scrambled, spectrograms
 from targets.core.randomness import Randomness
 from targets.speech.features import LogMel
 from tests.fakes import TARGETS, Memoriser, recipe_for, speech, utterance

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from attacks.base import Weights
-from attacks.inversion_restoration import Restoration
+from attacks.inversion.restoration import Restoration
 from targets.core.randomness import Randomness
 from targets.speech.features import LogMel
 from tests.fakes import Memoriser, recipe_for, speech, utterance

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import pytest
 
-from attacks.clopper_pearson import upper_limit
-from attacks.f_dp import mu_from_guesses
-from attacks.gdp import epsilon_from_mu
-from attacks.one_run import epsilon_from_guesses
+from attacks.statistics.clopper_pearson import upper_limit
+from attacks.statistics.f_dp import mu_from_guesses
+from attacks.statistics.gdp import epsilon_from_mu
+from attacks.statistics.one_run import epsilon_from_guesses
 
 THEIRS = [
     (50, 50, 40, 1e-5, 0.7738, 1.8181),

@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from attacks.likelihood_ratios import (
+from attacks.membership.likelihood_ratios import (
     OFFSETS,
     _log_density,
     _prior,

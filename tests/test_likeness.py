@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from attacks.likeness import Likeness, cepstral_distortion, cosines, intelligibility
+from attacks.inversion.metrics import Likeness, cepstral_distortion, cosines, intelligibility
+from attacks.inversion.vocoder import sound
+from attacks.inversion.voiceprint import Voiceprint, errors_at_equal_rates
 from targets.core.randomness import Randomness
 from targets.speech.features import LogMel
-from targets.vocoder import sound
-from targets.voiceprint import Voiceprint, errors_at_equal_rates
 from tests.fakes import speech, utterance
 
 PUBLIC = speech(12, "public", speakers=3)

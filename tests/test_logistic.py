@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from attacks.logistic import FARTHEST, learn
+from attacks.membership.logistic import FARTHEST, learn
 
 RNG = np.random.default_rng(0)
 FEATURES = RNG.normal(size=(300, 3)) * [1.0, 10.0, 0.1] + [0.0, 5.0, 1.0]

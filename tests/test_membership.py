@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from attacks.base import Weights
-from attacks.battery import ATTACKS as BATTERY
-from attacks.membership import Loss
+from attacks.membership.loss import Loss
 from attacks.references import Comparative, References
+from attacks.registry import ATTACKS as BATTERY
 from leaderboard.game import flip
 from leaderboard.measure import audit, leakage
 from targets.core.randomness import Randomness

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from attacks.base import LossScores
-from attacks.contract import check_attack
+from attacks.checks import check_attack
 from defenses.checks import check_defense
 from leaderboard.new_command import Role, new
 from leaderboard.submission import read_submission

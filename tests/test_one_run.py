@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from attacks.evidence import Trials
-from attacks.one_run import epsilon_from_guesses, one_run_bound, p_value
+from attacks.statistics.evidence import Trials
+from attacks.statistics.one_run import epsilon_from_guesses, one_run_bound, p_value
 
 
 def slow_p_value(m, r, v, epsilon, delta):

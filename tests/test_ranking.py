@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
-from attacks.evidence import Trials
-from attacks.ranking import auc, balanced_accuracy, tpr_at_fpr
+from attacks.statistics.evidence import Trials
+from attacks.statistics.ranking import auc, balanced_accuracy, tpr_at_fpr
 
 scores = st.lists(st.integers(-4, 4).map(float), min_size=1, max_size=30)
 

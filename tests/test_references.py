@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from attacks.base import Findings, LossScores, Weights
-from attacks.lira import LiRA
-from attacks.membership import Loss
+from attacks.membership.lira import LiRA
+from attacks.membership.loss import Loss
+from attacks.membership.rmia import RMIA
 from attacks.references import References, references_of, signal_of
-from attacks.rmia import RMIA
 from leaderboard import cell as cells
 from leaderboard import references, start
 from leaderboard.cell import run_cell

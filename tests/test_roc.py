@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from attacks.evidence import Trials
-from attacks.ranking import auc
-from attacks.roc import roc
+from attacks.statistics.evidence import Trials
+from attacks.statistics.ranking import auc
+from attacks.statistics.roc import roc
 from leaderboard.entries import read_entries
 from leaderboard.entry_view import curves
 from leaderboard.site import published_runs

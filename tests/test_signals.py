@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from attacks.base import Weights
-from attacks.gradient_norm import GradientNorm
-from attacks.membership import Loss
-from attacks.perturbation import AdversarialLoss, NoisyLoss
-from attacks.transcript_distance import EditDistance
+from attacks.membership.edit_distance import EditDistance
+from attacks.membership.gradient_norm import GradientNorm
+from attacks.membership.loss import Loss
+from attacks.membership.perturbation import AdversarialLoss, NoisyLoss
 from targets.core.randomness import Randomness
 from tests.fakes import TARGETS, recipe_for, speech
 

@@ -222,7 +222,7 @@ def test_a_later_stage_can_name_file_and_key_too(tmp_path):
 
 
 def test_the_names_are_those_of_what_is_built_in():
-    from attacks.battery import ATTACKS
+    from attacks.registry import ATTACKS
     from defenses.registry import SCHEMES
 
     assert set(get_args(suites.SchemeName)) == set(SCHEMES)

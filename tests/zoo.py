@@ -17,8 +17,9 @@ from unittest.mock import patch
 import torch
 from dp_accounting import ComposedDpEvent, GaussianDpEvent, LaplaceDpEvent, SelfComposedDpEvent
 
+from defenses.dpsgd import clipping
 from defenses.dpsgd import scheme as dpsgd
-from defenses.dpsgd.scheme import DPSGD, EDPSGD, clipping
+from defenses.dpsgd.scheme import DPSGD, EDPSGD
 from defenses.pate import scheme as pate
 from defenses.pate import teachers as poll
 from defenses.pate.scheme import PATE

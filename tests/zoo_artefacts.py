@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from attacks.evidence import Trials
+from attacks.statistics.evidence import Trials
 from defenses.dpsgd.scheme import DPSGD
 from leaderboard import start
 from leaderboard.game import Game

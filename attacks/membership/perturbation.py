@@ -1,7 +1,7 @@
 """Membership inference by perturbed audio: what was learnt by heart stays known under noise.
 
 Source: Teixeira et al. 2024, arXiv 2405.01207, who feed such losses of ASR models to a classifier;
-here each is an attack by itself, and `attacks.combined` learns from both.
+here each is an attack by itself, and `attacks.membership.combined` learns from both.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from attacks.base import Access, Findings, LossScores, Weights
-from attacks.membership import characters
+from attacks.membership.loss import characters
 from targets.core.randomness import Randomness
 from targets.models.recognizer import Recognizer, in_batches
 from targets.speech.utterance import Utterance

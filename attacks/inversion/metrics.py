@@ -16,15 +16,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from attacks.base import Scores
+from attacks.inversion.judge import independent_recognizer
+from attacks.inversion.vocoder import sound
+from attacks.inversion.voiceprint import Voiceprint, errors_at_equal_rates, unit
 from targets.core.randomness import Randomness
-from targets.independent import independent_recognizer
 from targets.models.recognizer import Recognizer
 from targets.speech.features import LogMel
 from targets.speech.utterance import SAMPLE_RATE, Utterance
 from targets.speech.wer import word_errors
 from targets.synthetic.corpus import default_cache
-from targets.vocoder import sound
-from targets.voiceprint import Voiceprint, errors_at_equal_rates, unit
 
 ENROLLED = 5  # other recordings of each speaker, by which a voice is looked for
 CEPSTRA = 13  # the first is loudness and does not count

@@ -11,9 +11,9 @@ import math
 from functools import lru_cache
 from statistics import NormalDist
 
-from attacks.evidence import Noise, Trials, check_delta, check_level, refusal
-from attacks.gdp import epsilon_from_mu
-from attacks.guesses import count_correct, guess_plans, perfect_counts
+from attacks.statistics.evidence import Noise, Trials, check_delta, check_level, refusal
+from attacks.statistics.gdp import epsilon_from_mu
+from attacks.statistics.guesses import count_correct, guess_plans, perfect_counts
 from targets.core.estimate import Estimate
 from targets.speech.utterance import Unit
 

@@ -17,8 +17,8 @@ from scipy.optimize import brentq
 from scipy.special import betainc, betaincinv, expit, logit, ndtri
 from scipy.stats import rankdata
 
-from attacks.bootstrap import Weights, cluster_interval
-from attacks.evidence import Trials, check_level
+from attacks.statistics.bootstrap import Weights, cluster_interval
+from attacks.statistics.evidence import Trials, check_level
 from targets.core.estimate import Estimate
 
 Interval = tuple[float, float]

@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 from scipy.special import betaincinv
 
-from attacks.evidence import Scores, Trials, check_delta, check_level, refusal
+from attacks.statistics.evidence import Scores, Trials, check_delta, check_level, refusal
 from targets.core.estimate import Estimate
 from targets.speech.utterance import Unit
 

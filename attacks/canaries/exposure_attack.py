@@ -21,8 +21,14 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from attacks.base import Access, Findings, LossScores, Scores
-from attacks.canary import canaries_among, in_another_voice, mask_secret, silence, template_of
-from attacks.canary_ranking import rank_secrets
+from attacks.canaries.canary import (
+    canaries_among,
+    in_another_voice,
+    mask_secret,
+    silence,
+    template_of,
+)
+from attacks.canaries.ranking import rank_secrets
 from targets.core.randomness import Randomness
 from targets.speech.utterance import Utterance
 

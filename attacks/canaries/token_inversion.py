@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from attacks.base import Access, Findings, Weights
-from attacks.canary import by_kind, canaries_among, mask_secret, secret_of, template_of
+from attacks.canaries.canary import by_kind, canaries_among, mask_secret, secret_of, template_of
 from targets.core.progress import report
 from targets.core.randomness import Randomness
 from targets.models.recognizer import Recognizer

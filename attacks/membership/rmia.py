@@ -9,8 +9,8 @@ from typing import ClassVar
 import numpy as np
 
 from attacks.base import Access, Attack, Findings, LossScores
-from attacks.likelihood_ratios import rmia, rmia_ratio, tuned_offset
-from attacks.membership import Loss, characters
+from attacks.membership.likelihood_ratios import rmia, rmia_ratio, tuned_offset
+from attacks.membership.loss import Loss, characters
 from attacks.references import references_of, signal_of
 from targets.core.randomness import Randomness
 from targets.speech.utterance import Utterance

@@ -15,7 +15,7 @@ from scipy.integrate import quad
 from scipy.special import betaincinv, stdtrit
 from scipy.stats import skewnorm
 
-from attacks.evidence import Scores, check_level
+from attacks.statistics.evidence import Scores, check_level
 from targets.core.estimate import Estimate
 
 # The skewness a skew-normal can have ends at 0.9953; the fit stays short of it.

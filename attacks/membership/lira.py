@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from attacks.base import Access, Attack, Findings, LossScores
-from attacks.likelihood_ratios import lira_offline, lira_online, logit_confidence
-from attacks.membership import Loss
+from attacks.membership.likelihood_ratios import lira_offline, lira_online, logit_confidence
+from attacks.membership.loss import Loss
 from attacks.references import references_of, signal_of
 from targets.core.randomness import Randomness
 from targets.speech.utterance import Utterance

@@ -17,8 +17,8 @@ import numpy.typing as npt
 from scipy.optimize import brentq
 from scipy.special import ndtr
 
-from attacks.evidence import Design, Noise, Scores, Trials
-from attacks.gdp import mu_from_epsilon
+from attacks.statistics.evidence import Design, Noise, Scores, Trials
+from attacks.statistics.gdp import mu_from_epsilon
 
 Coins = npt.NDArray[np.bool_]
 

@@ -18,10 +18,10 @@ from scipy.stats import chi2, norm
 from torch import Tensor
 
 from attacks.base import Access, Findings, Scores, Weights
-from attacks.gdp import mu_from_epsilon
-from attacks.gradient_spectrogram import spectrogram
-from attacks.inversion_prior import SpeechPrior, spectrograms
-from attacks.likeness import BOUNDED, Likeness, draw, padded, suffixed
+from attacks.inversion.gradient_spectrogram import spectrogram
+from attacks.inversion.metrics import BOUNDED, Likeness, draw, padded, suffixed
+from attacks.inversion.prior import SpeechPrior, spectrograms
+from attacks.statistics.gdp import mu_from_epsilon
 from targets.core.progress import report
 from targets.core.randomness import Randomness
 from targets.models.recognizer import Recognizer
@@ -36,7 +36,7 @@ CERTAIN = 1e-3  # chance at which noise alone is taken for a letter
 class GradientLeakage:
     """Spectrogram, voice, letters and words of an utterance from its own gradient.
 
-    The spectrogram is solved for (`attacks.gradient_spectrogram`), the voice is looked for among
+    The spectrogram is solved for (`gradient_spectrogram`), the voice is looked for among the
     other recordings, the words are what the model itself hears in the reconstruction, and the
     letters are rows of the gradient that are not zero (Melis et al. 2019, arXiv 1805.04049).
     Figures without a suffix are of the plain gradient; `_clipped` and `_epsilon_E` are of the

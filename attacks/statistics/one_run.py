@@ -18,8 +18,8 @@ from typing import Literal
 import numpy as np
 from scipy.special import betainc, betaincinv, gammaln, xlogy
 
-from attacks.evidence import Trials, check_delta, check_level, refusal
-from attacks.guesses import count_correct, guess_plans, perfect_counts
+from attacks.statistics.evidence import Trials, check_delta, check_level, refusal
+from attacks.statistics.guesses import count_correct, guess_plans, perfect_counts
 from targets.core.estimate import Estimate
 from targets.speech.utterance import Unit
 

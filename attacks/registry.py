@@ -6,20 +6,20 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from attacks.base import Attack
-from attacks.canary_decoding import BeamSearch, LanguageModel
-from attacks.canary_exposure import Exposure
-from attacks.canary_inversion import TokenInversion
-from attacks.canary_transcripts import Dictation, NoiseMasking
-from attacks.combined import Combined
-from attacks.gradient_leakage import GradientLeakage
-from attacks.gradient_norm import GradientNorm
-from attacks.inversion import Inversion
-from attacks.inversion_restoration import Restoration
-from attacks.lira import LiRA
-from attacks.membership import Loss
-from attacks.perturbation import AdversarialLoss, NoisyLoss
-from attacks.rmia import RMIA
-from attacks.transcript_distance import EditDistance
+from attacks.canaries.decoding import BeamSearch, LanguageModel
+from attacks.canaries.exposure_attack import Exposure
+from attacks.canaries.token_inversion import TokenInversion
+from attacks.canaries.transcripts import Dictation, NoiseMasking
+from attacks.inversion.descent import Inversion
+from attacks.inversion.gradient_leakage import GradientLeakage
+from attacks.inversion.restoration import Restoration
+from attacks.membership.combined import Combined
+from attacks.membership.edit_distance import EditDistance
+from attacks.membership.gradient_norm import GradientNorm
+from attacks.membership.lira import LiRA
+from attacks.membership.loss import Loss
+from attacks.membership.perturbation import AdversarialLoss, NoisyLoss
+from attacks.membership.rmia import RMIA
 
 ATTACKS: Mapping[str, Callable[..., Attack]] = {
     "membership": Loss,

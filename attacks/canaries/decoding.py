@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from attacks.base import Access, Findings, Scores, Weights
-from attacks.canary import by_kind, canaries_among, mask_secret, template_of
-from attacks.canary_ranking import rank_secrets
-from attacks.canary_transcripts import share_written
+from attacks.canaries.canary import by_kind, canaries_among, mask_secret, template_of
+from attacks.canaries.ranking import rank_secrets
+from attacks.canaries.transcripts import share_written
 from targets.core.randomness import Randomness
 from targets.models.hybrid import Hybrid
 from targets.models.las import LAS

@@ -18,7 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks.base import Access, Findings, Scores, Transcripts
-from attacks.canary import COVERS, by_kind, canaries_among, mask_secret, secret_of, template_of
+from attacks.canaries.canary import (
+    COVERS,
+    by_kind,
+    canaries_among,
+    mask_secret,
+    secret_of,
+    template_of,
+)
 from targets.core.randomness import Randomness
 from targets.speech.utterance import Utterance
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from attacks.evidence import Scores, Trials
+from attacks.statistics.evidence import Scores, Trials
 
 # Shares of the candidates called "member" (highest scores) and "not a member" (lowest scores).
 # All of them suits coarse scores and weak attacks; smaller tails suit strong ones; the one-sided

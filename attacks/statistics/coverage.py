@@ -14,13 +14,13 @@ from typing import Protocol
 import numpy as np
 from scipy.stats import binom
 
-from attacks.audit import audited_epsilon
-from attacks.clopper_pearson import clopper_pearson_bound
-from attacks.evidence import Design, Trials
-from attacks.f_dp import f_dp_bound
-from attacks.games import Game, play
-from attacks.gdp import gdp_bound
-from attacks.one_run import one_run_bound
+from attacks.statistics.audit import audited_epsilon
+from attacks.statistics.clopper_pearson import clopper_pearson_bound
+from attacks.statistics.evidence import Design, Trials
+from attacks.statistics.f_dp import f_dp_bound
+from attacks.statistics.gdp import gdp_bound
+from attacks.statistics.one_run import one_run_bound
+from attacks.statistics.simulated import Game, play
 from targets.core.estimate import Estimate
 
 

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from attacks.base import Access, Findings, Scores, Weights
-from attacks.inversion_prior import (
+from attacks.inversion.metrics import BOUNDED, Likeness, cosines, draw, padded, suffixed
+from attacks.inversion.prior import (
     SpeechPrior,
     fitted,
     scrambled,
     spectrograms,
 )
-from attacks.likeness import BOUNDED, Likeness, cosines, draw, padded, suffixed
 from targets.core.progress import report, stage
 from targets.core.randomness import Randomness
 from targets.models.recognizer import Recognizer, in_batches

@@ -9,19 +9,19 @@ from typing import ClassVar
 import numpy as np
 
 from attacks.base import Access, Attack, Findings, Weights
-from attacks.gradient_norm import GradientNorm
-from attacks.likelihood_ratios import (
+from attacks.membership.edit_distance import EditDistance
+from attacks.membership.gradient_norm import GradientNorm
+from attacks.membership.likelihood_ratios import (
     Turn,
     in_turn,
     lira_offline,
     lira_online,
     logit_confidence,
 )
-from attacks.logistic import Features, learn
-from attacks.membership import Loss
-from attacks.perturbation import AdversarialLoss, NoisyLoss
+from attacks.membership.logistic import Features, learn
+from attacks.membership.loss import Loss
+from attacks.membership.perturbation import AdversarialLoss, NoisyLoss
 from attacks.references import references_of, signal_of
-from attacks.transcript_distance import EditDistance
 from targets.core.progress import stage
 from targets.core.randomness import Randomness
 from targets.speech.utterance import Utterance

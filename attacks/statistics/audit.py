@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping
 from typing import Literal
 
-from attacks.clopper_pearson import clopper_pearson_bound
-from attacks.evidence import Noise, Trials, check_delta, check_level
-from attacks.f_dp import f_dp_bound
-from attacks.gdp import gdp_bound
-from attacks.one_run import one_run_bound
+from attacks.statistics.clopper_pearson import clopper_pearson_bound
+from attacks.statistics.evidence import Noise, Trials, check_delta, check_level
+from attacks.statistics.f_dp import f_dp_bound
+from attacks.statistics.gdp import gdp_bound
+from attacks.statistics.one_run import one_run_bound
 from targets.core.estimate import Estimate
 from targets.speech.utterance import Unit
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks.base import Findings, Scores
-from attacks.canary import by_kind, secret_of, template_of
-from attacks.exposure import exposure, extrapolated_exposure
+from attacks.canaries.canary import by_kind, secret_of, template_of
+from attacks.canaries.exposure import exposure, extrapolated_exposure
 from targets.core.progress import report
 from targets.core.randomness import Randomness
 from targets.speech.utterance import Utterance

@@ -13,8 +13,8 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import log_ndtr, ndtr, ndtri
 
-from attacks.clopper_pearson import Limits, anchored_limits, perfect_limits
-from attacks.evidence import Noise, Trials, check_delta, check_level, refusal
+from attacks.statistics.clopper_pearson import Limits, anchored_limits, perfect_limits
+from attacks.statistics.evidence import Noise, Trials, check_delta, check_level, refusal
 from targets.core.estimate import Estimate
 from targets.speech.utterance import Unit
 

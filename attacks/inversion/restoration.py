@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from attacks.base import Access, Findings, Scores, Weights
-from attacks.inversion_prior import scrambled
-from attacks.likeness import draw, suffixed
+from attacks.inversion.metrics import draw, suffixed
+from attacks.inversion.prior import scrambled
 from targets.core.progress import report
 from targets.core.randomness import Randomness
 from targets.models.recognizer import Recognizer, in_batches
