@@ -17,10 +17,10 @@ site: $(VENV)/installed
 # Ratios to plain training, measured within one run: see docs/cost.md. CPU time of one thread, so
 # that what else the machine does counts little.
 bench: $(VENV)/installed
-	$(BIN)/python -m pytest tests/test_bench_steps.py --benchmark-enable --benchmark-quiet \
+	$(BIN)/python -m pytest tests/bench/test_steps.py --benchmark-enable --benchmark-quiet \
 		--benchmark-timer=time.process_time --benchmark-json=$(VENV)/bench.json
-	$(BIN)/python -m tests.bench_table $(VENV)/bench.json
-	$(BIN)/python -m pytest tests/test_bench_ensemble.py tests/test_bench_audits.py --benchmark-enable \
+	$(BIN)/python -m tests.bench.table $(VENV)/bench.json
+	$(BIN)/python -m pytest tests/bench/test_ensemble.py tests/bench/test_audits.py --benchmark-enable \
 		--benchmark-timer=time.process_time --benchmark-columns=min \
 		--benchmark-sort=name --benchmark-group-by=group
 

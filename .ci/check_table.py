@@ -6,8 +6,8 @@ import json
 import sys
 from pathlib import Path
 
-from leaderboard.suite_file import load_suite
-from leaderboard.table import KEYS, MEASURED
+from leaderboard.spec.load import load_suite
+from leaderboard.views.table import KEYS, MEASURED
 
 
 def main(file: str, suite: str) -> None:

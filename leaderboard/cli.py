@@ -12,8 +12,8 @@ from typing import Annotated
 
 import typer
 
-from leaderboard.seeds import Fresh, Given, at_seeds
-from leaderboard.table import Format
+from leaderboard.commands.seeds import Fresh, Given, at_seeds
+from leaderboard.views.table import Format
 from targets.core.errors import OverheardError
 
 MISTAKE = 2  # exit code of what the user can mend
@@ -72,8 +72,8 @@ def run(
     fresh_seed: Fresh = False,
 ) -> None:
     """Train, attack and score every cell of a suite; go on where an earlier run stopped."""
-    from leaderboard.record import FOLDER, read_records
-    from leaderboard.suite_file import load_suite
+    from leaderboard.records.record import FOLDER, read_records
+    from leaderboard.spec.load import load_suite
 
     chosen = at_seeds(load_suite(suite), seed, fresh_seed)
     out = out or Path("runs") / chosen.name
@@ -81,14 +81,15 @@ def run(
         # Before anything is computed: its results could not be kept beside these.
         read_records(out, chosen.conditions.digest)
 
-    from leaderboard import provenance, runner
-    from leaderboard.progress import watching
-    from leaderboard.table import table
+    from leaderboard.jobs import scheduler as runner
+    from leaderboard.jobs.progress import watching
+    from leaderboard.records import provenance
+    from leaderboard.views.table import table
 
-    plan = importlib.import_module("leaderboard.plan").plan
+    plan = importlib.import_module("leaderboard.experiment.plan").plan
     pool = None
     if ray is not None:
-        from leaderboard.ray_pool import RayPool
+        from leaderboard.jobs.ray_pool import RayPool
 
         # Tasks do not start in this folder.
         out, data = out.absolute(), data.absolute()
@@ -118,7 +119,7 @@ def plan(context: typer.Context) -> None:
 @app.command()
 def table(folder: Folder, form: Written = Format.TEXT) -> None:
     """Print the leaderboard of a run, from its records alone."""
-    from leaderboard import table as tables
+    from leaderboard.views import table as tables
 
     typer.echo(tables.table(folder, form))
 
@@ -132,11 +133,11 @@ def compare(
     ] = None,
 ) -> None:
     """Print the claimed ε beside the audited one, from the records of runs alone."""
-    from leaderboard import compare as comparisons
+    from leaderboard.views import compare as comparisons
 
     typer.echo(comparisons.compare(folders, form))
     if plot is not None:
-        from leaderboard.compare_plot import draw
+        from leaderboard.views.compare_plot import draw
 
         draw(folders, plot)
 
@@ -147,7 +148,7 @@ def export(
     form: Written = Format.CSV,
 ) -> None:
     """Print every figure of the records, one a line, with level, method and ceiling."""
-    from leaderboard import export as exports
+    from leaderboard.views import export as exports
 
     typer.echo(exports.export(folders, form))
 
@@ -161,7 +162,7 @@ def site(
     ] = None,
 ) -> None:
     """Write the leaderboard as a page that needs no server, from records alone."""
-    from leaderboard import site as sites
+    from leaderboard.site import build as sites
 
     page = sites.write_site(out, runs or sites.published_runs())
     typer.echo(f"page: {page}", err=True)
@@ -230,30 +231,30 @@ def account(context: typer.Context) -> None:
 @app.command(context_settings=HAND_ON)
 def audit(context: typer.Context) -> None:
     """Bound ε from below by scores and coins in a file."""
-    _hand_on(context, "audit")
+    _hand_on(context, "audit", "audits.scores")
 
 
 @app.command(context_settings=HAND_ON)
 def audit_training(context: typer.Context) -> None:
     """Audit the training itself: how much of the claimed ε an observer of the mechanism proves."""
-    _hand_on(context, "audit_training")
+    _hand_on(context, "audit_training", "audits.training")
 
 
 @app.command(context_settings=HAND_ON)
 def audit_repetitions(context: typer.Context) -> None:
     """Audit canaries that are in the data more than once against the ε of their group."""
-    _hand_on(context, "audit_repetitions")
+    _hand_on(context, "audit_repetitions", "audits.repetitions")
 
 
 @app.command(context_settings=HAND_ON)
 def coverage(context: typer.Context) -> None:
     """Check by simulation how often each bound claims too much."""
-    _hand_on(context, "coverage")
+    _hand_on(context, "coverage", "audits.coverage")
 
 
 def _hand_on(context: typer.Context, name: str, home: str | None = None) -> None:
     command = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    module = importlib.import_module(f"leaderboard.{home or name}_command")
+    module = importlib.import_module(f"leaderboard.commands.{home or name}")
     command.command()(getattr(module, name))
     command(context.args, prog_name=f"overheard {name.replace('_', '-')}")
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from attacks.canaries.canary import CANARY, SECRET
-from leaderboard.game import REPETITIONS
+from leaderboard.game.game import REPETITIONS
 from targets.core.randomness import Randomness
 from targets.models.recognizer import NETWORKS
 from targets.nn.encoder import for_all

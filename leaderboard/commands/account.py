@@ -1,0 +1,93 @@
+"""`overheard account`: what a mechanism costs, and how much noise an ε needs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from defenses.accounting.price import calibrate, dp_sgd_event, price
+from leaderboard.audits.votes_account import account_votes
+from leaderboard.records.record import number_to_json
+from targets.core.errors import OverheardError
+
+
+def account(
+    delta: Annotated[float, typer.Option(help="δ of the guarantee.")],
+    rate: Annotated[
+        float | None,
+        typer.Option(help="Poisson sampling rate of a step, above 0, up to 1.", show_default=False),
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Number of steps.", show_default=False)] = None,
+    sigma: Annotated[
+        float | None,
+        typer.Option(help="Noise multiplier, or noise of the votes: price it.", show_default=False),
+    ] = None,
+    epsilon: Annotated[
+        float | None, typer.Option(help="ε: find the least noise for it.", show_default=False)
+    ] = None,
+    votes: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV or .npy of GNMax votes, one query a row: price them.", show_default=False
+        ),
+    ] = None,
+    order: Annotated[
+        float | None,
+        typer.Option(help="Rényi order of the sanitised ε; not to be chosen by the votes."),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Of the sanitising noise: keep it secret, and use it once.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Price DP-SGD, or calibrate its noise (--sigma or --epsilon); or price --votes of PATE."""
+    if votes is not None:
+        if sigma is None or (rate, steps, epsilon) != (None, None, None):
+            raise OverheardError("--votes needs --sigma and --delta, and no rate, steps or epsilon")
+        _print_votes(account_votes(votes, sigma, delta, order, seed), as_json)
+        return
+    if (order, seed) != (None, None):
+        raise OverheardError("--order and --seed belong to --votes")
+    if rate is None or steps is None:
+        raise OverheardError("give --rate and --steps, or --votes")
+    if (sigma is None) == (epsilon is None):
+        raise OverheardError("give either --sigma, to price it, or --epsilon, to calibrate to it")
+    if not 0 < rate <= 1:
+        raise OverheardError(f"--rate is {rate:g}; give a sampling rate above 0 and up to 1")
+    if steps < 1:
+        raise OverheardError(f"--steps is {steps}; give at least 1")
+    if sigma is None:
+        assert epsilon is not None
+        sigma = calibrate(lambda noise: dp_sgd_event(noise, rate, steps), epsilon, delta)
+    guarantee = price(dp_sgd_event(sigma, rate, steps), delta)
+    if as_json:
+        found = {
+            "epsilon": number_to_json(guarantee.epsilon),
+            "delta": delta,
+            "sigma": sigma,
+            "rate": rate,
+            "steps": steps,
+            "unit": guarantee.unit,
+            "relation": guarantee.relation,
+            "accountant": guarantee.accountant,
+        }
+        typer.echo(json.dumps(found, ensure_ascii=False))
+        return
+    typer.echo(f"ε = {guarantee.epsilon:.4g} at δ = {delta:g}, by {guarantee.accountant}")
+    typer.echo(f"noise multiplier {sigma:.5g}, rate {rate:g}, {steps} steps")
+    typer.echo(f"{guarantee.relation}")
+
+
+def _print_votes(found: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(found, ensure_ascii=False))
+        return
+    typer.echo(f"{found['queries']} queries among {found['classes']}, δ = {found['delta']:g}")
+    for name in ("data_independent", "data_dependent", "sanitised"):
+        part = found[name]
+        epsilon = f"{float(part['epsilon']):.4g}"
+        typer.echo(f"{name.replace('_', '-'):17} ε = {epsilon}, {part['accountant']}")
+        typer.echo(f"{'':17} {part['basis']}")

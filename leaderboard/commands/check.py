@@ -1,0 +1,82 @@
+"""`overheard check` and `check-attack`: the contract, in the sandbox, on toy speech."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from attacks.base import Weights
+from defenses.accounting.price import price
+from leaderboard.experiment.start import recipe_from_start, train_start
+from leaderboard.game.build import deal
+from leaderboard.game.game import Game
+from leaderboard.spec.load import load_suite
+from leaderboard.submissions import sandbox
+from leaderboard.submissions.sandbox import DisqualifiedError, Limits, SubmissionFailedError
+from leaderboard.submissions.submission import (
+    ConfinedAttack,
+    ConfinedDefense,
+    SubmissionError,
+    read_submission,
+)
+from targets.core.randomness import Randomness
+from targets.training.recipe import Recipe
+
+PRACTICE = "tiny"  # the suite whose speech and target a submission is checked on
+SECONDS = 300.0
+
+Place = Annotated[str, typer.Argument(metavar="FILE.py:CLASS", help="What is submitted.")]
+Settings = Annotated[
+    list[str], typer.Option("--set", metavar="KEY=VALUE", help="A field of the class.")
+]
+Trust = Annotated[bool, typer.Option("--trust", help="Run it as you, without a sandbox.")]
+
+
+def check(place: Place, settings: Settings = [], trust: Trust = False) -> None:  # noqa: B006
+    """Put a defense through the contract that all of them must meet."""
+    submission = read_submission(place, "defense", settings)
+    sandbox.require(trust)
+    recipe, game = _practice()
+    confined = ConfinedDefense(submission, Limits(seconds=SECONDS), trust, contract=True)
+    with _telling(place):
+        trained = confined.train(recipe, game.members, game.public, Randomness(0))
+    epsilon = price(trained.event, recipe.delta, basis="claimed").epsilon
+    promise = "no ε" if math.isinf(epsilon) else f"ε = {epsilon:.3g} at δ = {recipe.delta:g}"
+    typer.echo(f"{place} meets the contract; on toy speech it promises {promise}")
+
+
+def check_attack(place: Place, settings: Settings = [], trust: Trust = False) -> None:  # noqa: B006
+    """Put an attack through the contract that all of them must meet."""
+    submission = read_submission(place, "attack", settings)
+    sandbox.require(trust)
+    recipe, game = _practice()
+    start = recipe.build().requires_grad_(False)
+    view = Weights(start, start, [u for u in game.public if u.text])
+    confined = ConfinedAttack(submission, recipe, Limits(seconds=SECONDS), trust, contract=True)
+    with _telling(place):
+        confined.score(view, game.candidates, Randomness(0))
+    typer.echo(f"{place} meets the contract")
+
+
+@contextmanager
+def _telling(place: str) -> Iterator[None]:
+    """Say of which submission a failure is, and that its own words have just been shown."""
+    try:
+        yield
+    except (SubmissionFailedError, DisqualifiedError) as error:
+        raise SubmissionError(f"{place}: {error}".replace("in the log", "above")) from None
+
+
+def _practice() -> tuple[Recipe, Game]:
+    conditions, target, seed = (suite := load_suite(PRACTICE)).conditions, suite.targets[0], 0
+    nowhere = Path()  # the suite has no real speech
+    with tempfile.TemporaryDirectory(prefix="overheard-") as folder:
+        train_start(conditions, target, seed, Path(folder), nowhere, report=lambda _: None)
+        game = deal(conditions, seed, nowhere)
+        return recipe_from_start(conditions, target, seed, Path(folder), nowhere, game), game

@@ -1,0 +1,134 @@
+"""`overheard plan`: what a run would do, what is there already, and how long it should take."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from tabulate import tabulate
+
+from leaderboard.experiment.durations import (
+    Duration,
+    duration_of_cell,
+    duration_of_poll,
+    duration_of_start,
+    elapsed,
+    memories,
+)
+from leaderboard.experiment.pending import remaining
+from leaderboard.experiment.plan import plan as jobs_of
+from leaderboard.experiment.plan import poll_jobs, start_id
+from leaderboard.jobs.progress import spoken
+from leaderboard.records import provenance
+from leaderboard.records.record import FOLDER, read_records
+from leaderboard.spec.load import load_suite
+from leaderboard.spec.paths import stamps
+from leaderboard.spec.suite import Suite
+
+UNKNOWN = "no record tells how long this takes"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One job: there already, to be run, or, with `attacks`, those to be run on kept weights."""
+
+    job: str
+    state: str
+    attacks: tuple[str, ...]
+    seconds: float | None
+    basis: str
+
+
+def plan(
+    suite: Annotated[str, typer.Option(help="A built-in suite, or the path of a TOML file.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Where records go.", show_default="runs/<suite>")
+    ] = None,
+    data: Annotated[
+        Path, typer.Option(help="Where folders of real speech are.", envvar="OVERHEARD_DATA")
+    ] = Path("../shared/data"),
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes at work.", show_default="one a core")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show what `overheard run` would do, what is there, and how long it should take."""
+    chosen = load_suite(suite)
+    out = out or Path("runs") / chosen.name
+    if any((out / FOLDER).glob("*.json")):
+        read_records(out, chosen.conditions.digest)
+    workers = workers or provenance.cores()
+    lines, lasting = _lines(chosen, out, data, workers)
+    work = sum(line.seconds or 0.0 for line in lines)
+    if as_json:
+        content = {
+            "jobs": [asdict(line) for line in lines],
+            "work_seconds": work,
+            "elapsed_seconds": lasting,
+            "workers": workers,
+        }
+        typer.echo(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False))
+        return
+    typer.echo(
+        tabulate(
+            [[line.job, _state(line), _about(line), line.basis] for line in lines],
+            ["job", "state", "time", "after"],
+            disable_numparse=True,
+        )
+    )
+    typer.echo(f"\n{_summary(lines, work, lasting, workers)}")
+
+
+def _lines(suite: Suite, out: Path, data: Path, workers: int) -> tuple[list[Line], float]:
+    """Return every job of a suite, and how long those to be run take together."""
+    cells = {cell.id: cell for cell in suite.cells()}
+    starts = {start_id(cell.target, cell.seed): cell for cell in cells.values()}
+    known, now = memories(out), stamps(suite.conditions, data)
+    polls = {
+        job.id: cell
+        for cell in cells.values()
+        if not remaining(out, cell, now).trained
+        for job in poll_jobs([cell], out, data).values()
+    }
+    lines, pending = [], []
+    for job in jobs_of(suite, out, data):
+        if job.finished():
+            lines.append(Line(job.id, "there", (), 0.0, ""))
+            continue
+        duration, state = Duration(None, UNKNOWN), "to run"
+        attacks: tuple[str, ...] = ()
+        if job.id in cells:
+            left = remaining(out, cells[job.id], now)
+            duration = duration_of_cell(cells[job.id], left, known)
+            if left.trained:
+                state, attacks = "to attack", left.attacks
+        elif job.id in starts:
+            duration = duration_of_start(suite.conditions, starts[job.id].target, known)
+        elif job.id in polls:
+            duration = duration_of_poll(polls[job.id], known)
+        lines.append(Line(job.id, state, attacks, duration.seconds, duration.basis))
+        pending.append((job.id, duration.seconds or 0.0, job.needs))
+    return lines, elapsed(pending, workers)
+
+
+def _state(line: Line) -> str:
+    return f"{line.state}: {', '.join(line.attacks)}" if line.attacks else line.state
+
+
+def _about(line: Line) -> str:
+    if line.state == "there":
+        return ""
+    return "?" if line.seconds is None else spoken(line.seconds)
+
+
+def _summary(lines: list[Line], work: float, lasting: float, workers: int) -> str:
+    todo = [line for line in lines if line.state != "there"]
+    if not todo:
+        return f"nothing to do: all {len(lines)} jobs are there"
+    unknown = [line.job for line in todo if line.seconds is None]
+    text = f"{len(todo)} of {len(lines)} jobs to do: {spoken(work)} of work"
+    text += f", {spoken(lasting)} with {workers} worker{'s' if workers > 1 else ''}"
+    return f"{text}; not counted: {', '.join(unknown)}" if unknown else text

@@ -1,0 +1,131 @@
+"""`overheard score` and `score-attack`: a submission beside everything that a run has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from leaderboard.commands.check import Place, Settings, Trust
+from leaderboard.commands.seeds import Fresh, Given, chosen_seeds
+from leaderboard.experiment.plan import plan
+from leaderboard.jobs import scheduler as runner
+from leaderboard.jobs.job import Job
+from leaderboard.jobs.progress import watching
+from leaderboard.records import provenance
+from leaderboard.records.attack_result import sieges
+from leaderboard.records.record import FOLDER, read_records
+from leaderboard.spec.load import load_suite
+from leaderboard.submissions import sandbox
+from leaderboard.submissions.attack_runs import siege_jobs
+from leaderboard.submissions.defense_runs import (
+    keep,
+    label_of,
+    refuse_taken,
+    submitted_cells,
+    submitted_jobs,
+)
+from leaderboard.submissions.sandbox import GIB, LIMITS, Limits
+from leaderboard.submissions.submission import ConfinedDefense, read_submission
+from leaderboard.views.standing import standing
+from leaderboard.views.table import Format, table
+
+FAILED = 1
+
+Name = Annotated[str | None, typer.Option(help="Of the entry.", show_default="the class's")]
+Data = Annotated[
+    Path, typer.Option(help="Where folders of real speech are.", envvar="OVERHEARD_DATA")
+]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Processes at work.", show_default="one a core")
+]
+Minutes = Annotated[float, typer.Option(min=0.01, help="The most that one training may take.")]
+Memory = Annotated[float, typer.Option(min=0.1, help="GiB that a submission may use.")]
+
+
+def score(
+    place: Place,
+    suite: Annotated[str, typer.Option(help="A built-in suite, or the path of a TOML file.")],
+    out: Annotated[
+        Path | None, typer.Option(help="A run; what it has is kept.", show_default="runs/<suite>")
+    ] = None,
+    data: Data = Path("../shared/data"),
+    settings: Settings = [],  # noqa: B006
+    name: Name = None,
+    seed: Given = [],  # noqa: B006
+    fresh_seed: Fresh = False,
+    supersede: Annotated[
+        bool, typer.Option("--supersede", help="Let it correct another entry of that name.")
+    ] = False,
+    minutes: Minutes = LIMITS.seconds / 60,
+    memory: Memory = LIMITS.memory / GIB,
+    workers: Workers = None,
+    trust: Trust = False,
+) -> None:
+    """Train a submitted defense and attack it beside the suite's schemes; show where it stands."""
+    submission = read_submission(place, "defense", settings)
+    label = label_of(submission, name)
+    chosen = load_suite(suite)
+    out = out or Path("runs") / chosen.name
+    if any((out / FOLDER).glob("*.json")):
+        read_records(out, chosen.conditions.digest)
+    cells = submitted_cells(chosen, submission, label, chosen_seeds(chosen, seed, fresh_seed))
+    if not supersede:
+        refuse_taken(cells, out)
+    sandbox.require(trust, out, data)
+    keep(submission, out)
+    confined = ConfinedDefense(submission, _limits(minutes, memory), trust)
+    known = plan(chosen, out, data)
+    ids = {job.id for job in known}
+    own = [job for job in submitted_jobs(cells, confined, out, data) if job.id not in ids]
+    failed = _run([*known, *own], out, workers)
+    typer.echo(table(out, Format.TEXT) + "\n")
+    for line in standing(read_records(out), {cell.id for cell in cells}, sieges(out)):
+        typer.echo(line)
+    _end(failed, out)
+
+
+def score_attack(
+    place: Place,
+    out: Annotated[Path, typer.Option(help="A run, with the weights it kept.")],
+    data: Data = Path("../shared/data"),
+    settings: Settings = [],  # noqa: B006
+    name: Name = None,
+    minutes: Minutes = LIMITS.seconds / 60,
+    memory: Memory = LIMITS.memory / GIB,
+    workers: Workers = None,
+    trust: Trust = False,
+) -> None:
+    """Run a submitted attack on all weights of a run; show what it adds to those of the suite."""
+    submission = read_submission(place, "attack", settings)
+    records = read_records(out)
+    sandbox.require(trust, out, data)
+    keep(submission, out)
+    limits = _limits(minutes, memory)
+    jobs = siege_jobs(records, submission, name, out, data, limits=limits, trust=trust)
+    failed = _run(jobs, out, workers)
+    typer.echo(table(out, Format.TEXT))
+    _end(failed, out)
+
+
+def _limits(minutes: float, memory: float) -> Limits:
+    return Limits(seconds=60 * minutes, memory=int(memory * GIB))
+
+
+def _run(jobs: Sequence[Job], out: Path, workers: int | None) -> list[str]:
+    with watching() as progress:
+        outcomes = runner.run(jobs, out, workers or provenance.cores(), progress)
+    return [
+        f"{o.job} {o.status}: {o.reason}"
+        for o in outcomes.values()
+        if o.status in ("failed", "blocked")
+    ]
+
+
+def _end(failed: Sequence[str], out: Path) -> None:
+    for line in failed:
+        typer.echo(f"overheard: {line} (what it printed: {out / runner.LOGS})", err=True)
+    if failed:
+        raise typer.Exit(FAILED)

@@ -1,0 +1,77 @@
+"""`overheard verify`: a record made again from its own spec, and held against itself."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from leaderboard.commands.check import Trust
+from leaderboard.experiment.plan import cell_job, needs_of, poll_jobs, reference_jobs, start_job
+from leaderboard.jobs import scheduler as runner
+from leaderboard.jobs.job import Job, Named
+from leaderboard.jobs.progress import watching
+from leaderboard.records import provenance
+from leaderboard.records.agreement import agreement, overall, summary
+from leaderboard.records.record import FOLDER, Record, read_record, read_records
+from leaderboard.spec.suite import SUBMISSION
+from leaderboard.submissions import sandbox
+from leaderboard.submissions.defense_runs import keep, submission_of, submitted_jobs
+from leaderboard.submissions.sandbox import LIMITS
+from leaderboard.submissions.submission import ConfinedDefense
+
+DISAGREES = 1
+
+
+def verify(
+    file: Annotated[Path, typer.Argument(metavar="RECORD.json", help="The record of one cell.")],
+    data: Annotated[
+        Path, typer.Option(help="Where folders of real speech are.", envvar="OVERHEARD_DATA")
+    ] = Path("../shared/data"),
+    submission: Annotated[
+        Path | None,
+        typer.Option(help="The submitted file.", show_default="the one kept beside the record"),
+    ] = None,
+    trust: Trust = False,
+) -> None:
+    """Train and attack again what a record tells of, in a scratch folder, and compare."""
+    record = read_record(file)
+    with tempfile.TemporaryDirectory(prefix="overheard-") as scratch:
+        jobs = _jobs(record, file, Path(scratch), data, submission, trust)
+        with watching() as progress:
+            runner.run(jobs, Path(scratch), 1, progress)
+        (again,) = read_records(Path(scratch))
+    if record.code.commit != provenance.commit():
+        typer.echo(f"made by commit {record.code.commit}, now {provenance.commit()}")
+    values = agreement(record, again)
+    for line in summary(values):
+        typer.echo(line)
+    verdict = overall(values)
+    if verdict == "differs":
+        typer.echo(f"{file.name}: does not agree")
+        raise typer.Exit(DISAGREES)
+    typer.echo(f"{file.name}: agrees, {verdict}")
+
+
+def _jobs(
+    record: Record, file: Path, out: Path, data: Path, submission: Path | None, trust: bool
+) -> list[Job]:
+    cell = record.cell
+    if cell.scheme == SUBMISSION:
+        sandbox.require(trust, out, data, file.resolve().parent)
+        folder = file.resolve().parent
+        home = folder.parent if folder.name == FOLDER else folder  # published ones lie flat
+        submitted = submission_of(cell, home, submission)
+        keep(submitted, out)
+        confined = ConfinedDefense(submitted, LIMITS, trust)
+        return submitted_jobs([cell], confined, out, data)
+    before = [
+        start_job(cell.conditions, cell.target, cell.seed, out, data),
+        *reference_jobs([cell], out, data),
+    ]
+    polls = list(poll_jobs([cell], out, data).values())
+    needs = (*needs_of(cell, before), *(poll.id for poll in polls))
+    work = cell_job(cell, Named("leaderboard.experiment.train", "run_cell"), (), out, data, needs)
+    return [*before, *polls, work]

@@ -1,0 +1,184 @@
+"""From findings and coins to the figures of a record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attacks.base import Findings, Scores
+from attacks.statistics.audit import audited_epsilon
+from attacks.statistics.evidence import Labels, Noise, Trials
+from attacks.statistics.means import mean, mean_difference
+from attacks.statistics.ranking import auc, balanced_accuracy, tpr_at_fpr
+from leaderboard.game.game import is_single, unit_of
+from targets.core.estimate import Estimate
+from targets.core.randomness import Randomness
+from targets.speech.utterance import Unit
+
+COHORTS = ("gender", "accent")  # attributes of utterances that some corpora give
+FEWEST_OF_COHORT = 20  # members, and held-out candidates, below which a cohort says nothing
+AUDITED_WITH = ("membership", "membership-calibrated")  # fixed beforehand: they share the level
+
+
+def leakage(
+    findings: Findings,
+    coins: Mapping[str, bool],
+    rng: Randomness,
+    unit: Unit = "utterance",
+) -> dict[str, Estimate]:
+    """Return the figures of one attack: how well it ranks, and its field's own quantities.
+
+    How well it ranks is given over all candidates (`auc`) and for each cohort with enough of them
+    (`auc, gender female`). Its own quantities are given as their mean over members (by their own
+    name), over held-out candidates (`..._held_out`), and as the difference of the two
+    (`..._difference`). Where the `unit` is the speaker, a speaker is ranked by the mean of the
+    scores of what they said.
+    """
+    heads = _heads(findings, coins)
+    if not len(heads):
+        return {"auc": Estimate.unscored("the target has nothing that this attack looks at")}
+    if heads.all() or not heads.any():
+        nothing = Estimate.unscored("all its candidates fell on one side of the coin")
+        return {"auc": nothing}
+    everyone = _ranking(_trials(findings, heads, unit), rng)
+    figures = everyone | {
+        "tpr_at_0.1pct_fpr": tpr_at_fpr(
+            _trials(findings, heads, unit), 0.001, rng=rng.child("tpr at 0.1 %").numpy()
+        )
+    }
+    for cohort, kept in _cohorts(findings, heads, unit).items():
+        of_cohort = _ranking(_trials(findings, heads, unit, kept), rng.child(cohort))
+        figures |= {f"{name}, {cohort}": figure for name, figure in of_cohort.items()}
+    for name, values in findings.figures.items():
+        known = np.isfinite(values)
+        inside, outside = (
+            _per_unit(findings, values, side & known, unit) for side in (heads, ~heads)
+        )
+        ceiling = findings.ceilings.get(name)
+        figures[name] = mean(inside, ceiling=ceiling)
+        figures[f"{name}_held_out"] = mean(outside, ceiling=ceiling)
+        figures[f"{name}_difference"] = mean_difference(inside, outside)
+    return figures
+
+
+def _ranking(trials: Trials, rng: Randomness) -> dict[str, Estimate]:
+    return {
+        "auc": auc(trials, rng=rng.child("auc").numpy()),
+        "tpr_at_1pct_fpr": tpr_at_fpr(trials, 0.01, rng=rng.child("tpr").numpy()),
+        "balanced_accuracy": balanced_accuracy(trials, rng=rng.child("accuracy").numpy()),
+    }
+
+
+def audit(
+    findings: Mapping[str, Findings],
+    coins: Mapping[str, bool],
+    delta: float,
+    noise: Noise,
+    unit: Unit = "utterance",
+    guarantee_unit: Unit = "utterance",
+) -> Estimate:
+    """Return the audited lower bound on the ε of a `unit`; refused if the guarantee's is another.
+
+    Only candidates may speak whose coin changes the training data by exactly one unit.
+    """
+    trials = {
+        name: found
+        for name in AUDITED_WITH
+        if name in findings and (found := _single(findings[name], coins, unit)) is not None
+    }
+    if not trials:
+        return Estimate.unscored("no membership attack to audit with")
+    return audited_epsilon(trials, delta=delta, guarantee_unit=guarantee_unit, noise=noise)
+
+
+def audit_alone(
+    findings: Findings,
+    coins: Mapping[str, bool],
+    delta: float,
+    noise: Noise,
+    level: float,
+    unit: Unit = "utterance",
+    guarantee_unit: Unit = "utterance",
+) -> Estimate:
+    """Return the lower bound on the ε of a `unit` that one attack proves at a level of its own."""
+    trials = _single(findings, coins, unit)
+    if trials is None:
+        return Estimate.unscored("all its candidates fell on one side of the coin")
+    return audited_epsilon(
+        trials, delta=delta, level=level, guarantee_unit=guarantee_unit, noise=noise
+    )
+
+
+def _single(findings: Findings, coins: Mapping[str, bool], unit: Unit) -> Trials | None:
+    """Return those who may speak in an audit, None where they are all on one side of the coin."""
+    heads = _heads(findings, coins)
+    single = np.array([is_single(c, unit) for c in findings.candidates], dtype=bool)
+    if not (heads & single).any() or not (~heads & single).any():
+        return None
+    return _trials(findings, heads, unit, single)
+
+
+def _heads(findings: Findings, coins: Mapping[str, bool]) -> NDArray[np.bool_]:
+    return np.array([coins[c.id] for c in findings.candidates], dtype=bool)
+
+
+def _cohorts(
+    findings: Findings, heads: NDArray[np.bool_], unit: Unit
+) -> dict[str, NDArray[np.bool_]]:
+    """Return which candidates (N,) belong to each cohort that has enough on both sides."""
+    cohorts = {}
+    for attribute in COHORTS:
+        values = np.array([c.attributes.get(attribute, "") for c in findings.candidates])
+        for value in sorted(set(values.tolist()) - {""}):
+            kept = values == value
+            sizes = [_units(findings, side & kept, unit) for side in (heads, ~heads)]
+            if min(sizes) >= FEWEST_OF_COHORT:
+                cohorts[f"{attribute} {value}"] = kept
+    return cohorts
+
+
+def _units(findings: Findings, chosen: NDArray[np.bool_], unit: Unit) -> int:
+    chosen_of = zip(findings.candidates, chosen, strict=True)
+    return len({unit_of(c, unit) for c, is_chosen in chosen_of if is_chosen})
+
+
+def _trials(
+    findings: Findings,
+    heads: NDArray[np.bool_],
+    unit: Unit,
+    kept: NDArray[np.bool_] | None = None,
+) -> Trials:
+    kept = np.ones_like(heads) if kept is None else kept
+    speakers = np.array([c.speaker for c in findings.candidates])
+    inside, outside = heads & kept, ~heads & kept
+    if unit == "speaker":
+        return Trials(
+            _pooled(findings.scores[inside], speakers[inside]),
+            _pooled(findings.scores[outside], speakers[outside]),
+            unit,
+            "one_run",
+        )
+    return Trials(
+        findings.scores[inside],
+        findings.scores[outside],
+        unit,
+        "one_run",
+        speakers[inside],
+        speakers[outside],
+    )
+
+
+def _per_unit(findings: Findings, values: Scores, chosen: NDArray[np.bool_], unit: Unit) -> Scores:
+    """Return the chosen values, one for each unit: independent of each other, as intervals need."""
+    if unit == "utterance":
+        return values[chosen]
+    speakers = np.array([c.speaker for c in findings.candidates])
+    return _pooled(values[chosen], speakers[chosen])
+
+
+def _pooled(scores: Scores, speakers: Labels) -> Scores:
+    """Return one score a speaker (S,): the mean over what they said."""
+    _, index = np.unique(speakers, return_inverse=True)
+    return np.bincount(index, scores) / np.bincount(index)

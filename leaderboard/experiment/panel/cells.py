@@ -1,0 +1,56 @@
+"""What the spectrogram panel shows, and whether the one on disk shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+
+from leaderboard.experiment.fingerprints import attack_code, scheme_code
+from leaderboard.site.entries import SOUNDS
+from leaderboard.spec.paths import panel_file
+from leaderboard.spec.suite import Cell, Suite, digest_of
+
+KEY = "overheard"  # of the text in the picture that says what was drawn
+ATTACK = "inversion"
+
+
+def panel_cells(suite: Suite) -> list[Cell]:
+    """Return the cells shown: without protection, then one scheme from its largest ε down.
+
+    None are where the suite inverts no model.
+    """
+    if not any(attack.name.startswith(ATTACK) for attack in suite.attacks):
+        return []
+    cells = suite.cells()
+    first = [c for c in cells if c.target == cells[0].target and c.seed == cells[0].seed]
+    open_ = [c for c in first if c.scheme == "none"][:1]
+    private = [c for c in first if c.epsilon is not None]
+    shown = [c for c in private if c.label == private[0].label] if private else []
+    return open_ + sorted(shown, key=lambda c: -(c.epsilon or 0))
+
+
+def panel_key(cells: Sequence[Cell]) -> str:
+    """Return a digest of all that a panel of these cells depends on."""
+    attack = [a.options for a in cells[0].conditions.attacks if a.name == ATTACK]
+    models = [[cell.training_digest, scheme_code(cell.scheme)] for cell in cells]
+    return digest_of([models, attack, attack_code(ATTACK)])
+
+
+def panel_shows(out: Path, key: str) -> bool:
+    """Return whether the panel on disk is there and was drawn under a key."""
+    try:
+        with Image.open(panel_file(out)) as picture:
+            return picture.info.get(KEY) == key
+    except (FileNotFoundError, UnidentifiedImageError):
+        return False
+
+
+def sound_file(out: Path, cell: Cell | None) -> Path:
+    """Return where the sound rebuilt from a cell's model is kept; of the original for None."""
+    if cell is None:
+        name = "original"
+    else:
+        name = "none" if cell.epsilon is None else f"eps{cell.epsilon:g}"
+    return out / SOUNDS / f"{name}.wav"

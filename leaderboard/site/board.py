@@ -1,0 +1,218 @@
+"""What the first page shows: the rows of its table, the points of its charts, its choices."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from leaderboard.records.attack_result import strongest
+from leaderboard.records.record import Record, number_to_json
+from leaderboard.site.entries import Entry, Run
+from leaderboard.views import glossary
+from leaderboard.views.table import HEADLINE, TITLES, compact, headline, identity
+from targets.core.estimate import Estimate
+
+COLUMNS = ("scheme", "target", "seed", "epsilon", "wer", *HEADLINE, "audited_epsilon", "status")
+NUMBERS = ("seed", "epsilon", "wer", *HEADLINE, "audited_epsilon")
+
+RANKED = "membership"  # the column of the attack on all candidates
+
+CHARTS = {
+    "wer-epsilon": (
+        "Word errors against the promise",
+        "What privacy costs. Lower is better; at ∞ stand entries that promise nothing.",
+    ),
+    "leak-epsilon": (
+        "Leakage against the promise",
+        "What the attack got. The dashed line is guessing: there, this attack learned nothing.",
+    ),
+    "audit": (
+        "Promise against proof",
+        "Each point is what the attack has proven; the thin line reaches up to the ceiling, the "
+        "most that could have been proven. In the shaded region the promise is false.",
+    ),
+    "pareto": (
+        "Leakage against word errors",
+        "Down and left is better. The line joins the entries that no other beats on both.",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A value as a reader sees it: its text, what stands below, its place, why it is missing."""
+
+    shown: str
+    below: tuple[str, ...] = ()
+    sort: str = ""
+    why: str = ""
+    number: bool = False
+    title: str = ""
+
+
+def by_suite(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
+    """Return the entries of each suite."""
+    suites: dict[str, list[Entry]] = {}
+    for entry in entries:
+        suites.setdefault(entry.suite, []).append(entry)
+    return suites
+
+
+def seen_and_heard(entries: Sequence[Entry]) -> dict[Run, list[str]]:
+    """Return the runs in which there is something to see or hear, and their suites."""
+    runs: dict[Run, list[str]] = {}
+    for entry in entries:
+        if entry.run.picture or entry.run.sounds:
+            suites = runs.setdefault(entry.run, [])
+            if entry.suite not in suites:
+                suites.append(entry.suite)
+    return runs
+
+
+def board(entries: Sequence[Entry]) -> dict[str, Any]:
+    """Return what the template of the first page asks for."""
+    suites = by_suite(entries)
+    return {
+        "suites": [
+            {"name": name, "count": len(held), "conditions": conditions(held[0].record)}
+            for name, held in suites.items()
+        ],
+        "choices": {
+            "target": sorted({e.record.cell.target for e in entries}),
+            "scheme": sorted({e.record.cell.label for e in entries}),
+            "status": sorted({e.status for e in entries}),
+        },
+        "columns": [
+            {
+                "key": key,
+                "title": TITLES.get(key, key),
+                "number": key in NUMBERS,
+                "meaning": glossary.COLUMNS[key],
+            }
+            for key in COLUMNS
+        ],
+        "rows": [{"entry": entry, "cells": cells(entry)} for entry in entries],
+        "intervals": glossary.INTERVALS,
+        "attacks": [{"key": attack, "title": TITLES[attack]} for attack in HEADLINE],
+        "charts": [{"key": k, "title": t, "meaning": m} for k, (t, m) in CHARTS.items()],
+        "runs": [
+            {"name": run.name, "run": run, "suites": ", ".join(names)}
+            for run, names in seen_and_heard(entries).items()
+        ],
+    }
+
+
+def conditions(record: Record) -> str:
+    """Return in a sentence or two what all entries of a suite share."""
+    shared = record.cell.conditions
+    speech = [
+        f"{split} speech {source.source}"
+        for split in ("private", "public", "test")
+        if (source := getattr(shared.speech, split))
+    ]
+    attacks = ", ".join(attack.name for attack in shared.attacks)
+    canaries = f"{shared.canaries.count} spoken secrets" if shared.canaries.count else "no secrets"
+    heads = sum(record.coins.values())
+    dealt = f"; {heads} members of {len(record.coins)} candidates" if record.coins else ""
+    return f"{', '.join(speech)}; {canaries}{dealt}; attacks: {attacks}."
+
+
+def overview(entries: Sequence[Entry]) -> dict[str, Any]:
+    """Return what charts and comparisons need of every entry."""
+    return {
+        "details": {},
+        "attacks": {
+            attack: {"title": TITLES[attack], "chance": glossary.CHANCE.get(attack)}
+            for attack in HEADLINE
+        },
+        "entries": [_point(entry) for entry in entries],
+    }
+
+
+def _point(entry: Entry) -> dict[str, Any]:
+    who = identity(entry.record)
+    return {
+        "name": entry.name,
+        "title": entry.title,
+        "suite": entry.suite,
+        "target": who["target"],
+        "scheme": who["scheme"],
+        "epsilon": who["epsilon"],
+        "status": entry.status,
+        "wer": bar(entry.record.wer),
+        "audited": bar(strongest(entry.record, entry.sieges)["strongest_audited"]),
+        "leak": {attack: bar(headline(entry.record, attack)) for attack in HEADLINE},
+    }
+
+
+def bar(estimate: Estimate) -> list[float | str | None]:
+    """Return value, low, high and ceiling."""
+    parts = (estimate.value, estimate.low, estimate.high, estimate.ceiling)
+    return [number_to_json(part) for part in parts]
+
+
+def cells(entry: Entry) -> list[Shown]:
+    """Return the row of an entry, in the order of COLUMNS."""
+    record, who = entry.record, identity(entry.record)
+    epsilon = who["epsilon"]
+    shown = [
+        Shown(who["scheme"], sort=who["scheme"]),
+        Shown(who["target"], sort=who["target"]),
+        Shown(str(who["seed"]), sort=str(who["seed"]), number=True),
+        Shown("-", sort="Infinity", number=True, why="nothing is promised", title=TITLES["epsilon"])
+        if epsilon is None
+        else Shown(
+            f"{epsilon:.3g}",
+            _promise(record),
+            repr(epsilon),
+            number=True,
+            title=TITLES["epsilon"],
+        ),
+        _measured(record.wer, TITLES["wer"], percent=True),
+        *(_measured(headline(record, attack), TITLES[attack]) for attack in HEADLINE),
+        _proven(record.audited_epsilon),
+        Shown(entry.status, sort=entry.status),
+    ]
+    if not entry.sieges:
+        return shown
+    # Below what the suite's attacks found stands what is strongest known, and that sorts.
+    known = strongest(record, entry.sieges)
+    later = {
+        RANKED: _measured(known["strongest_auc"], ""),
+        "audited_epsilon": _proven(known["strongest_audited"]),
+    }
+    return [
+        replace(cell, below=(*cell.below, f"strongest {best.shown}"), sort=best.sort)
+        if (best := later.get(key))
+        else cell
+        for key, cell in zip(COLUMNS, shown, strict=True)
+    ]
+
+
+def _promise(record: Record) -> tuple[str, ...]:
+    """Return what is said below ε: δ, and the unit where it is not an utterance."""
+    promise = record.guarantee
+    if promise is None:
+        return ("asked for",)
+    small = () if promise.delta is None else (f"δ = {promise.delta:g}",)
+    return small if promise.unit == "utterance" else (*small, f"per {promise.unit}")
+
+
+def _measured(estimate: Estimate, title: str, *, percent: bool = False) -> Shown:
+    if not estimate.scored:
+        return Shown("-", why=estimate.method, number=True, title=title)
+    value, _, interval = compact(estimate, percent=percent).partition(" ")
+    below = (interval,) if interval else ()
+    return Shown(value, below, repr(float(estimate.value)), number=True, title=title)
+
+
+def _proven(audited: Estimate) -> Shown:
+    """Return an audited ε: a bound from below says so by its sign, its ceiling is below it."""
+    shown = _measured(audited, TITLES["audited_epsilon"])
+    if audited.low == audited.value and audited.high == math.inf:
+        shown = replace(shown, shown=f"≥ {shown.shown}", below=())
+    if audited.scored and audited.ceiling is not None:
+        shown = replace(shown, below=(*shown.below, f"ceiling {audited.ceiling:.2f}"))
+    return shown

@@ -1,0 +1,142 @@
+"""The entries of the leaderboard's page: records by suite, with what lies beside them in a run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from leaderboard.records.attack_result import Siege, disproof, on, sieges, status
+from leaderboard.records.record import Record, RecordError, read_history
+from leaderboard.views.table import place
+
+PICTURE = "spectrograms.png"
+SOUNDS = "sounds"
+
+
+@dataclass(frozen=True)
+class Run:
+    """The folder of a run, and what can be seen and heard of it."""
+
+    name: str
+    picture: Path | None
+    sounds: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One record on the page.
+
+    `suite` names the conditions: entries may be compared within one suite only. `name` is unique
+    on the page and fit for a file name; `superseded_by` is the name of the entry that corrects it.
+    `sieges` are what attacks submitted later found on its weights, and `disproof` says which of
+    them proves more than the record promises.
+    """
+
+    name: str
+    suite: str
+    record: Record
+    path: Path
+    digest: str
+    run: Run
+    superseded_by: str | None
+    sieges: tuple[Siege, ...]
+
+    @property
+    def disproof(self) -> str | None:
+        """In a sentence, what a submitted attack disproved."""
+        return disproof(self.record, self.sieges)
+
+    @property
+    def status(self) -> str:
+        """The record's status, or what became of it later: superseded, falsified."""
+        if self.superseded_by:
+            return "superseded"
+        return status(self.record, self.sieges)
+
+    @property
+    def title(self) -> str:
+        """What a reader calls it."""
+        cell = self.record.cell
+        promise = "" if cell.epsilon is None else f", ε = {cell.epsilon:g}"
+        return f"{cell.target} · {cell.label}{promise}, seed {cell.seed}"
+
+
+def read_entries(folders: Sequence[Path]) -> list[Entry]:
+    """Return the entries of some runs: by suite in the order given, then as in the table.
+
+    Two runs under one name of a suite but under other conditions become two suites, told apart by
+    the digest of their conditions.
+
+    Raises:
+        RecordError: a record is not whole, or two runs hold the same cell.
+    """
+    histories = [(folder, read_history(folder)) for folder in folders]
+    suites = _suites(stored.record for _, history in histories for stored in history)
+    entries: dict[str, Entry] = {}
+    for number, (folder, history) in enumerate(histories, 1):
+        run, found = _run(folder, number), sieges(folder)
+        named = {s.digest: f"{suites[_conditions(s.record)]}-{s.path.stem}" for s in history}
+        later = {s.record.supersedes: named[s.digest] for s in history}
+        for path, digest, record in history:
+            name = named[digest]
+            if name in entries:
+                raise RecordError(
+                    f"{path}: {entries[name].path} is of the same cell: show one run or the other"
+                )
+            entries[name] = Entry(
+                name,
+                suites[_conditions(record)],
+                record,
+                path,
+                digest,
+                run,
+                later.get(digest),
+                tuple(on(record, found)),
+            )
+    order = list(dict.fromkeys(entry.suite for entry in entries.values()))
+    return sorted(
+        entries.values(), key=lambda e: (order.index(e.suite), place(e.record), e.path.name)
+    )
+
+
+def sound_label(file: Path) -> str:
+    """Return what is heard in a sound file of a run, by its name."""
+    if file.stem == "original":
+        return "the original"
+    if file.stem == "none":
+        return "rebuilt from the model without DP"
+    if private := _EPSILON.fullmatch(file.stem):
+        return f"rebuilt from the model at ε = {private[1]}"
+    return file.stem.replace("-", " ").replace("_", " ")
+
+
+_EPSILON = re.compile(r"eps(\d+(?:\.\d+)?)")
+
+
+def _run(folder: Path, number: int) -> Run:
+    picture = folder / PICTURE
+    sounds = sorted((folder / SOUNDS).glob("*.wav"), key=_heard_in_order)
+    return Run(f"run{number}", picture if picture.is_file() else None, tuple(sounds))
+
+
+def _heard_in_order(file: Path) -> tuple[int, float, str]:
+    """First the original, then from no privacy to the most."""
+    private = _EPSILON.fullmatch(file.stem)
+    rank = {"original": 0, "none": 1}.get(file.stem, 2 if private else 3)
+    return rank, -float(private[1]) if private else 0.0, file.name
+
+
+def _conditions(record: Record) -> tuple[str, str]:
+    return record.cell.suite, record.cell.conditions.digest
+
+
+def _suites(records: Iterable[Record]) -> dict[tuple[str, str], str]:
+    """Return what each suite is called on the page, by its name and its conditions."""
+    found = list(dict.fromkeys(map(_conditions, records)))
+    names = [suite for suite, _ in found]
+    return {
+        (suite, digest): suite if names.count(suite) == 1 else f"{suite}-{digest[:6]}"
+        for suite, digest in found
+    }

@@ -1,0 +1,55 @@
+"""Where a run keeps its files; the name of each changes with all that determines its content."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from leaderboard.spec.suite import Cell, Conditions, digest_of
+from targets.core.digests import stamp
+
+EMBEDDED = "embedded"  # the source that is no folder
+
+
+def weights_file(out: Path, cell: Cell) -> Path:
+    """Return where the weights of a cell are kept."""
+    return out / "weights" / f"{cell.id}-{cell.training_digest[:12]}.safetensors"
+
+
+def weights_digest(out: Path, cell: Cell) -> str | None:
+    """Return the SHA-256 of the weights that are kept of a cell; None where there are none."""
+    path = weights_file(out, cell)
+    if not path.exists():
+        return None
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def stamps(conditions: Conditions, data: Path) -> dict[str, str]:
+    """Return the stamp of each folder of real speech below `data` that conditions name."""
+    speech = conditions.speech
+    sources = {one.source for one in (speech.public, speech.private, speech.test)} - {EMBEDDED}
+    return {source: stamp(data / source) for source in sorted(sources)}
+
+
+def start_file(out: Path, conditions: Conditions, target: str, seed: int, data: Path) -> Path:
+    """Return where a public start is kept; `data` is where folders of real speech lie."""
+    public = conditions.speech.public
+    content: dict[str, object] = {
+        "tokens": conditions.tokens,
+        "public": public.model_dump(mode="json"),
+        "training": conditions.training.model_dump(mode="json"),
+    }
+    if public.source != EMBEDDED:
+        content["speech"] = stamp(data / public.source)
+    return out / "starts" / f"{target}-seed{seed}-{digest_of(content)[:12]}.safetensors"
+
+
+def submitted_file(out: Path, sha256: str) -> Path:
+    """Return where a run keeps a submitted file."""
+    return out / "submissions" / f"{sha256[:16]}.py"
+
+
+def panel_file(out: Path) -> Path:
+    """Return where the spectrogram panel is drawn."""
+    return out / "spectrograms.png"

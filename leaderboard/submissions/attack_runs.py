@@ -1,0 +1,160 @@
+"""A submitted attack on the weights that a run has kept, cell by cell."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from attacks.base import Weights
+from leaderboard.experiment import measure
+from leaderboard.experiment.evaluate import noise_of
+from leaderboard.experiment.fingerprints import submission_code
+from leaderboard.experiment.start import recipe_from_start
+from leaderboard.experiment.train import load_recognizer
+from leaderboard.game.build import deal
+from leaderboard.jobs.job import Job, Named, Report
+from leaderboard.records.attack_result import (
+    ERROR,
+    SPARE,
+    Siege,
+    read_siege,
+    siege_file,
+    sieges,
+    write_siege,
+)
+from leaderboard.records.record import Record
+from leaderboard.spec.paths import weights_digest, weights_file
+from leaderboard.submissions.defense_runs import label_of
+from leaderboard.submissions.sandbox import DisqualifiedError, Limits
+from leaderboard.submissions.submission import ConfinedAttack, Submission
+from targets.core.errors import OverheardError
+from targets.core.progress import listening
+from targets.core.randomness import Randomness
+
+
+def siege_jobs(
+    records: Sequence[Record],
+    submission: Submission,
+    name: str | None,
+    out: Path,
+    data: Path,
+    *,
+    limits: Limits,
+    trust: bool,
+) -> list[Job]:
+    """Return the jobs of an attack: one for each entry of a run whose weights are there.
+
+    Raises:
+        OverheardError: there is none.
+    """
+    entry: dict[str, Any] = {
+        "attack": label_of(submission, name),
+        "file": submission.file,
+        "sha256": submission.sha256,
+        "name": submission.name,
+        "settings": dict(submission.settings),
+        "fingerprint": submission_code(submission.source),
+    }
+    known = sieges(out)
+    earlier = [s.number for s in known if {key: getattr(s, key) for key in entry} == entry]
+    number = earlier[0] if earlier else 1 + max((s.number for s in known), default=0)
+    jobs = []
+    for record in records:
+        weights = weights_digest(out, record.cell)
+        if record.status not in ("ok", "falsified") or weights is None:
+            continue
+        if record.weights not in (None, weights):
+            raise OverheardError(
+                f"{weights_file(out, record.cell)}: not the weights that the record of "
+                f"{record.cell.id} is about; `overheard run` trains them again"
+            )
+        begun = Siege(
+            **entry,
+            number=number,
+            cell=record.cell.id,
+            training_digest=record.cell.training_digest,
+            weights=weights,
+            status="failed",
+            reason="not reached",
+        )
+        jobs.append(
+            Job(
+                id=f"{begun.attack}-on-{record.cell.id}",
+                function=Named("leaderboard.submissions.attack_runs", "run_siege"),
+                arguments=(begun, record, submission, limits, trust, out, data),
+                finished=partial(besieged, out, begun),
+                on_failure=partial(_note_failure, begun, out),
+            )
+        )
+    if not jobs:
+        raise OverheardError(f"{out}: holds no weights to attack; `overheard run` keeps them there")
+    return jobs
+
+
+def besieged(out: Path, begun: Siege) -> bool:
+    """Return whether an attack has had its turn on a cell."""
+    path = siege_file(out, begun)
+    if not path.exists():
+        return False
+    return read_siege(path).status != "failed"
+
+
+def run_siege(
+    begun: Siege,
+    record: Record,
+    submission: Submission,
+    limits: Limits,
+    trust: bool,
+    out: Path,
+    data: Path,
+    *,
+    report: Report,
+) -> None:
+    """Run an attack on the weights of a cell, and write what it found."""
+    cell, began = record.cell, time.monotonic()
+    assert record.guarantee is not None
+    game = deal(cell.conditions, cell.seed, data)
+    recipe = recipe_from_start(cell.conditions, cell.target, cell.seed, out, data, game)
+    target = load_recognizer(recipe, out, cell).requires_grad_(False)
+    start = recipe.build().requires_grad_(False)
+    view = Weights(target, start, [u for u in game.public if u.text])
+    rng = Randomness(cell.seed).child("siege", begun.attack)
+    confined = ConfinedAttack(submission, recipe, limits, trust)
+    try:
+        with listening(report):
+            found = confined.score(view, game.candidates, rng.child("attack"))
+    except DisqualifiedError as error:
+        write_siege(begun.model_copy(update={"status": "disqualified", "reason": str(error)}), out)
+        return
+    audited, *later = (
+        measure.audit_alone(
+            found,
+            record.coins,
+            record.guarantee.delta or 0.0,
+            noise_of(str(record.event)),
+            1 - ERROR / 2**number,
+            game.unit,
+            record.guarantee.unit,
+        )
+        for number in range(begun.number, begun.number + SPARE + 1)
+    )
+    claimed = math.inf if record.guarantee.epsilon is None else record.guarantee.epsilon
+    falsified = audited.scored and audited.low > claimed
+    content = {
+        "status": "ok",
+        "reason": f"proves more than ε = {claimed:.3g}" if falsified else None,
+        "leakage": measure.leakage(found, record.coins, rng.child("intervals"), game.unit),
+        "audited_epsilon": audited,
+        "audited_later": tuple(later),
+        "scores": {c.id: float(s) for c, s in zip(found.candidates, found.scores, strict=True)},
+        "seconds": round(time.monotonic() - began, 1),
+    }
+    write_siege(begun.model_copy(update=content), out)
+
+
+def _note_failure(begun: Siege, out: Path, reason: str) -> None:
+    write_siege(begun.model_copy(update={"reason": reason}), out)

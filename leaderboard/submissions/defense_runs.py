@@ -1,0 +1,159 @@
+"""The cells of a submission: the suite's targets and seeds, trained by what was submitted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+from leaderboard.experiment.pending import finished
+from leaderboard.experiment.plan import cell_job, needs_of, reference_jobs, start_job
+from leaderboard.experiment.train import run_cell
+from leaderboard.jobs.job import Job, Named, Report
+from leaderboard.records.record import failed_record, history, write_record
+from leaderboard.spec.paths import stamps, submitted_file
+from leaderboard.spec.suite import NAME, SUBMISSION, Cell, SchemeName, Suite
+from leaderboard.submissions.sandbox import DisqualifiedError
+from leaderboard.submissions.submission import (
+    ConfinedDefense,
+    Submission,
+    SubmissionError,
+    check_source,
+)
+from targets.core.files import whole_file
+
+
+def label_of(submission: Submission, name: str | None) -> str:
+    """Return the name of a submission's rows: the one given, or the class's in small letters.
+
+    Raises:
+        SubmissionError: it is not fit for a file name, or the name of a built-in scheme.
+    """
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", submission.name)
+    label = name or words.strip("_").replace("_", "-").lower()
+    if not re.fullmatch(NAME, label) or label in get_args(SchemeName):
+        raise SubmissionError(
+            f"{label}: no name for an entry: small letters, digits, dots and dashes, and none of "
+            f"{', '.join(get_args(SchemeName))}; give another with --name"
+        )
+    return label
+
+
+def submitted_cells(
+    suite: Suite, submission: Submission, label: str, seeds: Iterable[int]
+) -> list[Cell]:
+    """Return the cells of a submission under a suite's conditions.
+
+    Raises:
+        SubmissionError: the suite has a cell of that name.
+    """
+    cells = [
+        Cell(
+            suite=suite.name,
+            conditions=suite.conditions,
+            target=target,
+            scheme=SUBMISSION,
+            label=label,
+            epsilon=None,
+            options={
+                "file": submission.file,
+                "sha256": submission.sha256,
+                "class": submission.name,
+                "settings": dict(submission.settings),
+            },
+            seed=seed,
+        )
+        for target in suite.targets
+        for seed in seeds
+    ]
+    taken = {cell.id for cell in suite.cells()} & {cell.id for cell in cells}
+    if taken:
+        raise SubmissionError(f"the suite has a {min(taken)} of its own: give another --name")
+    return cells
+
+
+def refuse_taken(cells: Iterable[Cell], out: Path) -> None:
+    """Check that no other submission has results under the names of some cells.
+
+    Raises:
+        SubmissionError: one has; it would be superseded, and nobody would see it.
+    """
+    for cell in cells:
+        for record in history(out, cell)[-1:]:
+            if record.status != "failed" and record.cell.options != cell.options:
+                other = record.cell.options
+                raise SubmissionError(
+                    f"{cell.id}: an entry of {out} already, of {other['file']}:{other['class']} "
+                    f"with another content or other settings: give yours another --name, or let "
+                    f"it correct that one with --supersede"
+                )
+
+
+def submission_of(cell: Cell, home: Path, file: Path | None = None) -> Submission:
+    """Return what trained a cell: from `file`, or from what a run keeps in its folder `home`.
+
+    Raises:
+        SubmissionError: it is not there, or not the one that was recorded.
+    """
+    options: Mapping[str, Any] = cell.options
+    place = file or submitted_file(home, options["sha256"])
+    try:
+        source = place.read_bytes().decode()
+    except (OSError, UnicodeDecodeError):
+        raise SubmissionError(
+            f"{place}: cannot be read; name the file of {options['file']} with --submission"
+        ) from None
+    submission = Submission(
+        options["file"], source, options["class"], "defense", options["settings"]
+    )
+    if submission.sha256 != options["sha256"]:
+        raise SubmissionError(f"{place}: is not the {options['file']} that was recorded")
+    check_source(submission)
+    return submission
+
+
+def keep(submission: Submission, out: Path) -> None:
+    """Put a submission's file beside the records that it will be named in."""
+    place = submitted_file(out, submission.sha256)
+    if not place.exists():
+        with whole_file(place) as aside:
+            aside.write_text(submission.source, encoding="utf-8", newline="")
+
+
+def submitted_jobs(
+    cells: Iterable[Cell], confined: ConfinedDefense, out: Path, data: Path
+) -> list[Job]:
+    """Return the jobs of a submission's cells, and of what those still to run need."""
+    cells = list(cells)
+    now = stamps(cells[0].conditions, data)
+    todo = [cell for cell in cells if not finished(out, cell, now)]
+    wanted = dict.fromkeys((cell.target, cell.seed) for cell in todo)
+    before = [start_job(cells[0].conditions, *pair, out, data) for pair in wanted]
+    before += reference_jobs(todo, out, data)
+    work = [
+        cell_job(
+            cell,
+            Named("leaderboard.submissions.defense_runs", "run_submitted"),
+            (confined,),
+            out,
+            data,
+            needs_of(cell, before) if cell in todo else (),
+        )
+        for cell in cells
+    ]
+    return [*before, *work]
+
+
+def run_submitted(
+    cell: Cell, confined: ConfinedDefense, out: Path, data: Path, *, report: Report
+) -> None:
+    """Train, attack and measure one cell of a submission, and write its record.
+
+    What the rules forbid ends in a record too: it is an outcome, and is not tried again.
+    """
+    try:
+        run_cell(cell, out, data, report=report, defense=confined)
+    except DisqualifiedError as error:
+        record = failed_record(cell, str(error), "disqualified")
+        write_record(record, out, correction=True)

@@ -1,0 +1,123 @@
+"""Promise against proof: the claimed ε beside the audited one, leakage and word error rate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from leaderboard.records import attack_result as strongest
+from leaderboard.records.attack_result import Siege
+from leaderboard.records.record import Record, read_records
+from leaderboard.views.rank_correlation import permutation_p, spearman
+from leaderboard.views.table import HEADLINE, TITLES, Format, Row, compact, render, rows
+from targets.core.estimate import Estimate
+
+KEYS = (
+    "target", "scheme", "seed", "unit", "epsilon", "audited_epsilon", "ceiling", "ratio",
+    *HEADLINE, "wer", "status",
+)  # fmt: skip
+
+HEADERS = TITLES | {"epsilon": "claimed ε", "ratio": "audited/claimed"}
+
+FOOTER = """\
+claimed ε        what the mechanism promises, by our accounting; a dash is no promise
+audited ε        what an attack, of the suite or submitted later, has proven at least; the JSON
+                 gives level and method
+ceiling          the most a perfect attack could have proven with so many candidates
+audited/claimed  above 1 the promise is false, near 1 it is tight; far below 1 the attack was weak,
+                 its ceiling low or the accounting generous: no proof of more privacy"""
+
+FEWEST = 7  # cells for a rank correlation: of fewer its interval is too narrow where ε ties
+UNDEFENDED = "none"
+
+# What may rise or fall with ε; where ε ranks leakage rightly, the first ones rise.
+RANKED = (*HEADLINE, "audited_epsilon", "wer")
+CORRELATION_KEYS = ("cells", *RANKED)
+CORRELATION_FOOTER = f"""\
+Spearman's ρ between claimed ε and each figure, over cells made under equal conditions;
++1: the figure rises with ε, 0: ε says nothing about it; without DP ε counts as infinite. [95 %
+interval of Bonett and Wright (2000)], p of the permutation test: how often chance orders so well.
+A dash: fewer than {FEWEST} cells, or all alike."""
+
+
+def comparison(records: Sequence[Record], sieges: Sequence[Siege] = ()) -> list[Row]:
+    """Return one row a record: claim, audit, ceiling, their ratio, leakage and WER.
+
+    Where attacks were submitted, the audit is the strongest known.
+    """
+    found = rows(records, sieges)
+    for row in found:
+        if sieges:
+            row["audited_epsilon"] = row["strongest_audited"]
+        audited, claimed = row["audited_epsilon"], row["epsilon"]
+        row["ceiling"] = audited.ceiling
+        row["ratio"] = audited.value / claimed if audited.scored and claimed else None
+    return found
+
+
+def compared(folder: Path) -> list[Row]:
+    """Return the comparison of a folder of records, and of what submitted attacks found there."""
+    return comparison(read_records(folder), strongest.sieges(folder))
+
+
+def compare(folders: Sequence[Path], form: Format) -> str:
+    """Return the comparison of folders of records, with correlations below the text form.
+
+    Several folders give one table; correlations stay within each, because figures of different
+    speech and training do not compare.
+    """
+    parts = [compared(folder) for folder in folders]
+    keys = KEYS if len(parts) == 1 else ("suite", *KEYS)
+    drawn = render([row for part in parts for row in part], keys, HEADERS, FOOTER, form)
+    return drawn if form is not Format.TEXT else f"{drawn}\n\n{correlation_table(folders, form)}"
+
+
+def correlation_table(folders: Sequence[Path], form: Format) -> str:
+    """Return the rank correlations within each folder of records, one row a group of cells."""
+    content = [
+        {"cells": f"{found[0]['suite']}: {name} ({len(cells)})"}
+        | {figure: _shown(correlation(cells, figure)) for figure in RANKED}
+        for found in map(compared, folders)
+        for name, cells in groups(found).items()
+    ]
+    return render(content, CORRELATION_KEYS, TITLES | {"wer": "WER"}, CORRELATION_FOOTER, form)
+
+
+def groups(found: Sequence[Row]) -> dict[str, list[Row]]:
+    """Return the rows among which ε is ranked: all schemes, these and no DP, each scheme alone."""
+    promising = [row for row in found if row["epsilon"] is not None]
+    undefended = [row for row in found if row["scheme"] == UNDEFENDED]
+    schemes = sorted({row["scheme"] for row in promising})
+    return {
+        "all schemes": promising,
+        "all schemes and no DP": [*promising, *undefended],
+        **{scheme: [row for row in promising if row["scheme"] == scheme] for scheme in schemes},
+    }
+
+
+def correlation(found: Sequence[Row], figure: str) -> Estimate:
+    """Return Spearman's rank correlation between claimed ε and a figure; no claim is ε = inf.
+
+    The method says the interval's, and the p-value of the permutation test.
+    """
+    pairs = [(_rounded(row["epsilon"]), row[figure].value) for row in found if row[figure].scored]
+    if len(pairs) < FEWEST:
+        return Estimate.unscored(f"{len(pairs)} cells with this figure, {FEWEST} are needed")
+    claimed, seen = (np.array(side) for side in zip(*pairs, strict=True))
+    result = spearman(claimed, seen)
+    if not result.scored:
+        return result
+    return replace(result, method=f"{result.method}; p = {permutation_p(claimed, seen):.2g}")
+
+
+def _rounded(epsilon: float | None) -> float:
+    """Return a claim to two digits: 9.97 and 10.0 are one ε, met with more or less waste."""
+    return math.inf if epsilon is None else float(f"{epsilon:.2g}")
+
+
+def _shown(result: Estimate) -> str:
+    return f"{compact(result)}, {result.method.rpartition('; ')[2]}" if result.scored else "-"

@@ -1,0 +1,139 @@
+"""Draws the data dictionary: `python -m leaderboard.views.dictionary docs/records.md`."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from tabulate import tabulate
+
+from leaderboard.records.record import SCHEMA_VERSION, Number, Plain, Record
+from leaderboard.spec.suite import AttackName, SchemeName
+from targets.core.estimate import Estimate
+from targets.core.files import whole_file
+
+HEAD = f"""\
+# Records
+
+What each key of a record means. Drawn from the models in `leaderboard/records/record.py` and
+`leaderboard/spec/suite.py` (`python -m leaderboard.views.dictionary docs/records.md`); a test
+fails where this page and the models differ.
+
+This is **schema version {SCHEMA_VERSION}**; a record of another version is refused, and an
+unknown key too. A record is one JSON file, `<cell>.json`, UTF-8. What corrects it is
+`<cell>.2.json`, then `<cell>.3.json`; none is ever overwritten. Beside the keys below it carries
+`digest`, the SHA-256 of its own content as canonical JSON (sorted keys, no spaces): that catches
+damage, not forgery.
+
+JSON has no infinity and no NaN: an endless bound is "inf" or "-inf", what was not measured is null.
+WER is a fraction everywhere. `overheard export` writes every estimate of many records as one table.
+"""
+
+ESTIMATE = {
+    "value": ("number or null", "The figure; null where it could not be measured."),
+    "low": ('number, "-inf" or null', "Lower end of the interval."),
+    "high": ('number, "inf" or null', "Upper end; a bound from below has none."),
+    "level": ("number or null", "Confidence with which the interval holds the truth."),
+    "method": ("text", "How it was estimated; why not, where it begins with `unscored:`."),
+    "ceiling": ("number or null", "The most that the method could have given with as much data."),
+}
+
+WORDS = {str: "text", bool: "true or false", int: "whole number", float: "number"}
+
+# These grow with every scheme and attack; the schema stays what it is.
+NAMES = {SchemeName: "name in `defenses/registry.py`", AttackName: "name in `attacks/registry.py`"}
+
+
+def dictionary() -> str:
+    """Return the page."""
+    sections = [HEAD]
+    for model in _models(Record):
+        meanings = _meanings(model)
+        rows = [
+            (f"`{name}`", kind(field.annotation), meanings.get(name, ""))
+            for name, field in model.model_fields.items()
+        ]
+        sections.append(_section(model.__name__, inspect.getdoc(model) or "", rows))
+    rows = [(f"`{key}`", kind, meaning) for key, (kind, meaning) in ESTIMATE.items()]
+    sections.append(_section("Estimate", "A figure with what makes it evidence.", rows))
+    return "\n".join(sections)
+
+
+def _section(name: str, text: str, rows: list[tuple[str, str, str]]) -> str:
+    table = tabulate(rows, ("key", "value", "meaning"), tablefmt="github", disable_numparse=True)
+    return f"## {name}\n\n{text}\n\n{table}\n"
+
+
+def _models(model: type[BaseModel]) -> list[type[BaseModel]]:
+    """Return a model and those within it, in the order in which a reader meets them."""
+    found = [model]
+    for one in found:
+        for field in one.model_fields.values():
+            found += [m for m in _within(field.annotation) if m not in found]
+    return found
+
+
+def _within(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _within(argument)
+
+
+def _meanings(model: type[BaseModel]) -> dict[str, str]:
+    """Return the text below each field in the source, those it inherits too."""
+    meanings = {}
+    for parent in reversed(model.__mro__):
+        if parent.__module__.startswith("leaderboard."):
+            (body,) = ast.parse(inspect.getsource(parent)).body
+            assert isinstance(body, ast.ClassDef)
+            for field, text in zip(body.body, body.body[1:], strict=False):
+                if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr):
+                    assert isinstance(field.target, ast.Name)
+                    meanings[field.target.id] = inspect.cleandoc(ast.literal_eval(text.value))
+    return {name: " ".join(text.split()) for name, text in meanings.items()}
+
+
+def kind(annotation: Any) -> str:
+    """Return in words what values an annotation allows."""
+    if annotation in WORDS:
+        return WORDS[annotation]
+    if annotation in NAMES:
+        return NAMES[annotation]
+    if annotation is Estimate:
+        return "[Estimate](#estimate)"
+    if annotation is Number:
+        return 'number, "inf", "-inf" or null'
+    if annotation is Any or annotation is get_args(Plain)[0]:
+        return "any JSON"
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return f"[{annotation.__name__}](#{annotation.__name__.lower()})"
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return kind(inner[0])
+    if origin is Literal:
+        return ", ".join(f"`{value}`" for value in inner)
+    if origin in (Union, types.UnionType):
+        words = [kind(one) for one in inner if one is not type(None)]
+        return " or ".join(words + ["null"] * (type(None) in inner))
+    if origin is dict:
+        return f"object of {kind(inner[1])}"
+    if origin is tuple:
+        return f"array of {kind(inner[0])}"
+    raise TypeError(f"{annotation} has no words yet")
+
+
+def main(path: Path) -> None:
+    """Draw the page."""
+    with whole_file(path) as aside:
+        aside.write_text(dictionary(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,51 @@
+"""Every figure of a run, one a line: what statistics programs and papers want to read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from leaderboard.records.attack_result import Siege, on, sieges, status, strongest
+from leaderboard.records.record import Record, read_records
+from leaderboard.views.table import TITLES, Format, Row, identity, place, render
+
+KEYS = (
+    "suite", "target", "scheme", "seed", "unit", "epsilon", "delta", "status", "attack", "figure",
+    "estimate",
+)  # fmt: skip
+
+FOOTER = """\
+ε, δ             what is promised, for one `unit`; a dash is no promise
+attack           whose figure it is; a dash for those of the target itself
+estimate         value and interval; the CSV and the JSON give level, method and ceiling too
+strongest ...    of all attacks known, submitted ones included: there where any was submitted"""
+
+
+def figures(records: Iterable[Record], found: Sequence[Siege] = ()) -> list[Row]:
+    """Return one row an estimate: record by record in the order of the table.
+
+    What submitted attacks found on a record's weights, `found`, follows what the suite's did.
+    """
+    return [row for record in sorted(records, key=place) for row in _figures(record, found)]
+
+
+def _figures(record: Record, found: Sequence[Siege]) -> Iterable[Row]:
+    common = {**identity(record), "status": status(record, found)}
+    for name in ("wer", "wer_members", "wer_held_out", "audited_epsilon"):
+        yield common | {"attack": None, "figure": name, "estimate": getattr(record, name)}
+    for attack, figures in record.leakages.items():
+        for name, estimate in figures.items():
+            yield common | {"attack": attack, "figure": name, "estimate": estimate}
+    later = on(record, found)
+    for siege in later:
+        submitted = siege.leakage | {"audited_epsilon": siege.audited_epsilon}
+        for name, estimate in submitted.items():
+            yield common | {"attack": siege.called, "figure": name, "estimate": estimate}
+    for name, estimate in strongest(record, later).items() if later else ():
+        yield common | {"attack": None, "figure": name, "estimate": estimate}
+
+
+def export(folders: Sequence[Path], form: Format) -> str:
+    """Return every figure of the records in some folders; WER is a fraction here."""
+    rows = [row for folder in folders for row in figures(read_records(folder), sieges(folder))]
+    return render(rows, KEYS, TITLES, FOOTER, form)

@@ -1,0 +1,115 @@
+"""Where an entry stands among the others: the Pareto fronts, and those nearest to it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from leaderboard.records.attack_result import Siege, strongest
+from leaderboard.records.record import Record
+from leaderboard.views.table import compact
+
+NEAREST = 3
+DECADE = 10.0  # above the largest promise is where entries without one are placed
+
+
+@dataclass(frozen=True)
+class Place:
+    """An entry as a point: word error rate, leakage, ε (infinite without a promise)."""
+
+    id: str
+    target: str
+    wer: float
+    leakage: float
+    epsilon: float
+
+    def describe(self) -> str:
+        """Return its coordinates in words."""
+        promise = "no ε" if math.isinf(self.epsilon) else f"ε {self.epsilon:.3g}"
+        return f"{self.id} (WER {100 * self.wer:.1f} %, AUC {self.leakage:.2f}, {promise})"
+
+
+def places(records: Sequence[Record], found: Sequence[Siege] = ()) -> list[Place]:
+    """Return the entries that have a word error rate and a membership AUC."""
+    points = []
+    for record in records:
+        leakage = strongest(record, found)["strongest_auc"]
+        if record.wer.scored and leakage.scored:
+            promise = record.guarantee.epsilon if record.guarantee else None
+            epsilon = math.inf if promise is None else promise
+            points.append(
+                Place(record.cell.id, record.cell.target, record.wer.value, leakage.value, epsilon)
+            )
+    return points
+
+
+def beaten_by(place: Place, others: Sequence[Place], axis: str) -> list[Place]:
+    """Return who is at least as good in WER and in `axis` (lower is better), better in one."""
+
+    def point(p: Place) -> tuple[float, float]:
+        return p.wer, getattr(p, axis)
+
+    mine = point(place)
+    return [
+        other
+        for other in others
+        if other.target == place.target
+        and point(other) != mine
+        and all(theirs <= own for theirs, own in zip(point(other), mine, strict=True))
+    ]
+
+
+def nearest(place: Place, others: Sequence[Place], count: int = NEAREST) -> list[Place]:
+    """Return the entries of the same target nearest in WER, AUC and log ε.
+
+    Each axis is measured in its own range among them; no promise counts as ten times the largest.
+    """
+    pool = [p for p in others if p.target == place.target]
+    promised = [p.epsilon for p in [*pool, place] if 0 < p.epsilon < math.inf]
+    most = DECADE * max(promised, default=1.0)
+    least = min(promised, default=1.0)
+
+    def point(p: Place) -> tuple[float, float, float]:
+        return p.wer, p.leakage, math.log(min(max(p.epsilon, least), most))
+
+    axes = list(zip(*(point(p) for p in [*pool, place]), strict=True))
+    ranges = [(max(axis) - min(axis)) or 1.0 for axis in axes]
+    mine = point(place)
+
+    def distance(p: Place) -> float:
+        return math.hypot(
+            *((a - b) / width for a, b, width in zip(point(p), mine, ranges, strict=True))
+        )
+
+    return sorted((p for p in pool if p.id != place.id), key=distance)[:count]
+
+
+def standing(
+    records: Sequence[Record], own: Collection[str], found: Sequence[Siege] = ()
+) -> list[str]:
+    """Return in lines where the entries with the ids `own` stand."""
+    every = places(records, found)
+    by_id = {place.id: place for place in every}
+    lines: list[str] = []
+    for record in records:
+        if record.cell.id not in own:
+            continue
+        if record.cell.id not in by_id:
+            lines += [f"{record.cell.id}: {record.status}: {record.reason}"]
+            continue
+        place = by_id[record.cell.id]
+        lines += [
+            f"{place.describe()}, {record.status}",
+            f"  audited ε {compact(record.audited_epsilon)}",
+        ]
+        for axis, title in (("epsilon", "WER against ε"), ("leakage", "WER against AUC")):
+            better = beaten_by(place, every, axis)
+            lines += [
+                f"  {title}: on the Pareto front"
+                if not better
+                else f"  {title}: behind {better[0].describe()}"
+                + (f" and {len(better) - 1} more" if len(better) > 1 else "")
+            ]
+        lines += [f"  near: {other.describe()}" for other in nearest(place, every)]
+    return lines

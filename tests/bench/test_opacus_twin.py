@@ -1,0 +1,48 @@
+"""Opacus, on the same model in its own layers, finds the same losses and the same clipped sums."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from defenses.dpsgd.clipping import clipped_sum_one_by_one
+from tests.bench.opacus_twin import HARMLESS, ghost_step, hooks_step, twin_of
+from tests.fakes import TARGETS, recipe_for, speech
+
+PUBLIC = speech(4, "public")
+
+
+@pytest.fixture(scope="module", params=TARGETS)
+def recognizer(request):
+    return recipe_for(request.param, PUBLIC).build()
+
+
+@pytest.fixture(scope="module")
+def batch(recognizer):
+    return recognizer.examples(speech(6, "members", words=3))
+
+
+def test_the_twin_is_the_same_function(recognizer, batch):
+    twin = twin_of(recognizer)
+    torch.testing.assert_close(
+        twin.example_losses(batch), recognizer.example_losses(batch), rtol=1e-5, atol=1e-5
+    )
+    counts = [
+        sum(p.numel() for p in model.network.parameters() if p.requires_grad)
+        for model in (twin, recognizer)
+    ]
+    assert counts[0] == counts[1]
+
+
+@pytest.mark.filterwarnings(HARMLESS)
+@pytest.mark.parametrize("step", [hooks_step, ghost_step])
+@pytest.mark.parametrize("clip", [0.1, 1e6])
+def test_opacus_and_the_definition_agree(recognizer, batch, step, clip):
+    """Entry for entry, sorted: the two lay their parameters out differently."""
+    ours = clipped_sum_one_by_one(recognizer, batch, clip)
+    theirs = step(recognizer, clip)(batch)
+    found, wanted = (
+        torch.cat([g.detach().flatten() for g in sums]).sort().values
+        for sums in (theirs, ours.values())
+    )
+    torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-5 * wanted.abs().max().item())

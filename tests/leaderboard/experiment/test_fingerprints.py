@@ -1,0 +1,95 @@
+"""Fingerprints of code: they change with what matters, and with nothing else."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from leaderboard.experiment import fingerprints
+from leaderboard.experiment.fingerprints import attack_code, scheme_code, submission_code
+from leaderboard.spec.suite import AttackName, SchemeName
+
+ROOT = Path(__file__).parents[3]
+
+TABLE = """
+from defenses.a import A
+from defenses.b import B
+SCHEMES = {"a": A, "b": B, "b-loud": partial(B, noise=2)}
+"""
+FILES = {
+    "registry": TABLE,
+    "a": "from defenses.shared import helper\n\nclass A:\n    '''A.'''\n    x = 1\n",
+    "b": "class B:\n    pass\n",
+    "shared": "def helper():\n    return 1\n",
+}
+
+
+def codes(tmp_path, monkeypatch, **changes):
+    fingerprints._fingerprint.cache_clear()
+    fingerprints._code.cache_clear()
+    monkeypatch.setattr(fingerprints, "ROOT", tmp_path)
+    (tmp_path / "defenses").mkdir(exist_ok=True)
+    for name, text in (FILES | changes).items():
+        (tmp_path / "defenses" / f"{name}.py").write_text(text)
+    return {name: scheme_code(name) for name in ("a", "b", "b-loud")}
+
+
+@pytest.mark.parametrize(
+    ("changes", "changed"),
+    [
+        ({}, set()),
+        ({"a": FILES["a"].replace("'''A.'''", "'''Another word.'''  # and a comment")}, set()),
+        ({"a": FILES["a"].replace("\n\n", "\n\n\n\n")}, set()),
+        ({"a": FILES["a"].replace("x = 1", "x = 2")}, {"a"}),
+        ({"shared": FILES["shared"].replace("1", "2")}, {"a"}),
+        ({"b": FILES["b"].replace("pass", "x = 2")}, {"b", "b-loud"}),
+        ({"registry": TABLE.replace("noise=2", "noise=3")}, {"b-loud"}),
+    ],
+)
+def test_a_fingerprint_changes_with_its_code_alone(tmp_path, monkeypatch, changes, changed):
+    before = codes(tmp_path, monkeypatch)
+    after = codes(tmp_path, monkeypatch, **changes)
+    assert {name for name in before if before[name] != after[name]} == changed
+    assert len(set(before.values())) == 3
+
+
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "from defenses.a import A",
+        "from defenses import a as scheme",
+        "import defenses.a",
+        "def train():\n    from defenses.a import A",
+        "from defenses.registry import SCHEMES",
+    ],
+)
+def test_a_submission_follows_what_it_is_built_on(tmp_path, monkeypatch, imports):
+    codes(tmp_path, monkeypatch)
+    before = submission_code(imports), submission_code("from defenses.b import B")
+    assert before[0] == submission_code(imports) != submission_code(imports + "\n")
+    codes(tmp_path, monkeypatch, shared=FILES["shared"].replace("1", "2"))
+    after = submission_code(imports), submission_code("from defenses.b import B")
+    assert before[0] != after[0]
+    assert before[1] == after[1]
+
+
+def test_everything_built_in_has_one_and_no_two_share_it():
+    prints = [scheme_code(name) for name in get_args(SchemeName)]
+    prints += [attack_code(name) for name in get_args(AttackName)]
+    assert len(set(prints)) == len(prints)
+    with pytest.raises(LookupError, match="none-such"):
+        scheme_code("none-such")
+
+
+def test_the_code_is_not_imported():
+    code = (
+        "import sys\nfrom leaderboard.experiment.fingerprints import attack_code\n"
+        "attack_code('inversion')\n"
+        "sys.exit(', '.join({'torch', 'attacks.inversion.descent'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.stderr.strip() == ""

@@ -1,0 +1,165 @@
+"""Reference models: the attacker's own coins, trained once, remembered, and used by a cell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from attacks.base import Findings, LossScores, Weights
+from attacks.membership.lira import LiRA
+from attacks.membership.loss import Loss
+from attacks.membership.rmia import RMIA
+from attacks.references import References, references_of, signal_of
+from leaderboard.experiment import references, start
+from leaderboard.experiment import train as cells
+from leaderboard.experiment.evaluate import attacks_of
+from leaderboard.experiment.plan import plan
+from leaderboard.experiment.references import (
+    load_references,
+    references_wanted,
+    scores_file,
+    train_references,
+)
+from leaderboard.experiment.start import recipe_from_start, train_start
+from leaderboard.experiment.train import run_cell
+from leaderboard.game.game import Game
+from leaderboard.records.record import read_records
+from leaderboard.spec.load import load_suite
+from leaderboard.spec.suite import AttackChoice
+from targets.core.randomness import Randomness
+from tests.fakes import canary, speech
+
+CANDIDATES = [*speech(9, "private"), canary(0, 123, repetitions=3)]
+RNG = Randomness(0)
+TINY = load_suite("tiny")
+CHOSEN = tuple(
+    AttackChoice(name=name, options=options)
+    for name, options in {
+        "membership": {},
+        "membership-lira": {"references": 3},
+        "membership-rmia-offline": {"references": 2},
+    }.items()
+)
+SUITE = TINY.model_copy(update={"attacks": CHOSEN})
+CELL = SUITE.cells()[0]
+OF_WHOM = CELL.conditions, CELL.target, CELL.seed
+
+
+def small_game(conditions, seed, data):  # noqa: ARG001
+    return Game.deal(
+        speech(4, "public"), CANDIDATES, speech(4, "test"), Randomness(seed), conditions.unit
+    )
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (cells, start, references):
+            patch.setattr(module, "deal", small_game)
+        folder = tmp_path_factory.mktemp("run")
+        train_start(*OF_WHOM, folder, Path(), report=lambda _: None)
+        train_references(*OF_WHOM, attacks_of(CELL), folder, Path(), report=lambda _: None)
+        run_cell(CELL, folder, Path(), report=lambda _: None)
+        yield folder
+
+
+class Listener:
+    """An attack that remembers how often it was tried."""
+
+    access = "scores"
+
+    def __init__(self):
+        self.heard = []
+
+    def __repr__(self):
+        return "Listener()"
+
+    def score(self, view, candidates, rng):  # noqa: ARG002
+        self.heard.append([c.id for c in candidates])
+        return Findings(tuple(candidates), np.array([view._target * len(c.id) for c in candidates]))
+
+
+def test_scores_are_computed_once_and_in_the_order_asked_for():
+    some = References([Weights(k, None, ()) for k in (1, 2)], [frozenset()] * 2, RNG)
+    attack = Listener()
+    few = some.scores(attack, CANDIDATES[3:5])
+    everyone = some.scores(attack, CANDIDATES[::-1])
+    assert [len(heard) for heard in attack.heard] == [2, 2, 8, 8]
+    lengths = np.array([len(c.id) for c in CANDIDATES])
+    np.testing.assert_array_equal(everyone, np.outer([1, 2], lengths[::-1]))
+    np.testing.assert_array_equal(few, np.outer([1, 2], lengths[3:5]))
+    assert some.scores(attack, []).shape == (2, 0)
+    first = references_of(LossScores(None, None, (), some), 2)
+    assert first is some
+
+
+def test_fewer_references_are_the_first_ones_with_what_is_known_of_them():
+    three = References([Weights(k, None, ()) for k in (1, 2, 3)], [frozenset("a")] * 3, RNG)
+    attack = Listener()
+    known = three.scores(attack, CANDIDATES)
+    two = references_of(LossScores(None, None, (), three), 2)
+    np.testing.assert_array_equal(two.scores(attack, CANDIDATES), known[:2])
+    assert len(attack.heard) == len(two) + 1
+    assert len(two.trained_on) == 2
+
+
+def test_the_target_is_asked_once():
+    attack = Listener()
+    known = {"Listener()": {c.id: 7.0 for c in CANDIDATES[1:]}}
+    view = LossScores(1, None, (), None, known)
+    assert (signal_of(view, attack, CANDIDATES[1:], RNG) == 7.0).all()
+    assert not attack.heard
+    assert (signal_of(view, attack, CANDIDATES, RNG) != 7.0).all()
+
+
+def test_each_reference_was_trained_on_the_heads_of_its_own_coins(out):
+    game = small_game(*OF_WHOM[::2], Path())
+    recipe = recipe_from_start(*OF_WHOM, out, Path(), game)
+    found = load_references(CELL, attacks_of(CELL), out, Path(), game, recipe)
+    included = found.included(CANDIDATES)
+    assert included.shape == (3, len(CANDIDATES))
+    assert len({row.tobytes() for row in included} | {game.coins.tobytes()}) == 4
+    weights = [view.recognizer.state_dict()["network.output.bias"] for view in found.views]
+    assert not any((a == b).all() for n, a in enumerate(weights) for b in weights[:n])
+    # What was kept is what the models say.
+    fresh = References(found.views, found.trained_on, RNG)
+    assert repr(Loss()) in found.memory
+    np.testing.assert_allclose(
+        found.scores(Loss(), CANDIDATES), fresh.scores(Loss(), CANDIDATES), rtol=1e-5
+    )
+    own = game.redealt(Randomness(CELL.seed).child("references", CELL.target, "coins", 0))
+    assert {m.id for m in own.members} == found.trained_on[0]
+    assert len(own.members) > len(found.trained_on[0]) or not included[0, -1]
+
+
+def test_a_cell_attacks_with_the_references_of_its_suite(out):
+    (record,) = read_records(out)
+    assert record.status == "ok"
+    assert record.leakages["membership-lira"]["auc"].scored
+    assert set(record.scores["membership-rmia-offline"]) == {c.id for c in CANDIDATES}
+
+
+def test_the_plan_trains_them_between_start_and_cells(tmp_path):
+    jobs = {job.id: job for job in plan(SUITE, tmp_path, Path())}
+    job = jobs["references-ctc-seed0"]
+    assert job.needs == ("start-ctc-seed0",)
+    before = ("start-ctc-seed0", "references-ctc-seed0")
+    assert all(jobs[c.id].needs[:2] == before for c in SUITE.cells())
+    assert not job.finished()
+    assert not [j.id for j in plan(TINY, tmp_path, Path()) if j.id.startswith("references")]
+
+
+def test_what_changes_the_references_changes_their_file(out):
+    def file(conditions, attacks):
+        return scores_file(out, conditions, *OF_WHOM[1:], attacks, Path())
+
+    lira = {"membership-lira": LiRA(3)}
+    here = file(CELL.conditions, lira)
+    assert here == file(CELL.conditions, lira | {"membership": Loss()})
+    assert here != file(CELL.conditions, lira | {"membership-rmia": RMIA(2)})
+    assert here != file(CELL.conditions, {"membership-lira": LiRA(4)})
+    longer = CELL.conditions.training.model_copy(update={"epochs": 9})
+    assert here != file(CELL.conditions.model_copy(update={"training": longer}), lira)
+    assert references_wanted({"membership": Loss()}) == 0

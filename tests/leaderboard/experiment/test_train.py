@@ -1,0 +1,394 @@
+"""One cell from end to end, on tones: the same seed gives the same record, value for value."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import dp_accounting as dp
+import numpy as np
+import pytest
+import torch
+
+from defenses.accounting.price import dp_sgd_event
+from leaderboard.experiment import evaluate as siege
+from leaderboard.experiment import start
+from leaderboard.experiment import teacher_votes as polls
+from leaderboard.experiment import train as cells
+from leaderboard.experiment.evaluate import attacks_of, noise_of
+from leaderboard.experiment.pending import attempted, finished, remaining
+from leaderboard.experiment.start import default_delta, recipe_from_start, train_start
+from leaderboard.experiment.teacher_votes import ballots_file, load_ballots, take_poll
+from leaderboard.experiment.train import defense_of, recognizer_of, run_cell
+from leaderboard.game.game import Game
+from leaderboard.records.record import history, read_records, record_failure
+from leaderboard.spec.load import load_suite
+from leaderboard.spec.paths import weights_file
+from leaderboard.views.table import HEADLINE
+from targets.core.errors import OverheardError
+from targets.core.randomness import Randomness
+from tests.fakes import canary, recipe_for, speech, without_text
+
+TINY = load_suite("tiny")
+CELLS = {c.label: c for c in TINY.cells()}
+ALIKE = {"seconds", "made", "code", "packages", "hardware"}  # what may differ between two runs
+
+
+def small_game(conditions, seed, data):  # noqa: ARG001
+    public = [*speech(4, "public"), *without_text(speech(3, "audio"))]
+    private = [*speech(20, "private"), *(canary(n, 100 * n, repetitions=1 + n) for n in range(4))]
+    return Game.deal(public, private, speech(4, "test"), Randomness(seed))
+
+
+@pytest.fixture(autouse=True)
+def tones(monkeypatch):
+    monkeypatch.setattr(cells, "deal", small_game)
+    monkeypatch.setattr(start, "deal", small_game)
+    monkeypatch.setattr(polls, "deal", small_game)
+
+
+@pytest.fixture
+def out(tmp_path):
+    cell = CELLS["none"]
+    train_start(cell.conditions, cell.target, cell.seed, tmp_path, Path(), report=lambda _: None)
+    return tmp_path
+
+
+def run(cell, out):
+    heard = []
+    run_cell(cell, out, Path(), report=heard.append)
+    assert heard == sorted(heard)
+    assert all(0 < fraction <= 1 for fraction in heard)
+    (record,) = [r for r in read_records(out) if r.cell == cell]
+    return record
+
+
+@pytest.mark.parametrize(
+    "label", ["none", pytest.param("edpsgd", marks=pytest.mark.slow), "pate-gnmax"]
+)
+def test_the_same_seed_gives_the_same_record(label, out, tmp_path_factory):
+    cell = CELLS[label]
+    record = run(cell, out)
+    torch.manual_seed(99)
+    elsewhere = tmp_path_factory.mktemp("again")
+    train_start(cell.conditions, cell.target, cell.seed, elsewhere, Path(), report=lambda _: None)
+    again = run(cell, elsewhere)
+    one, other = ({k: v for k, v in r.content.items() if k not in ALIKE} for r in (record, again))
+    assert one == other
+
+    assert record.status == "ok"
+    assert set(HEADLINE) <= set(record.leakages)
+    for attack, headline in HEADLINE.items():
+        assert headline in record.leakages[attack]
+    assert record.wer.scored
+    game = small_game(cell.conditions, cell.seed, Path())
+    assert record.coins == {c.id: bool(h) for c, h in zip(game.candidates, game.coins, strict=True)}
+    assert set(record.scores["membership"]) == set(record.coins)
+    assert all(np.isfinite(list(scores.values())).all() for scores in record.scores.values())
+    if label == "none":
+        assert record.guarantee.epsilon is None
+    else:
+        assert record.guarantee.epsilon <= cell.epsilon
+        assert record.guarantee.delta < 1 / len(game.candidates)
+    assert weights_file(out, cell).exists()
+
+
+def with_attacks(cell, attacks):
+    return cell.model_copy(
+        update={"conditions": cell.conditions.model_copy(update={"attacks": attacks})}
+    )
+
+
+def untrainable(monkeypatch):
+    def defense_of(cell):
+        raise AssertionError(f"{cell.id} was trained again")
+
+    monkeypatch.setattr(cells, "defense_of", defense_of)
+
+
+def alike(one, other):
+    return all(
+        one.content[key] == other.content[key] for key in one.content if key not in ALIKE - {"cell"}
+    )
+
+
+def test_a_changed_attack_alone_is_run_again(out, tmp_path_factory, monkeypatch):
+    named = {choice.name: choice for choice in CELLS["none"].conditions.attacks}
+    membership, calibrated, canary, inversion = (
+        named[name] for name in ("membership", "membership-calibrated", "canary", "inversion")
+    )
+    longer = inversion.model_copy(update={"options": {"candidates": 4, "steps": 3}})
+    before = with_attacks(CELLS["none"], (membership, canary, inversion))
+    after = with_attacks(CELLS["none"], (membership, calibrated, longer))
+    first = run(before, out)
+
+    elsewhere = tmp_path_factory.mktemp("at-once")
+    shutil.copytree(out / "starts", elsewhere / "starts")
+    at_once = run(after, elsewhere)
+
+    assert remaining(out, after, {}).attacks == ("membership-calibrated", "inversion")
+    assert not finished(out, after, {})
+    untrainable(monkeypatch)
+    second = run(after, out)
+    assert finished(out, after, {})
+    assert second.supersedes == first.digest
+    assert alike(second.model_copy(update={"supersedes": None}), at_once)
+    assert second.seconds["training"] == first.seconds["training"]
+    assert "canary" not in second.seconds
+    assert second.scores["inversion"] != first.scores["inversion"]
+    assert second.scores["membership"] == first.scores["membership"]
+
+    # And back again: only what the last record lacks or has otherwise.
+    assert remaining(out, before, {}).attacks == ("canary", "inversion")
+    assert alike(run(before, out).model_copy(update={"supersedes": None}), first)
+    assert len(history(out, before)) == 3
+
+
+def test_edited_code_is_noticed_and_nothing_else_is_run_again(out, monkeypatch):
+    cell = CELLS["none"]
+    first = run(cell, out)
+    monkeypatch.setattr("leaderboard.experiment.pending.attack_code", lambda name: f"{name} edited")
+    assert remaining(out, cell, {}).attacks == tuple(first.leakages)
+    monkeypatch.undo()
+    assert finished(out, cell, {})
+    monkeypatch.setattr("leaderboard.experiment.pending.scheme_code", lambda _: "edited")
+    assert remaining(out, cell, {}).trained is None
+
+
+def test_a_changed_scheme_is_trained_again(out):
+    cell = CELLS["edpsgd"]
+    first = run(cell, out)
+    changed = cell.model_copy(update={"options": {**cell.options, "epochs": 2}})
+    assert changed.id == cell.id
+    assert remaining(out, changed, {}).trained is None
+    assert run(changed, out).supersedes == first.digest
+    # The first weights are still there, and its record too.
+    assert remaining(out, cell, {}).attacks == ()
+
+
+def test_a_failed_attempt_costs_nothing_that_succeeded_before_it(out, monkeypatch):
+    cell = CELLS["none"]
+    first = run(cell, out)
+    record_failure(cell, out, "no memory")
+    assert not finished(out, cell, {})
+    assert remaining(out, cell, {}).attacks == ()
+    untrainable(monkeypatch)
+    again = run(cell, out)
+    assert alike(again.model_copy(update={"supersedes": None}), first)
+
+
+def test_other_speech_is_trained_on_again(out, monkeypatch):
+    cell = with_attacks(CELLS["none"], CELLS["none"].conditions.attacks[:1])
+    run(cell, out)
+    more = with_attacks(cell, CELLS["none"].conditions.attacks[:2])
+    untrainable(monkeypatch)
+
+    def other_game(conditions, seed, data):
+        game = small_game(conditions, seed, data)
+        return Game(game.public, game.candidates, game.coins, game.test[:-1])
+
+    monkeypatch.setattr(cells, "deal", other_game)
+    with pytest.raises(AssertionError, match="trained again"):
+        run(more, out)
+
+
+def test_an_attack_that_fails_is_unscored_and_the_others_are_kept(out, monkeypatch):
+    class Broken:
+        access = "scores"
+
+        def score(self, view, candidates, rng):  # noqa: ARG002
+            raise RuntimeError("no luck")
+
+    both = {**attacks_of(CELLS["none"]), "canary": Broken()}
+    monkeypatch.setattr(siege, "attacks_of", lambda _: both)
+    record = run(CELLS["none"], out)
+    assert record.status == "ok"
+    assert "no luck" in record.leakages["canary"]["exposure"].method
+    assert "canary" not in record.scores
+    assert record.leakages["membership"]["auc"].scored
+    # It is tried again by the next run, and by it alone; this one has left its result.
+    assert not finished(out, CELLS["none"], {})
+    assert remaining(out, CELLS["none"], {}).attacks == ("canary",)
+    assert attempted(out, CELLS["none"], {}, None)
+    assert not attempted(out, CELLS["none"], {}, record.digest)
+    monkeypatch.undo()
+    monkeypatch.setattr(cells, "deal", small_game)
+    untrainable(monkeypatch)
+    again = run(CELLS["none"], out)
+    assert "canary" in again.scores
+    assert again.scores["membership"] == record.scores["membership"]
+    assert finished(out, CELLS["none"], {})
+    assert attempted(out, CELLS["none"], {}, again.digest)
+
+
+def test_a_record_is_bound_to_its_weights(out, monkeypatch):
+    cell = CELLS["none"]
+    record = run(cell, out)
+    assert record.weights == hashlib.sha256(weights_file(out, cell).read_bytes()).hexdigest()
+    more = with_attacks(cell, cell.conditions.attacks[:1])
+    assert remaining(out, more, {}).trained == record
+    run(CELLS["edpsgd"], out)
+    weights_file(out, cell).write_bytes(weights_file(out, CELLS["edpsgd"]).read_bytes())
+    assert remaining(out, more, {}).trained is None
+    untrainable(monkeypatch)
+    with pytest.raises(AssertionError, match="trained again"):
+        run(with_attacks(cell, cell.conditions.attacks[1:2]), out)
+    # A record from before digests were kept is taken at its word.
+    old = record.model_copy(update={"weights": None})
+    monkeypatch.setattr("leaderboard.experiment.pending.history", lambda *_: [old])
+    assert remaining(out, more, {}).trained == old
+
+
+def test_other_speech_under_the_same_name_is_noticed(out, monkeypatch):
+    cell = CELLS["none"]
+    monkeypatch.setattr(cells, "stamps", lambda *_: {"an4": "then"})
+    run(cell, out)
+    assert finished(out, cell, {"an4": "then"})
+    left = remaining(out, cell, {"an4": "now"})
+    assert (left.finished, left.trained) == (False, None)
+    # Speech of the same names and sizes is noticed by what it sounds like.
+
+    def other_game(conditions, seed, data):
+        game = small_game(conditions, seed, data)
+        return Game(game.public[1:], game.candidates, game.coins, game.test)
+
+    game = other_game(cell.conditions, cell.seed, Path())
+    with pytest.raises(OverheardError, match="trained on other public speech; delete it"):
+        recipe_from_start(cell.conditions, cell.target, cell.seed, out, Path(), game)
+
+
+def test_the_recipe_knows_the_coins_only_on_average(out):
+    cell = CELLS["none"]
+    game = small_game(cell.conditions, cell.seed, Path())
+    recipes = [
+        recipe_from_start(
+            cell.conditions, cell.target, cell.seed, out, Path(),
+            Game(game.public, game.candidates, coins, game.test),
+        )
+        for coins in (game.coins.copy(), ~game.coins, np.zeros_like(game.coins))
+    ]  # fmt: skip
+    assert {r.expected_members for r in recipes} == {15}  # (20 + 1 + 2 + 3 + 4) / 2
+    assert {r.delta for r in recipes} == {1e-3}
+
+
+@pytest.mark.parametrize("candidates", [1, 5, 10, 99, 100, 101, 1234, 10**6])
+def test_delta_is_well_below_one_over_the_candidates(candidates):
+    delta = default_delta(candidates)
+    assert delta <= 1 / (10 * candidates) * (1 + 1e-9)
+    assert delta > 1 / (101 * candidates)
+    assert math.log10(delta) == pytest.approx(round(math.log10(delta)))
+
+
+def test_a_false_claim_is_falsified(out, monkeypatch):
+    """A perfect attack on a scheme that claims a tiny ε."""
+    cell = CELLS["none"]
+    coins = small_game(cell.conditions, cell.seed, Path())
+    betrayed = dict(zip((c.id for c in coins.candidates), coins.coins, strict=True))
+
+    class Oracle:
+        access = "scores"
+
+        def score(self, view, candidates, rng):  # noqa: ARG002
+            scores = np.array([float(betrayed[c.id]) for c in candidates])
+            return siege.Findings(tuple(candidates), scores)
+
+    class Liar:
+        def train(self, recipe, members, public, rng):
+            trained = cells.SCHEMES["none"]().train(recipe, members, public, rng)
+            return cells.Trained(trained.weights, dp.GaussianDpEvent(1e3))
+
+    monkeypatch.setattr(siege, "attacks_of", lambda _: {"membership": Oracle()})
+    monkeypatch.setattr(cells, "defense_of", lambda _: Liar())
+    record = run(cell, out)
+    assert record.status == "falsified"
+    assert record.audited_epsilon.low > record.guarantee.epsilon
+    assert "audited ε is at least" in record.reason
+
+
+@pytest.mark.parametrize(
+    ("event", "noise"),
+    [
+        (dp.GaussianDpEvent(1.0), "gaussian"),
+        (dp_sgd_event(1.0, 0.1, 5), "gaussian"),
+        (dp.ComposedDpEvent([dp.GaussianDpEvent(1.0), dp.GaussianDpEvent(2.0)]), "gaussian"),
+        (dp.LaplaceDpEvent(1.0), "any"),
+        (dp.SelfComposedDpEvent(dp.ComposedDpEvent([dp.LaplaceDpEvent(1.0)] * 2), 5), "any"),
+        (dp.PoissonSampledDpEvent(0.1, dp.LaplaceDpEvent(1.0)), "any"),
+        (dp.ComposedDpEvent([dp.GaussianDpEvent(1.0), dp.LaplaceDpEvent(1.0)]), "any"),
+        (dp.RandomizedResponseDpEvent(0.5, 4), "any"),
+        (dp.UnsupportedDpEvent(), "any"),
+        (dp.NonPrivateDpEvent(), "any"),
+        (dp.ComposedDpEvent([dp.GaussianDpEvent(1.0), dp.NonPrivateDpEvent()]), "any"),
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_only_gaussian_noise_is_trusted_to_be_gaussian(event, noise):
+    assert noise_of(repr(event)) == noise
+
+
+def test_weights_that_do_not_fit_are_refused_in_words():
+    recipe = recipe_for("ctc", speech(3, "public"))
+    weights = dict(recipe.start)
+    good = cells.Trained(weights, dp.NonPrivateDpEvent())
+    assert not any(p.requires_grad for p in recognizer_of(recipe, good).parameters())
+    name = "network.output.bias"
+    for bad, complaint in (
+        (torch.zeros(2), "do not fit the target"),
+        (weights[name] * math.nan, f"not finite: {name}"),
+    ):
+        with pytest.raises(OverheardError, match=complaint):
+            recognizer_of(recipe, cells.Trained(weights | {name: bad}, dp.NonPrivateDpEvent()))
+    missing = {n: w for n, w in weights.items() if n != name}
+    with pytest.raises(OverheardError, match="do not fit the target"):
+        recognizer_of(recipe, cells.Trained(missing, dp.NonPrivateDpEvent()))
+
+
+def test_an_unknown_option_is_named():
+    odd = CELLS["edpsgd"].model_copy(update={"options": {"epoch": 3}})
+    with pytest.raises(OverheardError, match=r"scheme 'edpsgd': options: .*epoch"):
+        defense_of(odd)
+    conditions = odd.conditions
+    choice = conditions.attacks[0].model_copy(update={"options": {"calibrate": True}})
+    worse = conditions.model_copy(update={"attacks": (choice,)})
+    with pytest.raises(OverheardError, match=r"attack 'membership': options: .*calibrate"):
+        attacks_of(odd.model_copy(update={"conditions": worse}))
+
+
+def test_a_start_without_untranscribed_speech_cannot_teach_itself(tmp_path, monkeypatch):
+    cell = CELLS["none"]
+    training = cell.conditions.training.model_copy(update={"self_training": 1})
+    conditions = cell.conditions.model_copy(update={"training": training})
+    game = small_game(conditions, cell.seed, Path())
+    told = replace(game, public=tuple(u for u in game.public if u.text))
+    monkeypatch.setattr(start, "deal", lambda *_: told)
+    with pytest.raises(OverheardError, match=r"self_training: no public speech is untranscribed"):
+        train_start(conditions, cell.target, cell.seed, tmp_path, Path(), report=lambda _: None)
+
+
+def test_a_poll_is_kept_and_taken_again_of_other_speech(out):
+    cell = CELLS["pate-gnmax"]
+    poll, game = defense_of(cell).poll, small_game(cell.conditions, cell.seed, Path())
+    recipe = recipe_from_start(cell.conditions, cell.target, cell.seed, out, Path(), game)
+    rng = Randomness(cell.seed).child("poll", cell.target)
+    taken = poll.take(recipe, game.members, game.public, rng)
+    take_poll(poll, cell, out, Path(), report=lambda _: None)
+
+    def kept():
+        ballots, seconds = load_ballots(poll, cell, out, Path(), game)
+        assert [list(c) for c in ballots.counts] == [list(c) for c in taken.counts]
+        for one, other in zip(ballots.lists, taken.lists, strict=True):
+            assert list(one.texts) == list(other.texts)
+            assert list(one.log_probs) == list(other.log_probs)
+        return seconds
+
+    file = ballots_file(poll, cell, out, Path())
+    written = file.stat().st_mtime_ns
+    assert kept() > 0
+    assert file.stat().st_mtime_ns == written
+    content = json.loads(file.read_text())
+    file.write_text(json.dumps(content | {"speech": ["other", "speech"], "counts": []}))
+    assert kept() > 0

@@ -1,0 +1,207 @@
+"""From a suite's conditions to a game: who speaks where, who keeps a transcript, which secrets."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from attacks.canaries.canary import CANARY, OBSCURED, SECRET, SPEED
+from leaderboard.game import build as corpora
+from leaderboard.game.build import CANARY_VOICES, deal
+from leaderboard.game.game import REPETITIONS
+from leaderboard.spec.load import load_suite
+from leaderboard.spec.suite import Canaries, Conditions, Speech
+from targets.core.errors import OverheardError
+from targets.speech.utterance import Corpus
+from targets.synthetic.phrases import CANARIES
+from targets.synthetic.voices import voice_count
+from tests.fakes import utterance
+
+CONDITIONS = load_suite("tiny").conditions
+
+
+@pytest.fixture(autouse=True)
+def fake_voices(monkeypatch):
+    """Tones in place of the synthesiser."""
+
+    def embedded(*, speakers, utterances, seed, cache, first_speaker, progress):  # noqa: ARG001
+        progress(1, 1)
+        return Corpus(
+            "embedded",
+            tuple(
+                utterance(f"{v}-{n}-{seed}", "on", f"voice{v}")
+                for n in range(utterances)
+                for v in [first_speaker + n % speakers]
+            ),
+        )
+
+    def speak(requests, *, seed, cache, progress):  # noqa: ARG001
+        return [
+            utterance(r.id, r.text, f"voice{r.speaker_index}", **r.attributes) for r in requests
+        ]
+
+    def read(folder, split=None):  # noqa: ARG001
+        name = folder.name
+        texts = ["on " * (1 + n % 4) + "off" for n in range(20)]
+        spoken = [utterance(f"{name}-{n}", t, f"{name}-{n % 5}") for n, t in enumerate(texts)]
+        return Corpus(name, tuple(spoken))
+
+    monkeypatch.setattr(corpora, "embedded_corpus", embedded)
+    monkeypatch.setattr(corpora, "speak", speak)
+    monkeypatch.setattr(corpora, "read_corpus", read)
+
+
+def conditions(**changes) -> Conditions:
+    return CONDITIONS.model_copy(update=changes)
+
+
+def speech(**changes):
+    return CONDITIONS.speech.model_copy(update=changes)
+
+
+def test_sizes_speakers_and_transcripts_are_those_asked_for():
+    game = deal(CONDITIONS, 0, Path("nowhere"))
+    wanted, canaries = CONDITIONS.speech, CONDITIONS.canaries.count
+    assert len(game.public) == wanted.public.utterances
+    assert len(game.candidates) == wanted.private.utterances + canaries
+    assert len(game.test) == wanted.test.utterances
+    assert [bool(u.text) for u in game.public] == [
+        n < wanted.public.transcribed for n in range(len(game.public))
+    ]
+    assert all(u.words == () for u in game.public if not u.text)
+    groups = [{u.speaker for u in g} for g in (game.public, game.candidates, game.test)]
+    assert [len(g) for g in groups] == [4, 6, 2]
+    assert len(set().union(*groups)) == 12
+
+
+def test_canaries_hold_distinct_secrets_and_say_them():
+    game = deal(CONDITIONS, 0, Path("nowhere"))
+    canaries = [c for c in game.candidates if CANARY in c.attributes]
+    template = CANARIES[CONDITIONS.canaries.template]
+    assert len({c.attributes[SECRET] for c in canaries}) == CONDITIONS.canaries.count
+    for c in canaries:
+        assert c.text == template.fill(int(c.attributes[SECRET]))
+    said = Counter(c.attributes[REPETITIONS] for c in canaries)
+    assert said == {"1": 4, "4": 4}
+
+
+def test_kinds_of_canaries_are_dealt_out_like_a_counter():
+    wanted = Canaries(
+        count=16,
+        template="pin3",
+        more_templates=("words",),
+        repetitions=(1, 8),
+        speeds=(1.0, 4.0),
+        audio=("clear", "obscured"),
+    )
+    game = deal(conditions(canaries=wanted), 0, Path("nowhere"))
+    canaries = [c for c in game.candidates if CANARY in c.attributes]
+    kinds = [
+        (
+            OBSCURED in c.attributes,
+            c.attributes.get(SPEED, "1"),
+            c.attributes[CANARY],
+            c.attributes[REPETITIONS],
+        )
+        for c in canaries
+    ]
+    assert kinds == sorted(kinds) == sorted(set(kinds))
+    assert [kind[3] for kind in kinds[:4]] == ["1", "8", "1", "8"]
+    for c in canaries:
+        assert c.text == CANARIES[c.attributes[CANARY]].fill(int(c.attributes[SECRET]))
+    assert len({c.text for c in canaries}) == 16
+    # The first kind is dealt as it was when there was one.
+    alone = deal(conditions(canaries=Canaries(count=8, template="pin3")), 0, Path("nowhere"))
+    first = [c.text for c in canaries if c.attributes[CANARY] == "pin3"]
+    assert [c.text for c in alone.candidates if CANARY in c.attributes] == first
+
+
+def test_canaries_are_said_as_fast_as_asked_for(monkeypatch):
+    asked = []
+
+    def speak(requests, **_):
+        asked.extend(r.rate_factor for r in requests)
+        return [utterance(r.id, r.text, **r.attributes) for r in requests]
+
+    monkeypatch.setattr(corpora, "speak", speak)
+    deal(conditions(canaries=Canaries(count=4, speeds=(1.0, 4.0))), 0, Path("nowhere"))
+    assert asked == [1.0, 4.0, 1.0, 4.0]
+
+
+def test_an_unknown_template_is_named():
+    with pytest.raises(OverheardError, match="no template 'pim'"):
+        deal(conditions(canaries=Canaries(count=4, more_templates=("pim",))), 0, Path("nowhere"))
+
+
+def test_the_seed_changes_coins_and_secrets_but_not_the_speech():
+    one, again, other = (deal(CONDITIONS, seed, Path("nowhere")) for seed in (0, 0, 1))
+    assert (one.coins == again.coins).all()
+    assert [c.text for c in one.candidates] == [c.text for c in again.candidates]
+    assert (one.coins != other.coins).any()
+    for a, b in zip(one.public, other.public, strict=True):
+        assert a.id == b.id
+    assert [c.text for c in one.candidates] != [c.text for c in other.candidates]
+
+
+def test_more_canaries_leave_the_other_coins_alone():
+    few = deal(CONDITIONS, 0, Path("nowhere"))
+    many = deal(conditions(canaries=Canaries(count=20, template="pin3")), 0, Path("nowhere"))
+    coins = {c.id: heads for c, heads in zip(many.candidates, many.coins, strict=True)}
+    for candidate, heads in zip(few.candidates, few.coins, strict=True):
+        assert coins[candidate.id] == heads
+
+
+def test_no_canaries_are_none():
+    game = deal(conditions(canaries=Canaries(count=0)), 0, Path("nowhere"))
+    assert not any(CANARY in c.attributes for c in game.candidates)
+
+
+def test_real_private_speech_gets_canaries_of_voices_of_their_own(tmp_path):
+    (tmp_path / "an4").mkdir()
+    splits = speech(private=Speech(source="an4"))
+    game = deal(conditions(speech=splits), 0, tmp_path)
+    speakers = {c.speaker for c in game.candidates if CANARY in c.attributes}
+    assert len(speakers) == min(CANARY_VOICES, CONDITIONS.canaries.count)
+    assert not speakers & {u.speaker for u in (*game.public, *game.test)}
+
+
+def test_real_speech_is_cut_to_what_is_asked_for(tmp_path):
+    (tmp_path / "an4").mkdir()
+
+    def private(**limits):
+        splits = speech(private=Speech(source="an4", **limits))
+        game = deal(conditions(speech=splits, canaries=Canaries(count=0)), 0, tmp_path)
+        return game.candidates
+
+    assert len(private()) == 20
+    assert len(private(utterances=7)) == 7
+    assert {u.speaker for u in private(speakers=2)} == {"an4-0", "an4-1"}
+    assert 0 < len(private(max_seconds=0.6)) < 20
+    assert max(u.duration for u in private(max_seconds=0.6)) <= 0.6
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    splits = speech(test=Speech(source="elsewhere"))
+    with pytest.raises(OverheardError, match=r"elsewhere: no such corpus.*--data"):
+        deal(conditions(speech=splits), 0, tmp_path)
+
+
+def test_too_many_voices_are_refused():
+    splits = speech(private=Speech(source="embedded", speakers=voice_count(), utterances=200))
+    with pytest.raises(OverheardError, match=f"there are {voice_count()}"):
+        deal(conditions(speech=splits), 0, Path("nowhere"))
+
+
+def test_an_unknown_template_is_refused():
+    with pytest.raises(OverheardError, match="no template 'password1'"):
+        deal(conditions(canaries=Canaries(count=2, template="password1")), 0, Path("nowhere"))
+
+
+def test_transcripts_are_withheld_from_the_end():
+    spoken = [utterance(str(n), "on") for n in range(4)]
+    assert [u.text for u in corpora._transcribed(spoken, 0)] == [""] * 4
+    assert [u.text for u in corpora._transcribed(spoken, None)] == ["on"] * 4
+    assert [u.text for u in corpora._transcribed(spoken, 3)] == ["on", "on", "on", ""]
+    assert spoken[3].text == "on"

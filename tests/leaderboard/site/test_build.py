@@ -1,0 +1,335 @@
+"""The pages: everything shown, nothing dropped, nothing from outside, the same bytes each time."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from leaderboard import cli
+from leaderboard.records.attack_result import write_siege
+from leaderboard.records.record import RecordError, failed_record, read_records, write_record
+from leaderboard.site.board import COLUMNS, cells
+from leaderboard.site.build import SiteError, published_runs, write_site
+from leaderboard.site.entries import read_entries, sound_label
+from leaderboard.site.entry import verdict
+from leaderboard.spec.load import parse_suite
+from leaderboard.views import glossary
+from leaderboard.views.export import export
+from leaderboard.views.table import HEADLINE, Format
+from targets.core.estimate import Estimate
+from tests.leaderboard.records.test_attack_result import siege
+from tests.leaderboard.spec.test_suite import SMALL
+from tests.leaderboard.views.test_table import CELLS, measured, promise, record
+
+HOSTILE = "<script>alert(1)</script> & more"
+
+
+def fill(run: Path) -> Path:
+    """Write a run in which everything occurs that an entry can come to."""
+    coins = {f"c{i}": i % 2 == 0 for i in range(20)}
+    scores = {
+        "membership": {f"c{i}": float(i % 7 + i % 2) for i in range(20)},
+        "canary": {f"c{i}": float(i % 3) for i in range(8)},
+    }
+    whole = {"coins": coins, "scores": scores, "event": HOSTILE, "notes": {"sigma": 1.5}}
+    write_record(record("rnnt-none-seed0", math.inf, 0.83, 0.1, **whole), run)
+    proof = Estimate(2.5, 2.5, math.inf, 0.95, "one-run", ceiling=4.9)
+    false = {"status": "falsified", "audited_epsilon": proof}
+    write_record(record("rnnt-dpsgd-eps1-seed0", 1.0, 0.7, 0.5, **whole, **false), run)
+    write_record(failed_record(CELLS["rnnt-dpsgd-eps10-seed0"], "no memory"), run)
+    write_record(record("rnnt-dpsgd-eps10-seed0", 9.98, 0.55, 0.4, **whole), run)
+    out = failed_record(CELLS["rnnt-pate-gnmax-eps1-seed0"], HOSTILE, "disqualified")
+    write_record(out, run)
+    write_record(failed_record(CELLS["rnnt-pate-gnmax-eps10-seed0"], "stopped"), run)
+    (run / "spectrograms.png").write_bytes(b"a picture")
+    (run / "sounds").mkdir()
+    for name in ("eps1", "none", "original", "eps10"):
+        (run / "sounds" / f"{name}.wav").write_bytes(name.encode())
+    return run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return fill(tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture(scope="module")
+def site(run, tmp_path_factory):
+    return write_site(tmp_path_factory.mktemp("pages") / "site", [run]).parent
+
+
+class Links(HTMLParser):
+    """Collects what a page refers to, its ids, and its scripts' text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.ids: list[str] = []
+        self.tags: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        for name, value in attrs:
+            if name in ("href", "src"):
+                self.links.append(value)
+            if name == "id":
+                self.ids.append(value)
+
+
+def pages(site: Path) -> dict[Path, Links]:
+    return {p: Links(p.read_text(encoding="utf-8")) for p in sorted(site.rglob("*.html"))}
+
+
+def files(site: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(site)): p.read_bytes() for p in sorted(site.rglob("*.*"))}
+
+
+def test_an_attack_submitted_later_falsifies(tmp_path):
+    run = fill(tmp_path / "run")
+    write_siege(siege(0.9, 9.99), run)
+    site = write_site(tmp_path / "site", [run]).parent
+    index = (site / "index.html").read_text(encoding="utf-8")
+    name = "small-rnnt-dpsgd-eps10-seed0.2"
+    assert re.search(rf'<tr id="{re.escape(name)}" .* data-status="falsified">', index)
+    page = (site / "entries" / f"{name}.html").read_text(encoding="utf-8")
+    assert "The attack mine, submitted later, proved at least ε = 9.99." in page
+    # Both are shown: what the suite's attacks found, and the strongest known.
+    (row,) = re.findall(rf'<tr id="{re.escape(name)}".*?</tr>', index, re.S)
+    for sort, value, below in (
+        ("0.9", "0.55", "[0.50, 0.60]</small><small>strongest 0.90"),
+        ("9.99", "≥ 0.70", "ceiling 4.90</small><small>strongest ≥ 9.99"),
+    ):
+        assert f'data-sort="{sort}">{value}<small>{below}</small>' in row
+    assert index.count(">strongest ") == 2
+    assert f"{siege(0.9, 9.99).called}, submitted later from mine.py" in page
+    figures = (site / "figures.csv").read_text(encoding="utf-8")
+    assert re.search(r",falsified,mine \w{8},auc,0.9,", figures)
+    assert figures == export([run], Format.CSV) + "\n"
+
+
+def test_every_record_is_an_entry_with_its_status(site):
+    index = (site / "index.html").read_text(encoding="utf-8")
+    rows = dict(re.findall(r'<tr id="(\S+)" .* data-status="(\w+)">', index))
+    assert rows == {
+        "small-rnnt-none-seed0": "ok",
+        "small-rnnt-dpsgd-eps1-seed0": "falsified",
+        "small-rnnt-dpsgd-eps10-seed0": "superseded",
+        "small-rnnt-dpsgd-eps10-seed0.2": "ok",
+        "small-rnnt-pate-gnmax-eps1-seed0": "disqualified",
+        "small-rnnt-pate-gnmax-eps10-seed0": "failed",
+    }
+    for name, status in rows.items():
+        page = (site / "entries" / f"{name}.html").read_text(encoding="utf-8")
+        assert f'<p class="verdict"><span class="status {status}">' in page
+    old = (site / "entries/small-rnnt-dpsgd-eps10-seed0.html").read_text(encoding="utf-8")
+    assert 'href="small-rnnt-dpsgd-eps10-seed0.2.html"' in old
+    assert "Reason: no memory." in old
+    new = (site / "entries/small-rnnt-dpsgd-eps10-seed0.2.html").read_text(encoding="utf-8")
+    assert 'href="small-rnnt-dpsgd-eps10-seed0.html"' in new
+
+
+def test_every_link_leads_somewhere_and_none_outside(site):
+    for path, page in pages(site).items():
+        assert len(page.ids) == len(set(page.ids)), path
+        for link in page.links:
+            if link.startswith("data:"):
+                continue
+            file, _, place = link.partition("#")
+            target = (path.parent / file).resolve() if file else path
+            assert target.is_file(), f"{path.name}: {link}"
+            if place and "=" not in place:
+                assert place in Links(target.read_text(encoding="utf-8")).ids, link
+    ours = [p for p in site.rglob("*") if p.suffix in (".html", ".css", ".js")]
+    for path in ours:
+        if path.name != "plotly.min.js":
+            text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
+            assert not re.search(r"https?:|//\w+\.\w|fetch\(|XMLHttpRequest", text), path
+
+
+def test_the_words_of_a_submission_stay_words(site):
+    for path, page in pages(site).items():
+        text = path.read_text(encoding="utf-8")
+        assert "<script>" not in text, path
+        assert page.tags.count("script") <= 5
+    shown = (site / "entries/small-rnnt-pate-gnmax-eps1-seed0.html").read_text(encoding="utf-8")
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; more" in shown
+
+
+def test_the_same_records_give_the_same_bytes(site, run, tmp_path):
+    again = write_site(tmp_path / "elsewhere", [run]).parent
+    assert files(again) == files(site)
+
+
+def test_a_page_is_replaced_whole_and_nothing_else_is(run, tmp_path):
+    out = tmp_path / "site"
+    write_site(out, [run])
+    stale = out / "entries" / "gone.html"
+    stale.write_text("of an earlier run")
+    write_site(out, [run])
+    assert not stale.exists()
+    assert [p.name for p in tmp_path.iterdir()] == ["site"]
+
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "thesis.txt").write_text("years of work")
+    with pytest.raises(SiteError, match="mine: holds other files"):
+        write_site(mine, [run])
+    assert (mine / "thesis.txt").read_text() == "years of work"
+    with pytest.raises(SiteError, match="holds other files"):
+        write_site(mine / "thesis.txt", [run])
+
+
+def test_a_page_that_cannot_be_written_leaves_the_old_one(run, tmp_path):
+    out = write_site(tmp_path / "site", [run]).parent
+    before = files(out)
+    broken = fill(tmp_path / "broken")
+    path = broken / "records" / "rnnt-none-seed0.json"
+    path.write_text(path.read_text().replace("0.95", "0.96"))
+    with pytest.raises(RecordError, match="digest"):
+        write_site(out, [broken])
+    (run / "sounds").joinpath("folder.wav").mkdir()
+    with pytest.raises(OSError, match=r"folder\.wav"):
+        write_site(out, [run])
+    (run / "sounds").joinpath("folder.wav").rmdir()
+    assert files(out) == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["broken", "site"]
+
+
+def test_what_is_seen_and_heard_is_beside_the_page(site):
+    entry = Links((site / "entries/small-rnnt-none-seed0.html").read_text(encoding="utf-8"))
+    sounds = [link.rsplit("/", 1)[1] for link in entry.links if link.endswith(".wav")]
+    assert sounds == ["original.wav", "none.wav", "eps10.wav", "eps1.wav"]
+    assert (site / "runs/run1/sounds/eps10.wav").read_bytes() == b"eps10"
+    assert (site / "runs/run1/spectrograms.png").read_bytes() == b"a picture"
+    assert sound_label(Path("eps0.5.wav")) == "rebuilt from the model at ε = 0.5"
+    assert sound_label(Path("mean-speaker.wav")) == "mean speaker"
+
+
+def test_the_record_and_its_figures_can_be_taken_along(site, run):
+    for entry in read_entries([run]):
+        assert (site / "entries" / f"{entry.name}.json").read_bytes() == entry.path.read_bytes()
+    for form in (Format.CSV, Format.JSON):
+        taken = (site / f"figures.{form}").read_text(encoding="utf-8")
+        assert taken == export([run], form) + "\n"
+
+
+def test_a_row_says_what_the_record_says(run):
+    entries = {entry.name: entry for entry in read_entries([run])}
+    row = dict(zip(COLUMNS, cells(entries["small-rnnt-dpsgd-eps1-seed0"]), strict=True))
+    assert (row["wer"].shown, row["wer"].below) == ("50.0", ("[45.0, 55.0]",))
+    assert (row["epsilon"].shown, row["epsilon"].below) == ("1", ("δ = 0.0001",))
+    assert row["audited_epsilon"].shown == "≥ 2.50"
+    assert row["audited_epsilon"].below == ("ceiling 4.90",)
+    assert row["inversion-restoration"].shown == "-"
+    assert row["inversion-restoration"].sort == ""
+    assert row["inversion-restoration"].why == "unscored: too slow"
+    failed = dict(zip(COLUMNS, cells(entries["small-rnnt-pate-gnmax-eps10-seed0"]), strict=True))
+    assert (failed["epsilon"].shown, failed["epsilon"].below) == ("10", ("asked for",))
+    assert {failed[key].shown for key in ("wer", *HEADLINE, "audited_epsilon")} == {"-"}
+
+
+def test_the_verdict_in_words():
+    told = verdict(record("rnnt-dpsgd-eps10-seed0", 9.98, 0.55, 0.4))
+    assert told.startswith("It promises ε = 9.98 at δ = 0.0001 per utterance.")
+    assert "at least ε = 0.7, of at most 4.9" in told
+    assert verdict(record("rnnt-none-seed0", math.inf, 0.5, 0.4)).startswith("It promises nothing")
+    silent = record("rnnt-none-seed0", 1.0, 0.5, 0.4, audited_epsilon=Estimate.unscored("no coins"))
+    assert verdict(silent).endswith("Nothing was audited: no coins.")
+    assert verdict(failed_record(CELLS["rnnt-none-seed0"], "x")) == "Nothing could be measured."
+
+
+def test_every_column_and_every_published_figure_is_explained():
+    assert set(glossary.COLUMNS) == set(COLUMNS)
+    assert set(glossary.CHANCE) == set(HEADLINE)
+    for folder in published_runs():
+        for one in read_records(folder):
+            for figures in one.leakages.values():
+                assert [name for name in figures if not glossary.explained(name)] == []
+
+
+def test_figures_of_some_candidates_and_of_one_side_are_explained_by_their_parts():
+    whole = glossary.explained("auc")
+    assert glossary.explained("auc, gender female") == f"{whole} Among gender female alone."
+    assert "not trained on" in glossary.explained("exposure_held_out")
+    assert glossary.explained("nobody wrote this down") == ""
+
+
+def test_a_promise_per_speaker_says_so(tmp_path):
+    per_speaker = promise(3.0).model_copy(update={"unit": "speaker"})
+    coins, scores = {"a": True, "b": False}, {"membership": {"a": 1.0, "b": 0.0}}
+    one = record(
+        "rnnt-none-seed0", 3.0, 0.5, 0.4, guarantee=per_speaker, coins=coins, scores=scores
+    )
+    write_record(one, tmp_path / "run")
+    (entry,) = read_entries([tmp_path / "run"])
+    assert dict(zip(COLUMNS, cells(entry), strict=True))["epsilon"].below[-1] == "per speaker"
+    site = write_site(tmp_path / "site", [tmp_path / "run"]).parent
+    page = (site / "entries" / f"{entry.name}.html").read_text(encoding="utf-8")
+    assert "rank whole speakers" in page
+    assert "per speaker" in page
+
+
+def test_runs_of_one_suite_are_joined_unless_their_conditions_differ(run, tmp_path):
+    (cell,) = (
+        c for c in parse_suite("s", SMALL.replace("\nepochs = 1", "\nepochs = 2")).cells()
+        if c.id == "rnnt-none-seed0"
+    )  # fmt: skip
+    assert cell.conditions.digest != CELLS[cell.id].conditions.digest
+    other = tmp_path / "other"
+    write_record(record("rnnt-none-seed0", math.inf, 0.9, 0.1, cell=cell), other)
+    entries = read_entries([run, other])
+    assert len({entry.name for entry in entries}) == len(entries) == 7
+    assert len({entry.suite for entry in entries}) == 2
+    assert entries[-1].suite == f"small-{cell.conditions.digest[:6]}"
+
+    twice = tmp_path / "twice"
+    write_record(record("rnnt-none-seed0", math.inf, 0.83, 0.2), twice)
+    with pytest.raises(RecordError, match="of the same cell"):
+        read_entries([run, twice])
+
+
+def test_on_the_command_line(run, tmp_path, monkeypatch, capsys):
+    def overheard(*words: str) -> int:
+        monkeypatch.setattr("sys.argv", ["overheard", *words])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return ended.value.code or 0
+
+    monkeypatch.chdir(tmp_path)
+    assert overheard("site", "new/site", str(run)) == 0
+    assert capsys.readouterr().err == "page: new/site/index.html\n"
+    assert (tmp_path / "new/site/index.html").is_file()
+    assert overheard("site", "published") == 0
+    index = (tmp_path / "published/index.html").read_text(encoding="utf-8")
+    for folder in published_runs():
+        assert f'data-suite="{folder.name}"' in index
+    capsys.readouterr()
+    assert overheard("site", str(run)) == 2
+    assert capsys.readouterr().err.startswith(f"overheard: {run}: holds other files")
+    assert overheard("site", "site", "nowhere") == 2
+    assert capsys.readouterr().err == "overheard: nowhere: no such folder\n"
+    assert overheard("export", str(run)) == 0
+    assert capsys.readouterr().out == export([run], Format.CSV) + "\n"
+
+
+def test_a_page_in_the_current_folder(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert write_site(Path("."), [run]) == Path("index.html")
+    assert (tmp_path / "index.html").is_file()
+
+
+def test_an_empty_interval_is_not_drawn(tmp_path):
+    point = Estimate(0.5, math.nan, math.nan, math.nan, "a point")
+    bare = record("rnnt-none-seed0", math.inf, 0.5, 0.1, leakages={"membership": {"auc": point}})
+    write_record(bare.model_copy(update={"wer": measured(0.1)}), tmp_path / "run")
+    site = write_site(tmp_path / "site", [tmp_path / "run"]).parent
+    script = (site / "assets/entries.js").read_text(encoding="utf-8")
+    entry = json.loads(script.removeprefix("window.overheard = ").rstrip(";\n"))["entries"][0]
+    assert entry["leak"]["membership"] == [0.5, None, None, None]
+    assert entry["leak"]["canary"] == [None, None, None, None]

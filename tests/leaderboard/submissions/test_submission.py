@@ -1,0 +1,241 @@
+"""Submissions: what is read of a file, what the sandbox is told of speech."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load, save
+
+from attacks.base import Weights
+from defenses.dpsgd.scheme import EDPSGD
+from leaderboard.game.game import REPETITIONS
+from leaderboard.spec.load import load_suite
+from leaderboard.submissions import sandbox, submission
+from leaderboard.submissions.defense_runs import keep, label_of, submission_of, submitted_cells
+from leaderboard.submissions.sandbox import DisqualifiedError
+from leaderboard.submissions.sandbox_worker import EVENT, SCORES, WEIGHTS
+from leaderboard.submissions.submission import (
+    ConfinedAttack,
+    ConfinedDefense,
+    Submission,
+    SubmissionError,
+    read_submission,
+)
+from targets.core.randomness import Randomness
+from tests.fakes import canary, recipe_for, speech
+
+TINY = load_suite("tiny")
+
+GOOD = """
+from dataclasses import dataclass
+from defenses.dpsgd.scheme import EDPSGD
+
+@dataclass(frozen=True)
+class Mine:
+    epsilon: float = 3.0
+
+    def train(self, recipe, members, public, rng):
+        return EDPSGD(self.epsilon, epochs=1, batch_size=4).train(recipe, members, public, rng)
+"""
+
+
+@pytest.fixture
+def mine(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(GOOD)
+    return path
+
+
+def test_a_file_and_a_class_with_settings(mine):
+    read = read_submission(f"{mine}:Mine", "defense", ["epsilon=1.5", "fast=true", "how=well"])
+    assert (read.file, read.name, read.source) == ("mine.py", "Mine", GOOD)
+    assert read.settings == {"epsilon": 1.5, "fast": True, "how": "well"}
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("mine.py", "like mine.py:Mine"),
+        ("mine.txt:Mine", "like mine.py:Mine"),
+        ("mine.py:not a class", "like mine.py:Mine"),
+        ("absent.py:Mine", "cannot be read: No such file"),
+    ],
+)
+def test_what_is_no_place(place, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SubmissionError, match=said):
+        read_submission(place, "defense")
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("import leaderboard.game.game", "mine.py:1: may not import leaderboard.game.game"),
+        ("\nfrom attacks.base import Attack", "mine.py:2: may not import attacks.base"),
+        ("from . import secrets", "may not import"),
+        ("def f():\n    import requests", "mine.py:2: may not import requests"),
+        ("class Mine(:", "mine.py:1: not Python"),
+        ("x = '" + "a" * 100_000 + "'", "longer than"),
+        ("(" * 5000, "not Python"),
+    ],
+)
+def test_rules_of_a_file(source, said, mine):
+    mine.write_text(source)
+    with pytest.raises(SubmissionError, match=said):
+        read_submission(f"{mine}:Mine", "defense")
+
+
+def test_a_bad_setting_is_named(mine):
+    with pytest.raises(SubmissionError, match="epsilon: a setting is written key=value"):
+        read_submission(f"{mine}:Mine", "defense", ["epsilon"])
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "label"),
+    [
+        ("CoolingClip", None, "cooling-clip"),
+        ("DPSGDTwice", None, "dpsgdtwice"),
+        ("x", "my.own", "my.own"),
+    ],
+)
+def test_the_name_of_an_entry(name, given, label):
+    assert label_of(Submission("a.py", "", name, "defense"), given) == label
+
+
+@pytest.mark.parametrize("name", ["dpsgd", "../up", "Über", "a b"])
+def test_a_name_that_is_taken_or_no_file_name(name):
+    with pytest.raises(SubmissionError, match="--name"):
+        label_of(Submission("a.py", "", "Mine", "defense"), name)
+
+
+def test_a_name_that_means_a_cell_of_the_suite(mine):
+    read = read_submission(f"{mine}:Mine", "defense")
+    with pytest.raises(SubmissionError, match="ctc-dpsgd-eps10-seed0 of its own"):
+        submitted_cells(TINY, read, "dpsgd-eps10", [0])
+
+
+def test_cells_follow_the_file_and_the_settings(mine, tmp_path):
+    one = read_submission(f"{mine}:Mine", "defense")
+    two = read_submission(f"{mine}:Mine", "defense", ["epsilon=1"])
+    (cell,), (other,) = (submitted_cells(TINY, s, "mine", [0]) for s in (one, two))
+    assert cell.id == other.id == "ctc-mine-seed0"
+    assert cell.training_digest != other.training_digest
+    keep(two, tmp_path)
+    assert submission_of(other, tmp_path) == two
+    with pytest.raises(SubmissionError, match="--submission"):
+        submission_of(other, tmp_path / "elsewhere")
+    mine.write_text(GOOD + "\n")
+    with pytest.raises(SubmissionError, match=r"is not the mine\.py that was recorded"):
+        submission_of(other, tmp_path, mine)
+
+
+def answers(monkeypatch, answer):
+    """Answer in place of a sandbox, and return what it was given."""
+    given = {}
+
+    def run(job, tensors, most, limits, *, trust, log):  # noqa: ARG001
+        given.update(job=job, tensors=load(tensors), most=most)
+        return answer(given)
+
+    monkeypatch.setattr(sandbox, "run", run)
+    return given
+
+
+def test_what_it_is_given_tells_nothing_else(mine, monkeypatch):
+    public = speech(3, "public")
+    recipe = recipe_for("ctc", public)
+    members = [*speech(5, "private"), *[canary(1, 123, repetitions=4)] * 4]
+    weights = {EVENT: b'{"kind": "no_op"}', WEIGHTS: save(dict(recipe.start))}
+    given = answers(monkeypatch, lambda _: weights)
+    confined = ConfinedDefense(read_submission(f"{mine}:Mine", "defense"))
+    trained = confined.train(recipe, members, public, Randomness(12345).child("training"))
+    assert trained.notes == {}
+
+    job, tensors = given["job"], given["tensors"]
+    told = json.dumps({k: v for k, v in job.items() if k != "source"})
+    for secret in ("canary", REPETITIONS, "12345", "private", "secret", *(m.id for m in members)):
+        assert secret not in told
+    assert len({u["id"] for u in job["speech"]["members"]}) == len(members)
+    # The same samples, in another order.
+    lengths = [u["samples"] for u in job["speech"]["members"]]
+    assert sorted(lengths) == sorted(len(m.samples) for m in members)
+    assert lengths != [len(m.samples) for m in members]
+    assert tensors["samples.members"].numel() == sum(lengths)
+    assert set(tensors) == {
+        "samples.members", "samples.public", *(f"start.{n}" for n in recipe.start),
+    }  # fmt: skip
+    least = sum(w.numel() * 4 for w in recipe.start.values())
+    assert least <= given["most"][WEIGHTS] <= least + submission.MOST_HEADER
+
+
+def attack_on(monkeypatch, answer):
+    public, candidates = speech(3, "public"), speech(6, "private")
+    recipe = recipe_for("ctc", public)
+    start = recipe.build().requires_grad_(False)
+    answers(monkeypatch, answer)
+    confined = ConfinedAttack(Submission("a.py", "", "Mine", "attack"), recipe)
+    found = confined.score(Weights(start, start, public), candidates, Randomness(0))
+    return candidates, found
+
+
+def test_scores_come_back_to_their_candidates(monkeypatch):
+    def lengths_backwards(given):
+        told = given["job"]["speech"]["candidates"]
+        places = list(range(len(told)))[::-1]
+        scores = [float(told[p]["samples"]) for p in places]
+        return {
+            SCORES: save({"places": torch.tensor(places), "scores": torch.tensor(scores).double()})
+        }
+
+    candidates, found = attack_on(monkeypatch, lengths_backwards)
+    assert {c.id for c in found.candidates} == {c.id for c in candidates}
+    assert found.scores.tolist() == [len(c.samples) for c in found.candidates]
+
+
+@pytest.mark.parametrize(
+    ("places", "scores", "said"),
+    [
+        ([0, 1, 2, 3, 4], [0.0] * 5, "did not score each of 6 candidates once"),
+        ([0, 1, 2, 3, 4, 4], [0.0] * 6, "did not score each of 6 candidates once"),
+        ([0, 1, 2, 3, 4, 6], [0.0] * 6, "did not score each of 6 candidates once"),
+        ([0, 1, 2, 3, 4, 5], [0.0] * 5 + [float("nan")], "not finite"),
+    ],
+)
+def test_scores_that_are_none(places, scores, said, monkeypatch):
+    answer = {"places": torch.tensor(places), "scores": torch.tensor(scores).double()}
+    with pytest.raises(DisqualifiedError, match=said):
+        attack_on(monkeypatch, lambda _: {SCORES: save(answer)})
+
+
+@pytest.mark.slow
+def test_the_sandbox_changes_no_weight(mine):
+    """What a scheme gives there is what it gives here, in the order that it is handed out."""
+    public, members = speech(3, "public"), speech(8, "private")
+    recipe, rng = recipe_for("ctc", public), Randomness(3)
+    defense = read_submission(f"{mine}:Mine", "defense", ["epsilon=5"])
+    trust = sandbox.unavailable() is not None
+    found = ConfinedDefense(defense, trust=trust).train(recipe, members, public, rng)
+    shuffled = [members[i] for i in rng.child("order").numpy().permutation(len(members))]
+    here = EDPSGD(5.0, epochs=1, batch_size=4).train(
+        recipe, shuffled, public, Randomness(rng.integer())
+    )
+    assert found.event == here.event
+    assert all(np.array_equal(found.weights[n], w) for n, w in here.weights.items())
+
+
+@pytest.mark.slow
+def test_trusted_it_still_has_limits_and_no_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("HUSH", "heads")
+    note = tmp_path / "note"
+    source = f"import os\nopen({str(note)!r}, 'w').write(str(dict(os.environ)))\nraise KeyError"
+    job = {"file": "a.py", "class": "b", "settings": {}, "source": source}
+    with (
+        open(os.devnull, "w") as log,
+        pytest.raises(sandbox.SubmissionFailedError, match="raised KeyError"),
+    ):
+        sandbox.run(job, b"", {}, sandbox.LIMITS, trust=True, log=log)
+    assert "HUSH" not in note.read_text()

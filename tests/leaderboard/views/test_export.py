@@ -1,0 +1,71 @@
+"""The export: every estimate of every record, with all its parts, in every format."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+from leaderboard.records.attack_result import write_siege
+from leaderboard.records.record import read_records
+from leaderboard.views.export import export
+from leaderboard.views.table import Format
+from tests.leaderboard.records.test_attack_result import siege
+from tests.leaderboard.views.test_table import run  # noqa: F401
+
+OWN = ["wer", "wer_members", "wer_held_out", "audited_epsilon"]
+
+
+def test_every_estimate_is_there_once(run):  # noqa: F811
+    lines = json.loads(export([run], Format.JSON))
+    found = {(x["target"], x["scheme"], x["epsilon"], x["attack"], x["figure"]) for x in lines}
+    records = read_records(run)
+    expected = sum(len(OWN) + sum(map(len, r.leakages.values())) for r in records)
+    assert len(found) == len(lines) == expected
+    first = [x for x in lines if x["scheme"] == "none"]
+    assert [x["figure"] for x in first[:4]] == OWN
+    assert first[0]["attack"] is None
+    audited = first[3]["estimate"]
+    assert audited["ceiling"] == 4.9
+    assert audited["high"] == "inf"
+    (unscored,) = (x["estimate"] for x in first if x["attack"] == "inversion-restoration")
+    assert unscored["value"] is None
+    assert unscored["method"] == "unscored: too slow"
+    failed = [x for x in lines if x["status"] == "failed"]
+    assert [x["figure"] for x in failed] == OWN
+    assert all("no memory" in x["estimate"]["method"] for x in failed)
+
+
+def test_what_submitted_attacks_found_is_there_too(run):  # noqa: F811
+    before = json.loads(export([run], Format.JSON))
+    hit = siege(0.8, 11.0)
+    write_siege(hit, run)
+    after = json.loads(export([run], Format.JSON))
+    assert len(after) == len(before) + 4
+    of_it = [x for x in after if x["epsilon"] == 9.98]
+    assert {x["status"] for x in of_it} == {"falsified"}
+    assert {x["status"] for x in after if x["epsilon"] != 9.98} == {"ok", "failed"}
+    told = {(x["attack"], x["figure"]): x["estimate"]["value"] for x in of_it}
+    assert told[hit.called, "auc"] == told[None, "strongest_auc"] == 0.8
+    assert told[hit.called, "audited_epsilon"] == told[None, "strongest_audited"] == 11.0
+    assert told[None, "audited_epsilon"] == 0.7
+
+
+def test_csv_says_what_the_json_says(run):  # noqa: F811
+    plain = json.loads(export([run], Format.JSON))
+    rows = list(csv.DictReader(io.StringIO(export([run], Format.CSV))))
+    assert len(rows) == len(plain)
+    for row, line in zip(rows, plain, strict=True):
+        estimate = line["estimate"]
+        assert row["estimate"] == ("" if estimate["value"] is None else str(estimate["value"]))
+        for part in ("low", "high", "level", "method", "ceiling"):
+            told = "" if estimate[part] is None else str(estimate[part])
+            assert row[f"estimate_{part}"] == told
+
+
+def test_for_papers(run):  # noqa: F811
+    latex = export([run], Format.LATEX)
+    assert r"tpr\_at\_1\_percent\_fpr" in latex
+    assert not any(letter in latex for letter in "εδ∞")
+    markdown = export([run, run], Format.MARKDOWN).splitlines()
+    assert len(markdown) == 2 + 2 * len(json.loads(export([run], Format.JSON)))

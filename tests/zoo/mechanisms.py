@@ -1,0 +1,289 @@
+"""Broken mechanisms, each one small change of the real code away from it, and what unmasks them.
+
+What leaks past the mechanism is in `tests.zoo.artefacts`. `python -m tests.zoo.table` prints what
+every audit proves, as the table in docs/audits.md.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from unittest.mock import patch
+
+import torch
+from dp_accounting import ComposedDpEvent, GaussianDpEvent, LaplaceDpEvent, SelfComposedDpEvent
+
+from defenses.dpsgd import clipping
+from defenses.dpsgd import scheme as dpsgd
+from defenses.dpsgd.scheme import DPSGD, EDPSGD
+from defenses.pate import scheme as pate
+from defenses.pate import teachers as poll
+from defenses.pate.scheme import PATE
+from leaderboard.audits import gradient_canaries, vote_canaries
+from leaderboard.audits.gradient_canaries import Evidence, Setting
+from leaderboard.audits.training_audit import TrainingAudit, conclude
+from leaderboard.audits.vote_canaries import VoteSetting
+from targets.core.randomness import Randomness
+
+DELTA = 1e-5
+BATCH = 4
+
+Breaking = Callable[[], AbstractContextManager[object]]
+
+
+# DP-SGD: noise
+
+
+def _noise_divided_twice():
+    """Divide the noise by the batch size before the sum, noise included, is divided by it."""
+    real = dpsgd.set_noisy_mean
+
+    def broken(total, deviation, expected_batch, generator):
+        real(total, deviation / expected_batch, expected_batch, generator)
+
+    return patch.object(dpsgd, "set_noisy_mean", broken)
+
+
+def _no_noise_on_empty_batches():
+    """Skip the noise where there is no gradient: the silence tells that nobody was drawn."""
+    real = dpsgd.set_noisy_mean
+
+    def broken(total, deviation, expected_batch, generator):
+        empty = not any(bool(g.any()) for g in total.values())
+        real(total, 0.0 if empty else deviation, expected_batch, generator)
+
+    return patch.object(dpsgd, "set_noisy_mean", broken)
+
+
+def _noise_reused():
+    """Seed the noise anew at every step: two updates subtracted leave gradients alone."""
+    real = dpsgd.set_noisy_mean
+
+    def broken(total, deviation, expected_batch, generator):
+        real(total, deviation, expected_batch, generator.manual_seed(generator.initial_seed()))
+
+    return patch.object(dpsgd, "set_noisy_mean", broken)
+
+
+def _mean_over_the_drawn_batch():
+    """Divide by the number of examples that were drawn: the size of the noise tells it."""
+    real_sum, real_mean = dpsgd.clipped_sum_one_by_one, dpsgd.set_noisy_mean
+    drawn = [0]
+
+    def counted(recognizer, batch, clip):
+        drawn[0] = len(batch)
+        return real_sum(recognizer, batch, clip)
+
+    def broken(total, deviation, expected_batch, generator):  # noqa: ARG001
+        real_mean(total, deviation, max(1, drawn[0]), generator)
+
+    return patch.multiple(dpsgd, clipped_sum_one_by_one=counted, set_noisy_mean=broken)
+
+
+# DP-SGD: clipping
+
+
+def _clip_the_mean():
+    """Cut the batch's mean gradient to the clipping norm instead of every example's."""
+
+    def broken(recognizer, batch, clip):
+        total = clipping.zeros(recognizer)
+        if batch:
+            mean = recognizer.example_losses(batch).mean()
+            gradients = torch.autograd.grad(mean, list(total))
+            norm = torch.sqrt(sum(g.square().sum() for g in gradients))
+            for sum_, gradient in zip(total.values(), gradients, strict=True):
+                # The mean goes where the mechanism expects a mean: it is divided once more later.
+                sum_ += gradient * (clip / norm.clamp_min(clip)) * BATCH
+        return total
+
+    return patch.object(dpsgd, "clipped_sum_one_by_one", broken)
+
+
+def _clip_every_layer():
+    """Cut every parameter's gradient to the whole threshold: L of them add up to √L times it."""
+
+    def broken(recognizer, batch, clip):
+        total = clipping.zeros(recognizer)
+        for example in batch:
+            loss = recognizer.example_losses([example])[0]
+            for sum_, gradient in zip(
+                total.values(), torch.autograd.grad(loss, list(total)), strict=True
+            ):
+                sum_ += gradient * (clip / gradient.norm().clamp_min(clip))
+        return total
+
+    return patch.object(dpsgd, "clipped_sum_one_by_one", broken)
+
+
+def _no_normalisation():
+    """Take every gradient of the efficient scheme for one of norm one."""
+    real = clipping.square_norms
+    return patch.object(clipping, "square_norms", lambda gradients: real(gradients) * 0 + 1)
+
+
+# DP-SGD: sampling and accounting
+
+
+def _drawn_more_often(factor):
+    """Draw everybody `factor` times as often as is priced."""
+    real = dpsgd.poisson_batches
+
+    def broken(items, rate, steps, rng):
+        return real(items, factor * rate, steps, rng)
+
+    return patch.object(dpsgd, "poisson_batches", broken)
+
+
+_twice_the_rate = partial(_drawn_more_often, 2)
+_full_batches = partial(_drawn_more_often, 4)
+
+
+def _batches_in_order():
+    """Deal the members to batches in their order, and price it as if batches were drawn."""
+
+    def broken(items, rate, steps, rng):  # noqa: ARG001
+        batches = round(1 / rate)
+        for step in range(steps):
+            yield list(items[step % batches :: batches])
+
+    return patch.object(dpsgd, "poisson_batches", broken)
+
+
+def _one_epoch():
+    """Claim what one epoch costs for all of them."""
+    real = dpsgd.dp_sgd_event
+
+    def broken(noise, rate, steps):  # noqa: ARG001
+        return real(noise, rate, round(1 / rate))
+
+    return patch.object(dpsgd, "dp_sgd_event", broken)
+
+
+# PATE
+
+
+def _same_shard():
+    """Give all members to every teacher."""
+
+    def broken(members, count, rng, *_):  # noqa: ARG001
+        return [list(members) for _ in range(count)]
+
+    return patch.object(poll, "shards", broken)
+
+
+def _gaussian_votes_once(noise, votes):
+    return GaussianDpEvent(noise / math.sqrt(votes))
+
+
+def _laplace_votes_once(noise, votes):
+    return SelfComposedDpEvent(ComposedDpEvent([LaplaceDpEvent(noise)]), votes)
+
+
+def _votes_once():
+    """Count a moved vote as one count changed, not as two."""
+    return patch.multiple(
+        pate, gaussian_votes_event=_gaussian_votes_once, laplace_votes_event=_laplace_votes_once
+    )
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A broken mechanism, and the audit that was fixed for it beforehand.
+
+    `watch` trains so many times with the canary and as often without, and keeps what it saw.
+    """
+
+    name: str
+    scheme: str
+    breaking: Breaking
+    watch: Callable[[int, Randomness], Evidence]
+    runs: int
+    slow: bool = False
+
+    def audit(self, *, broken: bool = True, level: float = 0.95) -> TrainingAudit:
+        """Audit the broken mechanism, or the sound one in its place."""
+        began = time.monotonic()
+        with self.breaking() if broken else nullcontext():
+            evidence = self.watch(self.runs, Randomness(0).child("zoo", self.name))
+        seconds = time.monotonic() - began
+        noise = "any" if self.scheme == "pate-lnmax" else "gaussian"
+        return conclude(
+            self.scheme, "", evidence, delta=DELTA, level=level, noise=noise, seconds=seconds
+        )
+
+
+def descent(epsilon=4.0, rate=0.25, epochs=2.0, *, tensors=1, company=0, defense=DPSGD):
+    """Watch the updates of DP-SGD for `epochs` epochs of 1 / rate steps."""
+    scheme = defense(epsilon, epochs=epochs, batch_size=BATCH)
+    setting = Setting(scheme, round(BATCH / rate), DELTA, tensors, company)
+    return partial(gradient_canaries.many_runs, setting)
+
+
+def votes(noise, epsilon=4.0, *, company=0):
+    """Watch one vote of PATE, with the canary's teacher and three others."""
+    scheme = PATE(
+        epsilon, noise, teachers=4, teacher_epochs=1, queries=1, hypotheses=2, student_epochs=1
+    )
+    return partial(vote_canaries.many_runs, VoteSetting(scheme, DELTA, company))
+
+
+ZOO = (
+    Broken(
+        "noise divided by the batch size twice", "dpsgd", _noise_divided_twice, descent(), runs=200
+    ),
+    Broken("clipping the mean, not each example", "dpsgd", _clip_the_mean, descent(), runs=150),
+    Broken(
+        "clipping per layer with the flat threshold, 16 tensors",
+        "dpsgd",
+        _clip_every_layer,
+        descent(tensors=16),
+        runs=80,
+    ),
+    Broken("no normalisation", "edpsgd", _no_normalisation, descent(defense=EDPSGD), runs=80),
+    Broken("no noise on empty batches", "dpsgd", _no_noise_on_empty_batches, descent(), runs=80),
+    Broken("noise reused across steps", "dpsgd", _noise_reused, descent(), runs=150),
+    Broken(
+        "mean over the drawn batch",
+        "dpsgd",
+        _mean_over_the_drawn_batch,
+        descent(rate=0.5, company=1),
+        runs=200,
+    ),
+    Broken("everybody in every batch, priced at 1/4", "dpsgd", _full_batches, descent(), runs=150),
+    Broken(
+        "sampling rate twice the priced one",
+        "dpsgd",
+        _twice_the_rate,
+        descent(1.0, epochs=8.0),
+        runs=2_000,
+        slow=True,
+    ),
+    Broken(
+        "batches in order, priced as Poisson",
+        "dpsgd",
+        _batches_in_order,
+        descent(1.0, 1 / 16),
+        runs=250,
+    ),
+    Broken(
+        "ε of one epoch claimed for 8", "dpsgd", _one_epoch, descent(epochs=8.0), 250, slow=True
+    ),
+    Broken("the same shard to all teachers", "pate-gnmax", _same_shard, votes("gaussian"), runs=80),
+    Broken(
+        "the same shard to all teachers", "pate-lnmax", _same_shard, votes("laplace", 1.0), runs=200
+    ),
+    Broken("a moved vote counted once", "pate-gnmax", _votes_once, votes("gaussian"), runs=800),
+    Broken(
+        "a moved vote counted once",
+        "pate-lnmax",
+        _votes_once,
+        votes("laplace", 1.0),
+        800,
+        slow=True,
+    ),
+)
