@@ -1,26 +1,82 @@
-"""The built-in schemes by name."""
+"""The schemes by name. A new one is a file in one of the folders, and a line here."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from dataclasses import dataclass
 
-from defenses.base import Defense
-from defenses.dpsgd.microbatch import MicrobatchDPSGD
-from defenses.dpsgd.scheme import DPSGD, EDPSGD
-from defenses.dpsgd.self_trained import SelfTrainedEDPSGD
-from defenses.pate.scheme import PATE
-from defenses.public.nonprivate import NonPrivate
-from defenses.public.scheme import PublicStudent
+from targets.core.registry import Entry, Registry
 
-SCHEMES: Mapping[str, Callable[..., Defense]] = {
-    "none": NonPrivate,
-    "public": PublicStudent,
-    "dpsgd": DPSGD,
-    "edpsgd": EDPSGD,
-    "edpsgd-self-trained": SelfTrainedEDPSGD,
-    "edpsgd-microbatch": MicrobatchDPSGD,
-    "pate-lnmax": partial(PATE, noise="laplace"),
-    "pate-gnmax": partial(PATE, noise="gaussian"),
-    "pate-confident-gnmax": partial(PATE, noise="confident"),
-}
+
+@dataclass(frozen=True, kw_only=True)
+class SchemeEntry(Entry):
+    """A `Defense`, made as `scheme(epsilon=..., **options)`.
+
+    `takes_epsilon` says whether an ε is asked of it; `begins_self_trained` whether it is pointless
+    where the public start has not taught itself; `title` is what a page calls it, where the name
+    alone does not say enough.
+    """
+
+    takes_epsilon: bool = True
+    begins_self_trained: bool = False
+    title: str | None = None
+
+
+SCHEMES: Registry[SchemeEntry] = Registry(
+    "scheme",
+    "overheard.schemes",
+    (
+        SchemeEntry(
+            name="none",
+            path="defenses.public.nonprivate:NonPrivate",
+            summary="plain training on the members, without privacy: the reference that must leak",
+            takes_epsilon=False,
+        ),
+        SchemeEntry(
+            name="public",
+            path="defenses.public.scheme:PublicStudent",
+            summary="self-training on public speech alone, ε = 0: what every scheme has to beat",
+            takes_epsilon=False,
+        ),
+        SchemeEntry(
+            name="dpsgd",
+            path="defenses.dpsgd.scheme:DPSGD",
+            summary="DP-SGD as in the textbook: clip each gradient, sum, add Gaussian noise",
+            title="DP-SGD",
+        ),
+        SchemeEntry(
+            name="edpsgd",
+            path="defenses.dpsgd.scheme:EDPSGD",
+            summary="eDP-SGD with automatic clipping: exact per example, no loop over examples",
+            title="eDP-SGD (automatic clipping)",
+        ),
+        SchemeEntry(
+            name="edpsgd-self-trained",
+            path="defenses.dpsgd.self_trained:SelfTrainedEDPSGD",
+            summary="eDP-SGD that begins where PATE begins: at the self-trained public start",
+            begins_self_trained=True,
+        ),
+        SchemeEntry(
+            name="edpsgd-microbatch",
+            path="defenses.dpsgd.microbatch:MicrobatchDPSGD",
+            summary="eDP-SGD as published, by micro-batches, priced at its true sensitivity",
+        ),
+        SchemeEntry(
+            name="pate-lnmax",
+            path="defenses.pate.scheme:PATE",
+            options={"noise": "laplace"},
+            summary="PATE: a student of teacher votes under Laplace noise",
+        ),
+        SchemeEntry(
+            name="pate-gnmax",
+            path="defenses.pate.scheme:PATE",
+            options={"noise": "gaussian"},
+            summary="PATE: a student of teacher votes under Gaussian noise",
+        ),
+        SchemeEntry(
+            name="pate-confident-gnmax",
+            path="defenses.pate.scheme:PATE",
+            options={"noise": "confident"},
+            summary="PATE: answers only where a noisy test finds that the teachers agree",
+        ),
+    ),
+)

@@ -5,20 +5,17 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from leaderboard.commands.seeds import Fresh, Given, at_seeds
 from leaderboard.views.table import Format
 from targets.core.errors import OverheardError
 
 MISTAKE = 2  # exit code of what the user can mend
 STOPPED = 130  # exit code of what Ctrl-C ended, as shells have it
-FAILED = 1  # exit code of a run in which a cell failed
 
 app = typer.Typer(
     help="How much private speech can be overheard from a recogniser, and is its ε true?",
@@ -49,65 +46,16 @@ def overheard(
     """How much private speech can be overheard from a recogniser, and is its ε true?"""
 
 
-@app.command()
-def run(
-    suite: Annotated[str, typer.Option(help="A built-in suite, or the path of a TOML file.")],
-    out: Annotated[
-        Path | None, typer.Option(help="Where records go.", show_default="runs/<suite>")
-    ] = None,
-    data: Annotated[
-        Path,
-        typer.Option(help="Where folders of real speech are.", envvar="OVERHEARD_DATA"),
-    ] = Path("../shared/data"),
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes at work.", show_default="one a core")
-    ] = None,
-    ray: Annotated[
-        str | None,
-        typer.Option(metavar="ADDRESS", help="A Ray cluster to run on, which shares the folders."),
-    ] = None,
-    cpus: Annotated[float, typer.Option(min=0, help="CPUs that Ray gives each job.")] = 1.0,
-    gpus: Annotated[float, typer.Option(min=0, help="GPUs that Ray gives each job.")] = 0.0,
-    seed: Given = [],  # noqa: B006
-    fresh_seed: Fresh = False,
-) -> None:
+@app.command(context_settings=HAND_ON)
+def run(context: typer.Context) -> None:
     """Train, attack and score every cell of a suite; go on where an earlier run stopped."""
-    from leaderboard.records.record import FOLDER, read_records
-    from leaderboard.spec.load import load_suite
+    _hand_on(context, "run")
 
-    chosen = at_seeds(load_suite(suite), seed, fresh_seed)
-    out = out or Path("runs") / chosen.name
-    if any((out / FOLDER).glob("*.json")):
-        # Before anything is computed: its results could not be kept beside these.
-        read_records(out, chosen.conditions.digest)
 
-    from leaderboard.jobs import scheduler as runner
-    from leaderboard.jobs.progress import watching
-    from leaderboard.records import provenance
-    from leaderboard.views.table import table
-
-    plan = importlib.import_module("leaderboard.experiment.plan").plan
-    pool = None
-    if ray is not None:
-        from leaderboard.jobs.ray_pool import RayPool
-
-        # Tasks do not start in this folder.
-        out, data = out.absolute(), data.absolute()
-        pool = partial(RayPool, ray, cpus=cpus, gpus=gpus)
-    jobs = plan(chosen, out, data)
-    with watching() as progress:
-        outcomes = runner.run(jobs, out, workers or provenance.cores(), progress, pool=pool)
-
-    if any((out / FOLDER).glob("*.json")):
-        typer.echo(table(out, Format.TEXT))
-        typer.echo(f"\nrecords: {out / FOLDER}", err=True)
-    failed = [o for o in outcomes.values() if o.status in ("failed", "blocked")]
-    for outcome in failed:
-        log = out / runner.LOGS / f"{outcome.job}.log"
-        more = f" (see {log})" if log.exists() else ""
-        typer.echo(f"overheard: {outcome.job} {outcome.status}: {outcome.reason}{more}", err=True)
-    if failed:
-        raise typer.Exit(FAILED)
+@app.command("list", context_settings=HAND_ON)
+def list_(context: typer.Context) -> None:
+    """List the targets, schemes, attacks, suites or corpora that there are."""
+    _hand_on(context, "list_", "list")
 
 
 @app.command(context_settings=HAND_ON)
@@ -256,7 +204,7 @@ def _hand_on(context: typer.Context, name: str, home: str | None = None) -> None
     command = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     module = importlib.import_module(f"leaderboard.commands.{home or name}")
     command.command()(getattr(module, name))
-    command(context.args, prog_name=f"overheard {name.replace('_', '-')}")
+    command(context.args, prog_name=f"overheard {name.strip('_').replace('_', '-')}")
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 from attacks.canaries.canary import CANARY, SECRET
 from leaderboard.game.game import REPETITIONS
 from targets.core.randomness import Randomness
-from targets.models.recognizer import NETWORKS
+from targets.models import registry
 from targets.nn.encoder import for_all
 from targets.speech.features import LogMel
 from targets.speech.tokens import ALPHABET, Characters
@@ -21,7 +21,7 @@ from targets.synthetic.phrases import CANARIES
 from targets.training.fit import public_start
 from targets.training.recipe import Recipe, Schedule
 
-TARGETS = tuple(NETWORKS)
+TARGETS = registry.TARGETS.names()
 SECONDS_A_LETTER = 0.08
 WORDS = ("on", "off", "two", "ten", "dog", "cat", "red", "fan", "milk", "tea")
 

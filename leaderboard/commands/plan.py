@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 from tabulate import tabulate
@@ -13,20 +13,21 @@ from tabulate import tabulate
 from leaderboard.experiment.durations import (
     Duration,
     duration_of_cell,
-    duration_of_poll,
-    duration_of_start,
+    duration_of_stage,
     elapsed,
     memories,
 )
-from leaderboard.experiment.pending import remaining
+from leaderboard.experiment.pending import pending
 from leaderboard.experiment.plan import plan as jobs_of
-from leaderboard.experiment.plan import poll_jobs, start_id
 from leaderboard.jobs.progress import spoken
 from leaderboard.records import provenance
 from leaderboard.records.record import FOLDER, read_records
 from leaderboard.spec.load import load_suite
 from leaderboard.spec.paths import stamps
-from leaderboard.spec.suite import Suite
+from leaderboard.spec.suite import Cell, Suite
+
+if TYPE_CHECKING:
+    from leaderboard.experiment.shared_stage import SharedStage
 
 UNKNOWN = "no record tells how long this takes"
 
@@ -84,34 +85,28 @@ def plan(
 
 def _lines(suite: Suite, out: Path, data: Path, workers: int) -> tuple[list[Line], float]:
     """Return every job of a suite, and how long those to be run take together."""
-    cells = {cell.id: cell for cell in suite.cells()}
-    starts = {start_id(cell.target, cell.seed): cell for cell in cells.values()}
     known, now = memories(out), stamps(suite.conditions, data)
-    polls = {
-        job.id: cell
-        for cell in cells.values()
-        if not remaining(out, cell, now).trained
-        for job in poll_jobs([cell], out, data).values()
-    }
-    lines, pending = [], []
-    for job in jobs_of(suite, out, data):
+    jobs = jobs_of(suite, out, data)
+    # Whatever a stage is for, one of the cells that wait for it tells how long it takes.
+    waiting = {need: job.about for job in jobs if isinstance(job.about, Cell) for need in job.needs}
+    lines, ahead = [], []
+    for job in jobs:
         if job.finished():
             lines.append(Line(job.id, "there", (), 0.0, ""))
             continue
         duration, state = Duration(None, UNKNOWN), "to run"
         attacks: tuple[str, ...] = ()
-        if job.id in cells:
-            left = remaining(out, cells[job.id], now)
-            duration = duration_of_cell(cells[job.id], left, known)
+        if isinstance(job.about, Cell):
+            left = pending(out, job.about, now)
+            duration = duration_of_cell(job.about, left, known)
             if left.trained:
                 state, attacks = "to attack", left.attacks
-        elif job.id in starts:
-            duration = duration_of_start(suite.conditions, starts[job.id].target, known)
-        elif job.id in polls:
-            duration = duration_of_poll(polls[job.id], known)
+        elif job.about is not None:
+            cell = waiting.get(job.id, suite.cells()[0])
+            duration = duration_of_stage(cast("SharedStage", job.about), cell, known)
         lines.append(Line(job.id, state, attacks, duration.seconds, duration.basis))
-        pending.append((job.id, duration.seconds or 0.0, job.needs))
-    return lines, elapsed(pending, workers)
+        ahead.append((job.id, duration.seconds or 0.0, job.needs))
+    return lines, elapsed(ahead, workers)
 
 
 def _state(line: Line) -> str:

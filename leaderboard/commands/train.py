@@ -11,7 +11,10 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 from safetensors.torch import save_file
+from targets.core.device import resolve_device
 
+from defenses.base import weights_of
+from leaderboard.commands.options import Device
 from leaderboard.game.build import EMBEDDED, SPEECH_SEED
 from leaderboard.views.table import compact
 from targets.core.errors import OverheardError
@@ -19,7 +22,7 @@ from targets.core.files import whole_file
 from targets.core.progress import listening
 from targets.core.randomness import Randomness
 from targets.corpora.read import read_corpus
-from targets.models.recognizer import NETWORKS
+from targets.models.registry import TARGETS
 from targets.speech.tokens import Characters
 from targets.speech.utterance import Utterance
 from targets.speech.wer import word_error_rate
@@ -32,7 +35,7 @@ EMBEDDED_TRAINING, EMBEDDED_TEST = (40, 2000), (8, 200)  # voices, utterances
 
 def train(
     corpus: Annotated[str, typer.Argument(help="'embedded', or a corpus with splits train, test.")],
-    target: Annotated[str, typer.Option(help="ctc, rnnt, las or hybrid.")] = "ctc",
+    target: Annotated[str, typer.Option(help="See `overheard list targets`.")] = "ctc",
     epochs: Annotated[int, typer.Option(min=1)] = 20,
     batch_size: Annotated[int, typer.Option(min=1)] = 16,
     learning_rate: Annotated[float, typer.Option(min=1e-6)] = 2e-3,
@@ -40,18 +43,24 @@ def train(
     hidden: Annotated[int, typer.Option(min=1)] = 128,
     beam: Annotated[int, typer.Option(min=1, help="1 is greedy decoding.")] = 8,
     seed: Annotated[int, typer.Option(min=0)] = 0,
+    device: Device = None,
     out: Annotated[Path | None, typer.Option(help="Where to keep the weights.")] = None,
 ) -> None:
     """Train a target without privacy and measure its word error rate on unheard speakers."""
-    if target not in NETWORKS:
-        raise OverheardError(f"--target {target}: no such target (known: {', '.join(NETWORKS)})")
+    if target not in TARGETS:
+        raise OverheardError(
+            f"--target {target}: no such target (known: {', '.join(TARGETS.names())})"
+        )
     training, test = _splits(corpus)
     if not training or not test:
         raise OverheardError(f"{corpus}: needs utterances in the splits train and test")
     # One thread: the steps are small, and the same seed gives the same weights on any machine.
     torch.set_num_threads(1)
     schedule = Schedule(epochs, batch_size, learning_rate)
-    recipe = Recipe(target, Characters(), channels, hidden, schedule, 0.0, len(training))
+    used = str(resolve_device(device or "cpu"))
+    recipe = Recipe(
+        target, Characters(), channels, hidden, schedule, 0.0, len(training), device=used
+    )
     rng = Randomness(seed)
     began = time.monotonic()
     with Progress(console=Console(stderr=True), transient=True) as bars:
@@ -65,7 +74,7 @@ def train(
     typer.echo(f"test WER {compact(error_rate)}, {len(test)} utterances ({error_rate.method})")
     if out is not None:
         with whole_file(out) as aside:
-            save_file(recognizer.state_dict(), aside)
+            save_file(weights_of(recognizer), aside)
 
 
 def _splits(corpus: str) -> tuple[list[Utterance], list[Utterance]]:

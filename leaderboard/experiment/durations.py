@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from statistics import mean
+from typing import TYPE_CHECKING
 
-from leaderboard.experiment.pending import Remaining
+from leaderboard.experiment.pending import Pending
 from leaderboard.records import provenance
 from leaderboard.records.record import FOLDER, Record, read_records
-from leaderboard.spec.suite import Cell, Conditions
+from leaderboard.spec.suite import Cell
+
+if TYPE_CHECKING:
+    from leaderboard.experiment.shared_stage import SharedStage
 
 TRAINING = ("speech", "training", "transcribing")  # the stages before the attacks
-
-POLL = "poll"  # the stage that a cell shares with others
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ def memories(out: Path) -> list[Memory]:
     return found
 
 
-def duration_of_cell(cell: Cell, left: Remaining, known: Sequence[Memory]) -> Duration:
+def duration_of_cell(cell: Cell, left: Pending, known: Sequence[Memory]) -> Duration:
     """Return how long what remains of a cell will take.
 
     Each stage is taken from the records that are most like the cell: of the same scheme, target,
@@ -56,17 +58,21 @@ def duration_of_cell(cell: Cell, left: Remaining, known: Sequence[Memory]) -> Du
     return _duration(cell, [*stages, *left.attacks], known)
 
 
-def duration_of_poll(cell: Cell, known: Sequence[Memory]) -> Duration:
-    """Return how long the poll will take that a cell learns from, like a stage of the cell."""
-    return _duration(cell, [POLL], known)
+def duration_of_stage(stage: SharedStage, cell: Cell, known: Sequence[Memory]) -> Duration:
+    """Return how long what a cell shares with others will take.
+
+    A public start takes as long as training without DP, scaled; of any other stage records tell.
+    """
+    if stage.kind == "start":
+        return _duration_of_start(cell, known)
+    return _duration(cell, [stage.kind], known)
 
 
-def duration_of_start(conditions: Conditions, target: str, known: Sequence[Memory]) -> Duration:
-    """Return how long a public start will take: as training without DP, scaled."""
-    public = conditions.speech.public
+def _duration_of_start(cell: Cell, known: Sequence[Memory]) -> Duration:
+    conditions, public = cell.conditions, cell.conditions.speech.public
     heard = public.utterances if public.transcribed is None else public.transcribed
     open_ = [m for m in known if m.record.cell.scheme == "none" and "training" in m.record.seconds]
-    same = [m for m in open_ if m.record.cell.target == target] or open_
+    same = [m for m in open_ if m.record.cell.target == cell.target] or open_
     near = [m for m in same if m.here] or same
     if not near or heard is None:
         return Duration(None, "no record tells how long a start takes")

@@ -1,6 +1,6 @@
 """Which code stands behind a scheme or an attack: a digest, found without importing any of it.
 
-It covers the entry in the table of names, the module that the entry comes from, and what that
+It covers what the registry says of an entry, the module that the entry comes from, and what that
 imports from its own room, at any depth. Of a submission it is the file as it stands, and what it
 imports from `defenses` or `attacks`. Comments, docstrings and layout of ours do not count. Not
 covered are `targets`, the statistics of `attacks`, the accounting's packages: a change there
@@ -11,96 +11,108 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import importlib.util
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
+from attacks.registry import ATTACKS
+from defenses.registry import SCHEMES
+from targets.core.registry import Entry
+
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("defenses", "attacks")
+TABLES: Mapping[str, Iterable[Entry]] = {"defenses.registry": SCHEMES, "attacks.registry": ATTACKS}
 
 
 def scheme_code(name: str) -> str:
     """Return the digest of a scheme's code.
 
     Raises:
-        LookupError: there is no such scheme.
+        OverheardError: there is no such scheme.
     """
-    return _fingerprint(ROOT / "defenses", "registry", name)
-
-
-def submission_code(source: str) -> str:
-    """Return the digest of a submitted file and of the code of ours that it is built on."""
-    parts = [source]
-    for room in ROOMS:
-        modules = [module for module, _ in _imports(ast.parse(source), room)]
-        parts += _dumped(_closure(ROOT / room, modules))
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    return entry_code(SCHEMES[name])
 
 
 def attack_code(name: str) -> str:
     """Return the digest of an attack's code.
 
     Raises:
-        LookupError: there is no such attack.
+        OverheardError: there is no such attack.
     """
-    return _fingerprint(ROOT / "attacks", "registry", name)
+    return entry_code(ATTACKS[name])
+
+
+def entry_code(entry: Entry) -> str:
+    """Return the digest of what an entry names, and of the options it gives."""
+    return _fingerprint(entry.path, json.dumps(dict(entry.options), sort_keys=True))
+
+
+def submission_code(source: str) -> str:
+    """Return the digest of a submitted file and of the code of ours that it is built on."""
+    modules = _imports(ast.parse(source), ROOMS)
+    return _digest([source, *_dumped(_closure(modules, ROOMS))])
 
 
 @cache
-def module_code(room: str, module: str) -> str:
+def module_code(module: str) -> str:
     """Return the digest of a module and of what it imports from its own room."""
-    return hashlib.sha256("\n".join(_dumped(_closure(ROOT / room, [module]))).encode()).hexdigest()
+    return _digest(_dumped(_closure([module], (module.partition(".")[0],))))
 
 
 @cache
-def _fingerprint(room: Path, table: str, name: str) -> str:
-    tree = _code(room / f"{table}.py")
-    entry = _entry(tree, name)
-    used = {node.id for node in ast.walk(entry) if isinstance(node, ast.Name)}
-    modules = [module for module, names in _imports(tree, room.name) if used & names]
-    parts = [ast.dump(entry), *_dumped(_closure(room, modules))]
+def _fingerprint(path: str, options: str) -> str:
+    module = path.partition(":")[0]
+    room = module.partition(".")[0]
+    # A package that adds an entry is built on the rooms, too.
+    rooms = (room,) if room in ROOMS else (room, *ROOMS)
+    return _digest([path, options, *_dumped(_closure([module], rooms))])
+
+
+def _digest(parts: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _closure(room: Path, modules: Iterable[str]) -> dict[str, ast.Module]:
-    """Return modules of a room and what they import from it, at any depth, by name."""
+def _closure(modules: Iterable[str], rooms: tuple[str, ...]) -> dict[str, ast.Module]:
+    """Return modules and what they import from some rooms, at any depth, by name."""
     pending, found = list(modules), dict[str, ast.Module]()
     while pending:
         module = pending.pop()
-        path = room / f"{module.replace('.', '/')}.py"
-        if module not in found and path.exists():
+        path = _file_of(module)
+        if module not in found and path is not None:
             found[module] = _code(path)
-            pending += [other for other, _ in _imports(found[module], room.name)]
+            pending += _imports(found[module], rooms)
+            # Who asks a registry may get anything that is in it.
+            pending += [entry.module for entry in TABLES.get(module, ())]
     return found
+
+
+def _file_of(module: str) -> Path | None:
+    """Return the file of a module; None where there is none of that name."""
+    if module.partition(".")[0] in ROOMS:
+        path = ROOT / f"{module.replace('.', '/')}.py"
+        return path if path.exists() else None
+    spec = importlib.util.find_spec(module)
+    return Path(spec.origin) if spec is not None and spec.has_location and spec.origin else None
 
 
 def _dumped(modules: Mapping[str, ast.Module]) -> list[str]:
     return [f"{name} {ast.dump(modules[name])}" for name in sorted(modules)]
 
 
-def _entry(tree: ast.Module, name: str) -> ast.expr:
-    """Return what a table of names, a dict written out in its module, says of one."""
+def _imports(tree: ast.Module, rooms: tuple[str, ...]) -> Iterator[str]:
+    """Yield what may be modules of some rooms: of `from a import b`, `a` and `a.b`."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Dict):
-            for key, value in zip(node.keys, node.values, strict=True):
-                if isinstance(key, ast.Constant) and key.value == name:
-                    return value
-    raise LookupError(name)
-
-
-def _imports(tree: ast.Module, room: str) -> Iterator[tuple[str, set[str]]]:
-    """Yield the modules of a room that are imported, and the names by which each is known."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith(f"{room}."):
-            module = node.module.removeprefix(f"{room}.")
-            yield module, {a.asname or a.name for a in node.names}
-            yield from ((f"{module}.{a.name}", {a.asname or a.name}) for a in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module == room:
-            yield from ((a.name, {a.asname or a.name}) for a in node.names)
+        if isinstance(node, ast.ImportFrom) and node.module and _within(node.module, rooms):
+            yield node.module
+            yield from (f"{node.module}.{a.name}" for a in node.names)
         elif isinstance(node, ast.Import):
-            for a in node.names:
-                if a.name.startswith(f"{room}."):
-                    yield a.name.removeprefix(f"{room}."), {a.asname or room}
+            yield from (a.name for a in node.names if _within(a.name, rooms))
+
+
+def _within(module: str, rooms: tuple[str, ...]) -> bool:
+    return module.partition(".")[0] in rooms
 
 
 @cache

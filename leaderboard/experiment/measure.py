@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks.base import Findings, Scores
+from attacks.registry import ATTACKS
 from attacks.statistics.audit import audited_epsilon
 from attacks.statistics.evidence import Labels, Noise, Trials
 from attacks.statistics.means import mean, mean_difference
@@ -19,7 +20,7 @@ from targets.speech.utterance import Unit
 
 COHORTS = ("gender", "accent")  # attributes of utterances that some corpora give
 FEWEST_OF_COHORT = 20  # members, and held-out candidates, below which a cohort says nothing
-AUDITED_WITH = ("membership", "membership-calibrated")  # fixed beforehand: they share the level
+AUDITED_WITH = tuple(entry.name for entry in ATTACKS if entry.audits)
 
 
 def leakage(

@@ -15,10 +15,10 @@ SCHEME = "scheme"  # the key of its code in a record's fingerprints; the others 
 
 
 @dataclass(frozen=True)
-class Remaining:
+class Pending:
     """The record whose training still holds, if any, and the attacks to run on its weights.
 
-    With nothing to train on, every attack remains. `finished` means that the last record says all
+    With nothing to train on, every attack is pending. `finished` means that the last record says all
     there is to say, `recorded` that there is a record, of whatever.
     """
 
@@ -28,8 +28,8 @@ class Remaining:
     attacks: tuple[str, ...]
 
 
-def remaining(out: Path, cell: Cell, stamps: Mapping[str, str]) -> Remaining:
-    """Return what remains of a cell after all runs so far in a folder.
+def pending(out: Path, cell: Cell, stamps: Mapping[str, str]) -> Pending:
+    """Return what is pending of a cell after all runs so far in a folder.
 
     `stamps` are those of the real speech as it is now (`layout.stamps`). A record made before
     fingerprints, stamps or digests of weights were kept is taken to be of the present code, speech
@@ -37,22 +37,22 @@ def remaining(out: Path, cell: Cell, stamps: Mapping[str, str]) -> Remaining:
     """
     records = history(out, cell)
     if records and _says_all(records[-1], cell, out, stamps):
-        return Remaining(True, True, records[-1], ())
+        return Pending(True, True, records[-1], ())
     every = tuple(choice.name for choice in cell.conditions.attacks)
     weights = weights_digest(out, cell)
     for record in reversed(records) if weights else ():
         if record.weights in (None, weights) and _holds(record, cell, out, stamps):
-            return Remaining(False, True, record, _to_attack(record, cell))
-    return Remaining(False, bool(records), None, every)
+            return Pending(False, True, record, _to_attack(record, cell))
+    return Pending(False, bool(records), None, every)
 
 
 def finished(out: Path, cell: Cell, stamps: Mapping[str, str]) -> bool:
-    """Return whether nothing remains of a cell."""
-    return remaining(out, cell, stamps).finished
+    """Return whether nothing is pending of a cell."""
+    return pending(out, cell, stamps).finished
 
 
 def attempted(out: Path, cell: Cell, stamps: Mapping[str, str], before: str | None) -> bool:
-    """Return whether nothing remains of a cell, or only attacks that failed since a record.
+    """Return whether nothing is pending of a cell, or only attacks that failed since a record.
 
     `before` is the digest of the last record that there was when the attempt began. So an attempt
     in which an attack failed has left its result, and yet the next run tries that attack again.

@@ -1,4 +1,4 @@
-"""Reference models of the attacker: trained once per suite, target and seed, for every scheme.
+"""Reference models of the attacker: trained once for every scheme of an experiment.
 
 They are trained without privacy on the suite's schedule, each on a random half of the candidates:
 matched to `none`, and to the other schemes as far as an attacker can who has no noise to add.
@@ -7,26 +7,26 @@ matched to `none`, and to the other schemes as far as an attacker can who has no
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from safetensors.torch import load_file, save_file
 
-from attacks.base import Attack, Weights
+from attacks.base import Attack, view_of
 from attacks.references import Comparative, Memory, References
+from leaderboard.experiment.experiment import Experiment
 from leaderboard.experiment.fingerprints import attack_code
-from leaderboard.experiment.start import recipe_from_start
-from leaderboard.game.build import deal
 from leaderboard.game.game import Game
-from leaderboard.jobs.job import Report
 from leaderboard.spec.paths import EMBEDDED
-from leaderboard.spec.suite import Cell, Conditions, digest_of
-from targets.core.digests import stamp
+from targets.core.digests import digest_of, stamp
 from targets.core.files import whole_file
-from targets.core.progress import listening, stage
+from targets.core.progress import stage
 from targets.core.randomness import Randomness
 from targets.training.ensemble import Ensemble, fit_ensemble
-from targets.training.recipe import Recipe
+
+WEIGHT = 0.4  # of one, relative to a cell
 
 Attacks = Mapping[str, Attack]
 
@@ -36,103 +36,112 @@ def references_wanted(attacks: Attacks) -> int:
     return max((a.references for a in _comparative(attacks).values()), default=0)
 
 
-def scores_file(
-    out: Path, conditions: Conditions, target: str, seed: int, attacks: Attacks, data: Path
-) -> Path:
-    """Return where the attacks' signals on the references are kept, the last file to be written."""
-    weights = _weights_file(out, conditions, target, seed, references_wanted(attacks), data)
-    content = {
-        name: [attack_code(name), *map(repr, attack.signals)]
-        for name, attack in _comparative(attacks).items()
-    }
-    return weights.with_name(f"{weights.stem}-{digest_of(content)[:12]}.safetensors")
+@dataclass(frozen=True)
+class ReferenceModels:
+    """The reference models that some attacks compare with. See `SharedStage`."""
 
+    experiment: Experiment
+    attacks: Attacks
 
-def train_references(
-    conditions: Conditions,
-    target: str,
-    seed: int,
-    attacks: Attacks,
-    out: Path,
-    data: Path,
-    *,
-    report: Report,
-) -> None:
-    """Train the reference models, take the attacks' signals on them, and keep both."""
-    count = references_wanted(attacks)
-    rng = Randomness(seed).child("references", target)
-    weights = _weights_file(out, conditions, target, seed, count, data)
-    with listening(report):
+    kind: ClassVar[str] = "references"
+
+    @property
+    def id(self) -> str:
+        """Name of its job."""
+        return f"references-{self.experiment.name}"
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """They begin at the public start."""
+        return (f"start-{self.experiment.name}",)
+
+    @property
+    def weight(self) -> float:
+        """How long they take, relative to a cell."""
+        return WEIGHT * references_wanted(self.attacks)
+
+    @property
+    def file(self) -> Path:
+        """Where the attacks' signals on the references are kept, the last file to be written."""
+        content = {
+            name: [attack_code(name), *map(repr, attack.signals)]
+            for name, attack in _comparative(self.attacks).items()
+        }
+        weights = self.weights_file
+        return weights.with_name(f"{weights.stem}-{digest_of(content)[:12]}.safetensors")
+
+    @property
+    def weights_file(self) -> Path:
+        """Where their weights are kept."""
+        experiment = self.experiment
+        speech = experiment.conditions.speech
+        content = experiment.conditions.model_dump(mode="json", exclude={"attacks"}) | {
+            "references": references_wanted(self.attacks),
+            "stamps": [
+                stamp(experiment.data / one.source)
+                for one in (speech.public, speech.private)
+                if one.source != EMBEDDED
+            ],
+        }
+        name = f"{experiment.name}-{digest_of(content)[:12]}.safetensors"
+        return experiment.out / "references" / name
+
+    def compute(self) -> None:
+        """Train the reference models, take the attacks' signals on them, and keep both."""
+        rng = self._rng
         with stage(0.0, 0.05):
-            game = deal(conditions, seed, data)
-            recipe = recipe_from_start(conditions, target, seed, out, data, game)
+            game, recipe = self.experiment.game, self.experiment.recipe
         with stage(0.05, 0.8):
-            if not weights.exists():
-                shards = [_redealt(game, number, rng).members for number in range(count)]
+            if not self.weights_file.exists():
+                count = references_wanted(self.attacks)
+                shards = [_other_coins(game, number, rng).members for number in range(count)]
                 trained = fit_ensemble(recipe, shards, recipe.schedule, rng.child("fit"))
-                with whole_file(weights) as aside:
-                    save_file(dict(trained.weights), aside)
-        references = _references(Ensemble(recipe, load_file(weights)), game, rng)
-        signals = {repr(s): s for a in _comparative(attacks).values() for s in a.signals}
+                with whole_file(self.weights_file) as aside:
+                    save_file({name: w.cpu() for name, w in trained.weights.items()}, aside)
+        references = self._references({})
+        signals = {repr(s): s for a in _comparative(self.attacks).values() for s in a.signals}
         scores = {}
         for number, (name, signal) in enumerate(signals.items()):
             with stage(*(0.8 + 0.2 * (number + k) / len(signals) for k in (0, 1))):
                 scores[name] = torch.from_numpy(references.scores(signal, game.candidates))
-    with whole_file(scores_file(out, conditions, target, seed, attacks, data)) as aside:
-        save_file(scores, aside)
+        with whole_file(self.file) as aside:
+            save_file(scores, aside)
 
+    def load(self) -> References:
+        """Return the references, with the attacks' signals on them."""
+        memory: Memory = {
+            name: {
+                c.id: row
+                for c, row in zip(self.experiment.game.candidates, scores.numpy().T, strict=True)
+            }
+            for name, scores in load_file(self.file).items()
+        }
+        return self._references(memory)
 
-def load_references(
-    cell: Cell, attacks: Attacks, out: Path, data: Path, game: Game, recipe: Recipe
-) -> References | None:
-    """Return the references that the attacks of a cell want, None where none does."""
-    count = references_wanted(attacks)
-    if not count:
-        return None
-    of_whom = cell.conditions, cell.target, cell.seed
-    weights = load_file(_weights_file(out, *of_whom, count, data))
-    kept = load_file(scores_file(out, *of_whom, attacks, data))
-    memory: Memory = {
-        name: {c.id: row for c, row in zip(game.candidates, scores.numpy().T, strict=True)}
-        for name, scores in kept.items()
-    }
-    rng = Randomness(cell.seed).child("references", cell.target)
-    return _references(Ensemble(recipe, weights), game, rng, memory)
+    @property
+    def _rng(self) -> Randomness:
+        return self.experiment.rng("references", self.experiment.target)
+
+    def _references(self, memory: Memory) -> References:
+        game, recipe = self.experiment.game, self.experiment.recipe
+        device = torch.device(recipe.device)
+        weights = {name: w.to(device) for name, w in load_file(self.weights_file).items()}
+        ensemble, start = Ensemble(recipe, weights), recipe.build()
+        public = [u for u in game.public if u.text]
+        views, trained_on = [], []
+        for number in range(ensemble.size):
+            views.append(view_of("weights", ensemble.recognizer(number), start, public))
+            members = _other_coins(game, number, self._rng).members
+            trained_on.append(frozenset(m.id for m in members))
+        # By its number, from when a stream told the seed it came from; another one is other numbers.
+        own = Randomness(self._rng.child("signals").integer())
+        return References(views, trained_on, own, memory)
 
 
 def _comparative(attacks: Attacks) -> dict[str, Comparative]:
     return {name: a for name, a in attacks.items() if isinstance(a, Comparative)}
 
 
-def _weights_file(
-    out: Path, conditions: Conditions, target: str, seed: int, count: int, data: Path
-) -> Path:
-    speech = conditions.speech
-    content = conditions.model_dump(mode="json", exclude={"attacks"}) | {
-        "references": count,
-        "stamps": [
-            stamp(data / one.source)
-            for one in (speech.public, speech.private)
-            if one.source != EMBEDDED
-        ],
-    }
-    return out / "references" / f"{target}-seed{seed}-{digest_of(content)[:12]}.safetensors"
-
-
-def _redealt(game: Game, number: int, rng: Randomness) -> Game:
+def _other_coins(game: Game, number: int, rng: Randomness) -> Game:
     """Return the game with the attacker's own coins for one reference model."""
-    return game.redealt(rng.child("coins", number))
-
-
-def _references(
-    ensemble: Ensemble, game: Game, rng: Randomness, memory: Memory | None = None
-) -> References:
-    start = ensemble.recipe.build().requires_grad_(False)
-    public = [u for u in game.public if u.text]
-    views, trained_on = [], []
-    for number in range(ensemble.size):
-        views.append(Weights(ensemble.recognizer(number).requires_grad_(False), start, public))
-        trained_on.append(frozenset(m.id for m in _redealt(game, number, rng).members))
-    # Not the seed of the game, from which its coins follow at once.
-    own = Randomness(rng.child("signals").integer())
-    return References(views, trained_on, own, memory or {})
+    return game.with_other_coins(rng.child("coins", number))

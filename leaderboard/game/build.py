@@ -25,7 +25,7 @@ CANARY_VOICES = 12  # that say the canaries where the private speech is real
 EMBEDDED = "embedded"
 
 
-def deal(conditions: Conditions, seed: int, data: Path) -> Game:
+def build_game(conditions: Conditions, seed: int, data: Path) -> Game:
     """Return the game of a suite for one seed; `data` is where folders of real speech lie.
 
     Raises:
@@ -49,7 +49,7 @@ def deal(conditions: Conditions, seed: int, data: Path) -> Game:
         canaries = _canaries(conditions.canaries, canary_voices, rng.child("canaries"))
     candidates = [*parts["private"], *canaries]
     public = _transcribed(parts["public"], splits.public.transcribed)
-    return Game.deal(public, candidates, parts["test"], rng, conditions.unit)
+    return Game.set_up(public, candidates, parts["test"], rng, conditions.unit)
 
 
 def _speech(speech: Speech, first_voice: int, data: Path) -> list[Utterance]:

@@ -119,7 +119,7 @@ class Game:
         _refuse_shared_speakers(groups)
 
     @classmethod
-    def deal(
+    def set_up(
         cls,
         public: Sequence[Utterance],
         candidates: Sequence[Utterance],
@@ -131,7 +131,7 @@ class Game:
         coins = flip(candidates, rng.child("coins"), unit)
         return cls(tuple(public), tuple(candidates), coins, tuple(test), unit)
 
-    def redealt(self, rng: Randomness) -> Game:
+    def with_other_coins(self, rng: Randomness) -> Game:
         """Return the same game with other coins, as an attacker tosses them to train a model."""
         return replace(self, coins=flip(self.candidates, rng, self.unit))
 

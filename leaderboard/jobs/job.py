@@ -50,7 +50,8 @@ class Job:
     `function` and `arguments` are pickled. `finished` says whether the result is there, also
     after an earlier run. `needs` names jobs that must be finished before. `weight` is how long
     the job takes relative to others, for the estimate of the remaining time. `on_failure` is
-    called in the parent with the reason in one line.
+    called in the parent with the reason in one line. `about` is what the job is about, for whoever
+    planned it: it is not sent.
     """
 
     id: str
@@ -60,6 +61,7 @@ class Job:
     needs: tuple[str, ...] = ()
     weight: float = 1.0
     on_failure: Callable[[str], object] | None = None
+    about: object = None
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,18 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 from leaderboard.jobs.job import Job, News
-from leaderboard.jobs.worker import ENVIRONMENT, packed, perform
+from leaderboard.jobs.worker import ENVIRONMENT, packed, run_job
 
 
-class Workers:
-    """Up to `limit` processes; what a job prints is in `logs/<job>.log`."""
+class Processes:
+    """Up to `limit` processes; what a job prints is in `logs/<job>.log`.
 
-    def __init__(self, limit: int, logs: Path) -> None:
-        self.limit = max(1, limit)
+    With `gpus` there is one process for each of so many GPUs, and it sees no other.
+    """
+
+    def __init__(self, limit: int, logs: Path, *, gpus: int = 0) -> None:
+        self.limit = gpus or max(1, limit)
+        self.gpus = gpus
         self.logs = logs
         self.workers: list[_Worker] = []
 
@@ -38,7 +42,7 @@ class Workers:
         work = packed(job)
         idle = [worker for worker in self.workers if worker.job is None]
         if not idle:
-            idle = [_Worker(self.logs)]
+            idle = [_Worker(self.logs, self._free_gpu())]
             self.workers += idle
         idle[0].give(job, work)
 
@@ -58,6 +62,11 @@ class Workers:
         for worker in self.workers:
             worker.stop()
 
+    def _free_gpu(self) -> int | None:
+        """Return the GPU of a process to be started; None where it may see them all."""
+        taken = {worker.gpu for worker in self.workers}
+        return next((gpu for gpu in range(self.gpus) if gpu not in taken), None)
+
     def _hear(self, worker: _Worker) -> News:
         job = worker.job
         assert job is not None
@@ -68,7 +77,7 @@ class Workers:
             fraction, reason = worker.pipe.recv()
         except (EOFError, OSError):
             self.workers.remove(worker)
-            return News(job, reason=worker.obituary(), seconds=seconds)
+            return News(job, reason=worker.cause_of_death(), seconds=seconds)
         if fraction is None:
             worker.job = None
         return News(job, fraction, reason, seconds)
@@ -77,13 +86,15 @@ class Workers:
 class _Worker:
     """The parent's end of one worker process."""
 
-    def __init__(self, logs: Path) -> None:
+    def __init__(self, logs: Path, gpu: int | None) -> None:
+        self.gpu = gpu
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
         self.process: SpawnProcess = context.Process(
             target=_work, args=(theirs, logs), name="overheard-worker", daemon=False
         )
-        with _environment(ENVIRONMENT):
+        visible = {} if gpu is None else {"CUDA_VISIBLE_DEVICES": str(gpu)}
+        with _environment(ENVIRONMENT | visible):
             self.process.start()
         # Only the worker holds its end now: its death reads as the end of the pipe.
         theirs.close()
@@ -97,7 +108,7 @@ class _Worker:
         with suppress(OSError):
             self.pipe.send((job.id, work))
 
-    def obituary(self) -> str:
+    def cause_of_death(self) -> str:
         # Its pipe ends a moment before it does.
         self.process.join(timeout=5)
         code = self.process.exitcode or 0
@@ -143,7 +154,7 @@ def _work(pipe: Connection, logs: Path) -> None:
     with suppress(EOFError):
         while True:
             name, work = pipe.recv()
-            reason = perform(name, work, logs, lambda fraction: pipe.send((fraction, None)))
+            reason = run_job(name, work, logs, lambda fraction: pipe.send((fraction, None)))
             pipe.send((None, reason))
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from leaderboard.jobs.job import Job, News
-from leaderboard.jobs.worker import ENVIRONMENT, packed, perform
+from leaderboard.jobs.worker import ENVIRONMENT, packed, run_job
 from targets.core.errors import OverheardError
 
 RETRIES = 3  # of a job whose process or machine was lost; one that raises is not tried again
@@ -45,7 +45,7 @@ class RayPool:
             num_gpus=gpus,
             max_retries=RETRIES,
             runtime_env={"env_vars": ENVIRONMENT},
-        )(perform)
+        )(run_job)
         self.at_work: dict[Any, tuple[Job, float]] = {}
 
     def free(self) -> bool:

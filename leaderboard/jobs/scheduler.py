@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from leaderboard.jobs.job import Job, JobError, News, Outcome, Pool, Progress, Silent, check
-from leaderboard.jobs.processes import Workers
+from leaderboard.jobs.processes import Processes
 from targets.core.errors import OverheardError
 from targets.core.files import remove_partial_files
 
@@ -55,7 +55,7 @@ def run(
         grid = _Grid(jobs, progress or Silent())
         if not grid.waiting:
             return grid.outcomes
-        place = pool(folder / LOGS) if pool else Workers(workers, folder / LOGS)
+        place = pool(folder / LOGS) if pool else Processes(workers, folder / LOGS)
         try:
             return grid.run(place)
         except KeyboardInterrupt:

@@ -35,7 +35,7 @@ ENVIRONMENT = {
 
 
 def packed(job: Job) -> bytes:
-    """Return what `perform` needs of a job.
+    """Return what `run_job` needs of a job.
 
     Raises:
         JobError: it cannot be sent to another process.
@@ -46,7 +46,7 @@ def packed(job: Job) -> bytes:
         raise JobError(f"cannot be sent to a worker: {error}") from None
 
 
-def perform(name: str, work: bytes, logs: Path, tell: Callable[[float], object]) -> str | None:
+def run_job(name: str, work: bytes, logs: Path, tell: Callable[[float], object]) -> str | None:
     """Do a packed job and return None, or why it failed in one line.
 
     What it prints, also by compiled code, is in `logs/<name>.log`, with the traceback of its

@@ -19,14 +19,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from attacks.registry import ATTACKS
 from leaderboard.records import provenance
 from leaderboard.records.record import Code, Measured, Number, Record, RecordError, Status
-from leaderboard.spec.suite import NAME, digest_of
+from leaderboard.spec.suite import NAME
+from targets.core.digests import digest_of
 from targets.core.estimate import Estimate
 from targets.core.files import PARTIAL, whole_file
 
 FOLDER = "attacks"  # below the folder of a run
-RANKS_ALL = "membership"  # begins the name of every attack that ranks all candidates
 ERROR = 0.05  # that all submitted attacks together may claim too much, as the suite's may
 SPARE = 16  # numbers by which an attack may move back where runs are joined
 TOO_LATE = "too many attacks were submitted before it where runs were joined"
@@ -168,7 +169,7 @@ def strongest(record: Record, found: Sequence[Siege]) -> dict[str, Estimate]:
     known = {
         name: figures["auc"]
         for name, figures in record.leakages.items()
-        if name.startswith(RANKS_ALL) and "auc" in figures
+        if name in ATTACKS and ATTACKS[name].family == "membership" and "auc" in figures
     }
     known |= {s.called: s.leakage["auc"] for s in on_it if "auc" in s.leakage}
     audited = {"the suite's": record.audited_epsilon}

@@ -32,7 +32,8 @@ from pydantic import (
 )
 
 from leaderboard.records import provenance
-from leaderboard.spec.suite import Cell, digest_of
+from leaderboard.spec.suite import Cell
+from targets.core.digests import digest_of
 from targets.core.errors import OverheardError
 from targets.core.estimate import Estimate
 from targets.core.files import PARTIAL, whole_file

@@ -12,7 +12,6 @@ from leaderboard.records.record import Record, RecordError, read_history
 from leaderboard.views.table import place
 
 PICTURE = "spectrograms.png"
-SOUNDS = "sounds"
 
 
 @dataclass(frozen=True)

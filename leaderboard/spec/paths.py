@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from leaderboard.spec.suite import Cell, Conditions, digest_of
-from targets.core.digests import stamp
+from leaderboard.spec.suite import Cell, Conditions
+from targets.core.digests import digest_of, stamp
 
 EMBEDDED = "embedded"  # the source that is no folder
+SOUNDS = "sounds"  # beside the panel, what is heard of it
 
 
 def weights_file(out: Path, cell: Cell) -> Path:

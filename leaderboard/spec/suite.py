@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
@@ -18,48 +16,17 @@ from pydantic import (
     model_validator,
 )
 
+from attacks.registry import ATTACKS
+from defenses.registry import SCHEMES
+from targets.core.digests import digest_of
 from targets.core.errors import OverheardError
+from targets.core.registry import Registry
+from targets.models.registry import TARGETS
 
-Target = Literal["ctc", "rnnt", "las", "hybrid"]
-SchemeName = Literal[
-    "none",
-    "public",
-    "dpsgd",
-    "edpsgd",
-    "edpsgd-self-trained",
-    "edpsgd-microbatch",
-    "pate-lnmax",
-    "pate-gnmax",
-    "pate-confident-gnmax",
-]
-SUBMISSION: Literal["submission"] = "submission"  # the scheme of a cell that nobody here wrote
-AttackName = Literal[
-    "membership",
-    "membership-calibrated",
-    "membership-edit-distance",
-    "membership-noisy",
-    "membership-adversarial",
-    "membership-gradient",
-    "membership-lira",
-    "membership-lira-offline",
-    "membership-rmia",
-    "membership-rmia-offline",
-    "membership-combined",
-    "canary",
-    "canary-heard",
-    "canary-voice",
-    "canary-silent",
-    "canary-noise-masking",
-    "canary-dictation",
-    "canary-decoding",
-    "canary-language-model",
-    "canary-inversion",
-    "inversion",
-    "inversion-restoration",
-    "gradient-leakage",
-]
+SUBMISSION = "submission"  # the scheme of a cell that nobody here wrote
 Scalar = bool | int | float | str
 
+DEVICE = r"^(auto|cpu|cuda|cuda:[0-9]+|mps)$"
 NAME = r"^[a-z0-9][a-z0-9._-]*$"  # names become file names
 
 Positive = Annotated[float, Field(gt=0)]
@@ -83,16 +50,18 @@ def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return values
 
 
-def canonical(value: object) -> str:
-    """Return the one JSON text of a value: sorted keys, no spaces, no NaN."""
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
+def _known(name: str, registry: Registry[Any]) -> str:
+    if name not in registry:
+        raise ValueError(
+            f"no such {registry.kind}: '{name}' (known: {', '.join(registry.names())})"
+        )
+    return name
 
 
-def digest_of(value: object) -> str:
-    """Return the SHA-256 of a value's canonical JSON."""
-    return hashlib.sha256(canonical(value).encode()).hexdigest()
+# A suite names what is installed here; a record may tell of a package that is not.
+Name = Annotated[str, Field(pattern=NAME)]
+Target = Annotated[Name, AfterValidator(lambda name: _known(name, TARGETS))]
+SchemeName = Annotated[Name, AfterValidator(lambda name: _known(name, SCHEMES))]
 
 
 T = TypeVar("T")
@@ -243,7 +212,7 @@ class Scheme(Options):
 
     @model_validator(mode="after")
     def _epsilon_where_it_means_something(self) -> Scheme:
-        takes_epsilon = self.name not in ("none", "public")
+        takes_epsilon = SCHEMES[self.name].takes_epsilon
         if not takes_epsilon and self.epsilon is not None:
             raise ValueError(f"scheme '{self.name}' takes no 'epsilon'")
         if takes_epsilon and self.epsilon is None:
@@ -254,7 +223,7 @@ class Scheme(Options):
 class AttackChoice(Options):
     """An attack that every cell of the suite undergoes."""
 
-    name: AttackName
+    name: Name
     """Which attack."""
 
 
@@ -294,7 +263,9 @@ class Conditions(Frozen):
 
     @model_validator(mode="after")
     def _secrets_for_the_canary_attack(self) -> Conditions:
-        wanting = [a.name for a in self.attacks if a.name.startswith("canary")]
+        wanting = [
+            a.name for a in self.attacks if a.name in ATTACKS and ATTACKS[a.name].needs_canaries
+        ]
         if self.canaries.count == 0 and wanting:
             raise ValueError(f"attack '{wanting[0]}' needs [canaries] with a 'count' above 0")
         return self
@@ -312,9 +283,9 @@ class Cell(Frozen):
     """Name of the suite."""
     conditions: Conditions
     """What all cells of the suite share."""
-    target: Target
+    target: Name
     """Which recogniser."""
-    scheme: SchemeName | Literal["submission"]
+    scheme: Name
     """Which scheme protects it; `submission` is one that was submitted: see `options`."""
     label: str = Field(pattern=NAME)
     """What the row is called: tells two settings of one scheme apart."""
@@ -354,12 +325,22 @@ class Suite(Conditions):
 
     name: str = Field(pattern=NAME)
     description: str
+    device: str = Field(default="cpu", pattern=DEVICE)
+    """What tensors are made on: cpu, cuda, cuda:N, mps, or auto for an accelerator if there is one.
+    Whatever it is, cells stay comparable: it is no condition of theirs."""
     seeds: Set[Annotated[int, Field(ge=0)]]
     more_seeds: dict[Target, Set[Annotated[int, Field(ge=0)]]] = {}
     """Further seeds of single targets, where all seeds of all would take too long."""
     targets: Set[Target]
     schemes: Annotated[tuple[Scheme, ...], AfterValidator(_some)]
     _file: str = PrivateAttr(default="suite")
+
+    @field_validator("attacks")
+    @classmethod
+    def _attacks_that_there_are(cls, attacks: tuple[AttackChoice, ...]) -> tuple[AttackChoice, ...]:
+        for attack in attacks:
+            _known(attack.name, ATTACKS)
+        return attacks
 
     @field_validator("schemes")
     @classmethod
@@ -372,10 +353,10 @@ class Suite(Conditions):
 
     @model_validator(mode="after")
     def _a_student_for_who_begins_there(self) -> Suite:
-        wanted = any(scheme.name == "edpsgd-self-trained" for scheme in self.schemes)
-        if wanted and not self.training.self_training:
-            # It would be `edpsgd` under another name.
-            raise ValueError("scheme 'edpsgd-self-trained' needs 'self_training' above 0")
+        wanting = [s.name for s in self.schemes if SCHEMES[s.name].begins_self_trained]
+        if wanting and not self.training.self_training:
+            # It would be another scheme under another name.
+            raise ValueError(f"scheme '{wanting[0]}' needs 'self_training' above 0")
         return self
 
     @property

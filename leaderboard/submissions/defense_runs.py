@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
+from defenses.registry import SCHEMES
 from leaderboard.experiment.pending import finished
 from leaderboard.experiment.plan import cell_job, needs_of, reference_jobs, start_job
 from leaderboard.experiment.train import run_cell
 from leaderboard.jobs.job import Job, Named, Report
 from leaderboard.records.record import failed_record, history, write_record
 from leaderboard.spec.paths import stamps, submitted_file
-from leaderboard.spec.suite import NAME, SUBMISSION, Cell, SchemeName, Suite
+from leaderboard.spec.suite import NAME, SUBMISSION, Cell, Suite
 from leaderboard.submissions.sandbox import DisqualifiedError
 from leaderboard.submissions.submission import (
     ConfinedDefense,
@@ -32,10 +33,10 @@ def label_of(submission: Submission, name: str | None) -> str:
     """
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", submission.name)
     label = name or words.strip("_").replace("_", "-").lower()
-    if not re.fullmatch(NAME, label) or label in get_args(SchemeName):
+    if not re.fullmatch(NAME, label) or label in SCHEMES:
         raise SubmissionError(
             f"{label}: no name for an entry: small letters, digits, dots and dashes, and none of "
-            f"{', '.join(get_args(SchemeName))}; give another with --name"
+            f"{', '.join(SCHEMES.names())}; give another with --name"
         )
     return label
 

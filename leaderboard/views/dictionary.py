@@ -14,7 +14,6 @@ from pydantic import BaseModel
 from tabulate import tabulate
 
 from leaderboard.records.record import SCHEMA_VERSION, Number, Plain, Record
-from leaderboard.spec.suite import AttackName, SchemeName
 from targets.core.estimate import Estimate
 from targets.core.files import whole_file
 
@@ -45,9 +44,6 @@ ESTIMATE = {
 }
 
 WORDS = {str: "text", bool: "true or false", int: "whole number", float: "number"}
-
-# These grow with every scheme and attack; the schema stays what it is.
-NAMES = {SchemeName: "name in `defenses/registry.py`", AttackName: "name in `attacks/registry.py`"}
 
 
 def dictionary() -> str:
@@ -104,8 +100,6 @@ def kind(annotation: Any) -> str:
     """Return in words what values an annotation allows."""
     if annotation in WORDS:
         return WORDS[annotation]
-    if annotation in NAMES:
-        return NAMES[annotation]
     if annotation is Estimate:
         return "[Estimate](#estimate)"
     if annotation is Number:

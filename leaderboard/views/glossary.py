@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from attacks.registry import ATTACKS
+
 COLUMNS = {
     "scheme": "How the training speech was protected. “none” is plain training, without privacy. "
     "The link opens the entry.",
@@ -15,16 +17,7 @@ COLUMNS = {
     "nothing. Below it is δ, the small probability with which the promise may fail.",
     "wer": "Word error rate: how many words in a hundred are wrong, on speakers whom the model "
     "never heard. Lower is better; above 100 is possible.",
-    "membership": "Membership inference: given a recording, was it trained on? The figure is how "
-    "often the attacker ranks a trained-on recording above one that was held out by the toss of a "
-    "coin. 0.5 is guessing, 1 is certainty.",
-    "canary": "Spoken secrets were hidden in the training speech. The figure, exposure, says in "
-    "bits how far the attacker ranks the true secret ahead of all others that it could have been. "
-    "1.44 bits is what a secret nobody trained on gets.",
-    "inversion-restoration": "Model inversion: the attacker has the model, a transcript and a "
-    "recording under loud noise, and asks the model which way leads back to the clean one. The "
-    "figure is how often it knows the way better for a trained-on recording than for one that was "
-    "held out. 0.5 is guessing, 1 is certainty.",
+    **{entry.name: entry.column.meaning for entry in ATTACKS if entry.column},
     "audited_epsilon": "What an attack has proven: with 95 % confidence the true ε is at least "
     "this. Above the promised ε the promise is false. Far below it, nothing is proven: the attack "
     "may be weak. The ceiling is the most that a perfect attack could have proven with as many "
@@ -104,7 +97,7 @@ _SIDES = {
 _KIND = re.compile(r"_(?P<sound>clear|obscured)(_(?P<speed>\d+)x)?(_said_(?P<said>\d+))?$")
 _SPACE = re.compile(r"_of_(?P<space>[a-z0-9]+)$")
 
-CHANCE = {"membership": 0.5, "canary": 1.44, "inversion-restoration": 0.5}
+CHANCE = {entry.name: entry.column.chance for entry in ATTACKS if entry.column}
 """What an attacker who knows nothing gets of each attack's headline figure."""
 
 

@@ -13,12 +13,14 @@ from typing import Any
 
 from tabulate import tabulate
 
+from attacks.registry import ATTACKS
 from leaderboard.records import attack_result as strongest
 from leaderboard.records.record import Record, estimate_to_json, read_records
 from targets.core.estimate import Estimate
 
-# The one figure of each attack that stands for it in the table.
-HEADLINE = {"membership": "auc", "canary": "exposure", "inversion-restoration": "auc"}
+# The attacks that have a column, and the figure that stands for each there.
+SHOWN = {entry.name: entry.column for entry in ATTACKS if entry.column}
+HEADLINE = {name: ATTACKS[name].figure for name in SHOWN}
 
 MEASURED = ("wer", *HEADLINE, "audited_epsilon")
 KEYS = (
@@ -30,20 +32,19 @@ TITLES = {
     "epsilon": "ε",
     "delta": "δ",
     "wer": "WER %",
-    "membership": "membership AUC",
-    "canary": "exposure bits",
-    "inversion-restoration": "restoration AUC",
+    **{name: column.title for name, column in SHOWN.items()},
     "audited_epsilon": "audited ε",
 }
 
-FOOTER = """\
-ε, δ             what is promised, for one `unit`; a dash is no promise
-WER %            word error rate on unheard speakers; lower is better
-membership AUC   how well members are told from held-out twins: 0.5 is guessing, 1 is certainty
-exposure bits    how far trained canaries rise among all possible secrets; 1.44 is chance
-restoration AUC  how well a model that cleans a noisy recording tells members from held-out twins
-audited ε        what an attack has proven at least; above ε the promise is false (`falsified`)
-[low, high]      95 % interval unless the JSON says otherwise; a dash is not measured, never zero"""
+NOTES = {
+    "ε, δ": "what is promised, for one `unit`; a dash is no promise",
+    "WER %": "word error rate on unheard speakers; lower is better",
+    **{column.title: column.note for column in SHOWN.values()},
+    "audited ε": "what an attack has proven at least; above ε the promise is false (`falsified`)",
+    "[low, high]": "95 % interval unless the JSON says otherwise; a dash is not measured, "
+    "never zero",
+}
+FOOTER = "\n".join(f"{title:{max(map(len, NOTES)) + 2}}{note}" for title, note in NOTES.items())
 
 
 class Format(StrEnum):

@@ -1,12 +1,25 @@
-"""Whether a folder of speech has changed, without reading its audio."""
+"""Digests: of a value by its one JSON text, and of a folder of speech without its audio."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 TEXTS = (".gz", ".json", ".jsonl", ".txt")  # manifests and transcripts
+
+
+def canonical(value: object) -> str:
+    """Return the one JSON text of a value: sorted keys, no spaces, no NaN."""
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+
+
+def digest_of(value: object) -> str:
+    """Return the SHA-256 of a value's canonical JSON."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()
 
 
 def stamp(corpus: Path) -> str:

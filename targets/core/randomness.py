@@ -8,32 +8,37 @@ the operating system instead.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 
-@dataclass(frozen=True)
 class Randomness:
     """A node in the tree of named streams that grows from one integer seed."""
 
-    seed: int
-    path: tuple[str, ...] = ()
+    def __init__(self, seed: int) -> None:
+        self._state = hashlib.sha256(str(seed).encode())
 
     def child(self, *names: str | int) -> Randomness:
-        """Return the stream called `names` below this one."""
-        return Randomness(self.seed, (*self.path, *map(str, names)))
+        """Return the stream called `names` below this one.
+
+        Nobody can tell from it what it is below: whoever holds the stream of a training or of an
+        attack cannot find the seed, and with it the coins, but by trying seeds.
+        """
+        below = object.__new__(Randomness)
+        below._state = self._state.copy()
+        for name in names:
+            below._state.update(f"\0{name}".encode())
+        return below
 
     def integer(self) -> int:
         """Return this node's own 63-bit integer."""
-        text = "\0".join((str(self.seed), *self.path))
-        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+        return int.from_bytes(self._state.digest()[:8], "big") >> 1
 
     def numpy(self) -> np.random.Generator:
         """Return a fresh NumPy generator, always in the same initial state."""
         return np.random.default_rng(self.integer())
 
-    def torch(self) -> torch.Generator:
-        """Return a fresh CPU generator for torch, always in the same initial state."""
-        return torch.Generator().manual_seed(self.integer())
+    def torch(self, device: str | torch.device = "cpu") -> torch.Generator:
+        """Return a fresh generator for torch on a device, always in the same initial state."""
+        return torch.Generator(device).manual_seed(self.integer())

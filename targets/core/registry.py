@@ -91,6 +91,9 @@ class Registry(Generic[E]):
     def __iter__(self) -> Iterator[E]:
         return iter(self._entries.values())
 
+    def __len__(self) -> int:
+        return len(self._entries)
+
     def __contains__(self, name: object) -> bool:
         return name in self._entries
 

@@ -8,20 +8,11 @@ from typing import NamedTuple, TypeVar
 import torch
 from torch import Tensor, nn
 
-from targets.models.ctc import CTC
-from targets.models.hybrid import Hybrid
-from targets.models.las import LAS
-from targets.models.rnnt import Transducer
+from targets.models.registry import TARGETS
 from targets.speech.features import LogMel
 from targets.speech.tokens import Tokens
 from targets.speech.utterance import Utterance
 
-NETWORKS: dict[str, type[CTC | Transducer | LAS | Hybrid]] = {
-    "ctc": CTC,
-    "rnnt": Transducer,
-    "las": LAS,
-    "hybrid": Hybrid,
-}
 BATCH = 32  # utterances at once where nothing is learnt
 
 Result = TypeVar("Result")
@@ -41,7 +32,7 @@ class Recognizer(nn.Module):
         super().__init__()
         self.tokens = tokens
         self.logmel = LogMel()
-        self.network = NETWORKS[target](tokens.size, channels, hidden)
+        self.network = TARGETS.load(target)(tokens.size, channels, hidden)
 
     def examples(self, utterances: Sequence[Utterance]) -> list[Example]:
         """Return what training needs of each utterance, computed once."""

@@ -24,7 +24,7 @@ from tests.fakes import TARGETS, canary, recipe_for, speech
 
 PUBLIC = speech(4, "public")
 CANDIDATES = [*speech(5, "private"), canary(0, 123), canary(1, 7, repetitions=4)]
-COMPARATIVE = [name for name, make in ATTACKS.items() if isinstance(make(), Comparative)]
+COMPARATIVE = [name for name in ATTACKS.names() if isinstance(ATTACKS.load(name)(), Comparative)]
 OPTIONS = {
     "inversion": {"candidates": 3, "steps": 2},
     "inversion-restoration": {"candidates": 3, "draws": 1},
@@ -47,18 +47,18 @@ def view_of(attack, target):
     return VIEWS[attack.access](*target, PUBLIC, references)
 
 
-@pytest.mark.parametrize("name", ATTACKS)
+@pytest.mark.parametrize("name", ATTACKS.names())
 def test_every_attack_keeps_the_contract(target, name):
-    attack = ATTACKS[name](**OPTIONS.get(name, {}))
+    attack = ATTACKS.load(name)(**OPTIONS.get(name, {}))
     found = check_attack(attack, view_of(attack, target), CANDIDATES)
     reads_nothing = name == "canary-language-model" and isinstance(target[0].network, CTC)
     everyone = 0 if reads_nothing else 2 if name.startswith("canary") else len(CANDIDATES)
     assert len(found.candidates) == OPTIONS.get(name, {}).get("candidates", everyone)
 
 
-@pytest.mark.parametrize("name", ATTACKS)
+@pytest.mark.parametrize("name", ATTACKS.names())
 def test_no_attack_asks_for_coins(name):
-    attack = ATTACKS[name](**OPTIONS.get(name, {}))
+    attack = ATTACKS.load(name)(**OPTIONS.get(name, {}))
     assert list(inspect.signature(attack.score).parameters) == ["view", "candidates", "rng"]
 
 
@@ -184,7 +184,7 @@ def test_the_contract_names_what_is_broken(attack, complaint):
 
 
 def test_the_view_must_be_the_one_it_declares(target):
-    attack = ATTACKS["inversion"](steps=1)
+    attack = ATTACKS.load("inversion")(steps=1)
     with pytest.raises(ContractError, match="wants weights, the view is LossScores"):
         check_attack(attack, VIEWS["scores"](*target, PUBLIC), CANDIDATES)
     odd = Honest()
@@ -195,13 +195,13 @@ def test_the_view_must_be_the_one_it_declares(target):
 
 @pytest.mark.parametrize("name", COMPARATIVE)
 def test_who_compares_says_how_many_references_are_missing(target, name):
-    attack = ATTACKS[name](references=3)
+    attack = ATTACKS.load(name)(references=3)
     with pytest.raises(OverheardError, match="3 reference models, the view has 2"):
         attack.score(view_of(attack, target), CANDIDATES, Randomness(0))
     with pytest.raises(OverheardError, match="the view has 0"):
         attack.score(VIEWS[attack.access](*target, PUBLIC), CANDIDATES, Randomness(0))
     with pytest.raises(OverheardError, match="too few"):
-        ATTACKS[name](references=1).score(view_of(attack, target), CANDIDATES, Randomness(0))
+        ATTACKS.load(name)(references=1).score(view_of(attack, target), CANDIDATES, Randomness(0))
 
 
 def test_views_are_as_narrow_as_they_say(target):

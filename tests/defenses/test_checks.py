@@ -39,7 +39,7 @@ OPTIONS = {
         "answers": 2,
     },
 }
-NOISY = sorted(set(SCHEMES) - {"none", "public"})
+NOISY = sorted(set(SCHEMES.names()) - {"none", "public"})
 
 
 def each(names):
@@ -53,10 +53,10 @@ def recipe(request):
     return recipe_for(request.param, PUBLIC)
 
 
-@pytest.mark.parametrize("name", each(SCHEMES))
+@pytest.mark.parametrize("name", each(SCHEMES.names()))
 def test_every_scheme_keeps_the_contract(recipe, name):
     options = OPTIONS.get(name, {"epsilon": 4})
-    trained = check_defense(partial(SCHEMES[name], **options), recipe, MEMBERS, PUBLIC)
+    trained = check_defense(partial(SCHEMES.load(name), **options), recipe, MEMBERS, PUBLIC)
     if name == "none":
         assert trained.event == NonPrivateDpEvent()
     else:
@@ -65,7 +65,7 @@ def test_every_scheme_keeps_the_contract(recipe, name):
 
 def trained_by(name, epsilon, delta=1e-2):
     recipe = replace(recipe_for("ctc", PUBLIC), delta=delta)
-    scheme = SCHEMES[name](**{**OPTIONS[name], "epsilon": epsilon})
+    scheme = SCHEMES.load(name)(**{**OPTIONS[name], "epsilon": epsilon})
     return scheme.train(recipe, MEMBERS, PUBLIC, Randomness(0)), recipe
 
 
@@ -96,7 +96,7 @@ def test_an_epsilon_out_of_reach_is_a_clear_error(name):
 )
 def test_options_out_of_range_are_refused_in_words(name, options, complaint):
     recipe = recipe_for("ctc", PUBLIC)
-    scheme = SCHEMES[name](**{**OPTIONS[name], **options})
+    scheme = SCHEMES.load(name)(**{**OPTIONS[name], **options})
     with pytest.raises(OverheardError, match=complaint):
         scheme.train(recipe, MEMBERS, PUBLIC, Randomness(0))
 
@@ -104,7 +104,7 @@ def test_options_out_of_range_are_refused_in_words(name, options, complaint):
 @pytest.mark.parametrize("name", [name for name in NOISY if "sgd" in name])
 def test_empty_batches_still_move_the_weights(name):
     recipe = recipe_for("ctc", PUBLIC)
-    weights = SCHEMES[name](**OPTIONS[name]).train(recipe, [], PUBLIC, Randomness(0)).weights
+    weights = SCHEMES.load(name)(**OPTIONS[name]).train(recipe, [], PUBLIC, Randomness(0)).weights
     trained = dict(recipe.build().network.named_parameters(prefix="network"))
     assert {n for n, w in weights.items() if not torch.equal(w, recipe.start[n])} == set(trained)
 

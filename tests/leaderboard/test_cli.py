@@ -18,6 +18,7 @@ import typer
 from rich.console import Console
 
 from leaderboard import cli
+from leaderboard.commands.run import FAILED
 from leaderboard.experiment.pending import finished
 from leaderboard.jobs.job import Job, Outcome, Report
 from leaderboard.jobs.progress import Bars, remaining_seconds, spoken
@@ -55,7 +56,7 @@ def pretend(cell: Cell, out: Path, report: Report) -> None:
     )
 
 
-def plan(suite: Suite, out: Path, data: Path) -> list[Job]:
+def plan(suite: Suite, out: Path, data: Path, device: str) -> list[Job]:  # noqa: ARG001
     """Stand in for `leaderboard.experiment.plan.plan`."""
     if not data.is_dir():
         raise suite.mistake("speech.private.source", f"no folder {data}")
@@ -81,7 +82,7 @@ def no_terminal(monkeypatch):
 def overheard(monkeypatch, capsys, tmp_path):
     """Return a function that runs the command line here: exit code, output, errors."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(sys.modules, "leaderboard.experiment.plan", sys.modules[__name__])
+    monkeypatch.setattr("leaderboard.commands.run.plan", plan)
     (tmp_path / "small.toml").write_text(SMALL)
     (tmp_path / "data").mkdir()
 
@@ -123,7 +124,7 @@ def test_a_failed_cell_is_shown_and_ends_in_a_nonzero_code(overheard, tmp_path):
     words = ("run", "--suite", "small.toml", "--data", "data", "--out", "o", "--workers", "1")
     for attempt in (1, 2):
         code, output, errors = overheard(*words)
-        assert code == cli.FAILED
+        assert code == FAILED
         assert output.count("failed\n") == 2
         assert "overheard: rnnt-dpsgd-eps1-seed0 failed: the loss is NaN (see " in errors
         assert len(list((tmp_path / "o/records").glob("*.json"))) == 3 + 2 * attempt

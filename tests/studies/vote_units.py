@@ -23,7 +23,7 @@ from defenses.pate.teachers import SHARD_BATCH, shards
 from defenses.pate.votes import ballot, evidence
 from defenses.public.pseudo_labels import labelled, shortlists, taught
 from leaderboard.experiment.start import recipe_from_start, train_start
-from leaderboard.game.build import deal
+from leaderboard.game.build import build_game
 from leaderboard.spec.load import load_suite
 from leaderboard.spec.paths import start_file
 from targets.core.randomness import Randomness
@@ -71,7 +71,7 @@ def main(out: Path) -> None:
     suite = load_suite("schemes")
     if not start_file(out, suite.conditions, "rnnt", SEED, Path()).exists():
         train_start(suite.conditions, "rnnt", SEED, out, Path(), report=lambda _: None)
-    game = deal(suite.conditions, SEED, Path())
+    game = build_game(suite.conditions, SEED, Path())
     recipe = recipe_from_start(suite.conditions, "rnnt", SEED, out, Path(), game)
     rng = Randomness(SEED)
     spoken_text = {u.id: u.text for u in _public_truth(suite, game)}
@@ -154,7 +154,7 @@ def _public_truth(suite, game):
     """Return the public speech with the transcripts that the game withholds."""
     whole = suite.conditions.speech.public.model_copy(update={"transcribed": None})
     speech = suite.conditions.speech.model_copy(update={"public": whole})
-    told = deal(suite.conditions.model_copy(update={"speech": speech}), SEED, Path()).public
+    told = build_game(suite.conditions.model_copy(update={"speech": speech}), SEED, Path()).public
     assert [u.id for u in told] == [u.id for u in game.public]
     return told
 

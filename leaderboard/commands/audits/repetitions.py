@@ -97,7 +97,7 @@ def audit_repetitions(
         text = page.read_text(encoding="utf-8")
         page.write_text(renewed(text, table, BEGIN, END), encoding="utf-8")
     if plot is not None:
-        from leaderboard.views.repetition_plot import draw
+        from leaderboard.commands.audits.repetition_plot import draw
 
         draw(audits, plot)
     typer.echo(render(rows(audits), KEYS, TITLES, FOOTER, form))

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
+from attacks.registry import ATTACKS
 from leaderboard.experiment.fingerprints import attack_code, scheme_code
-from leaderboard.site.entries import SOUNDS
-from leaderboard.spec.paths import panel_file
-from leaderboard.spec.suite import Cell, Suite, digest_of
+from leaderboard.spec.paths import SOUNDS, panel_file
+from leaderboard.spec.suite import Cell, Suite
+from targets.core.digests import digest_of
 
 KEY = "overheard"  # of the text in the picture that says what was drawn
 ATTACK = "inversion"
@@ -21,7 +22,7 @@ def panel_cells(suite: Suite) -> list[Cell]:
 
     None are where the suite inverts no model.
     """
-    if not any(attack.name.startswith(ATTACK) for attack in suite.attacks):
+    if not any(ATTACKS[attack.name].family == "inversion" for attack in suite.attacks):
         return []
     cells = suite.cells()
     first = [c for c in cells if c.target == cells[0].target and c.seed == cells[0].seed]

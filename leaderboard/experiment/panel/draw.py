@@ -20,17 +20,15 @@ from attacks.inversion.descent import Inversion
 from attacks.inversion.metrics import Likeness
 from attacks.inversion.prior import SpeechPrior, spectrograms
 from attacks.inversion.vocoder import sound
+from leaderboard.experiment.experiment import Experiment
 from leaderboard.experiment.panel.cells import KEY, sound_file
-from leaderboard.experiment.start import recipe_from_start
 from leaderboard.experiment.train import load_recognizer
-from leaderboard.game.build import deal
 from leaderboard.jobs.job import Report
 from leaderboard.spec.paths import panel_file
 from leaderboard.spec.suite import Cell
 from targets.core.files import whole_file
 from targets.core.progress import listening
 from targets.core.progress import report as tell
-from targets.core.randomness import Randomness
 from targets.speech.features import FFT, HOP
 from targets.speech.utterance import SAMPLE_RATE, Samples
 
@@ -38,20 +36,19 @@ DECIBELS_A_NEPER = 10 / np.log(10)  # of power: log-mel is the natural logarithm
 SHOWN_DECIBELS = 60  # below the loudest of each picture
 
 
-def draw_panel(cells: Sequence[Cell], key: str, out: Path, data: Path, *, report: Report) -> None:
+def draw_panel(cells: Sequence[Cell], key: str, experiment: Experiment, *, report: Report) -> None:
     """Invert every cell's model for one member's transcript and draw them side by side.
 
     `key` says what is drawn, and goes into the picture. The sounds are written first: where the
     picture is, they are.
     """
-    conditions, seed = cells[0].conditions, cells[0].seed
-    game = deal(conditions, seed, data)
-    rng = Randomness(seed).child("panel")
+    game, recipe, out = experiment.game, experiment.recipe, experiment.out
+    rng = experiment.rng("panel")
     plain = [m for m in game.members if CANARY not in m.attributes]
     chosen = min(plain, key=lambda m: rng.child(m.id).integer())
-    options = next((a.options for a in conditions.attacks if a.name == "inversion"), {})
+    attacks = experiment.conditions.attacks
+    options = next((a.options for a in attacks if a.name == "inversion"), {})
     attack = Inversion(**options)
-    recipe = recipe_from_start(conditions, cells[0].target, seed, out, data, game)
     start = recipe.build()
     features = start.logmel
     truth, counts = features([chosen])
@@ -71,7 +68,7 @@ def draw_panel(cells: Sequence[Cell], key: str, out: Path, data: Path, *, report
     _write_sound(sound_file(out, None), chosen.samples)
     with listening(report):
         for number, cell in enumerate(cells):
-            guess = attack.reconstruct(load_recognizer(recipe, out, cell), [chosen], prior, rng)
+            guess = attack.reconstruct(load_recognizer(experiment, cell), [chosen], prior, rng)
             name = "no DP" if cell.epsilon is None else f"{cell.label}, ε = {cell.epsilon:g}"
             figures = ruler.figures(guess, counts, [chosen])
             pictures.append((name, guess[0], _told(figures, len(ruler.speakers))))

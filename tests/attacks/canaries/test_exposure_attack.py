@@ -31,7 +31,7 @@ def logmel():
 
 
 def attacked(name, target, logmel, canaries):
-    return ATTACKS[name]().score(LossScores(target, Constant(logmel), PUBLIC), canaries, RNG)
+    return ATTACKS.load(name)().score(LossScores(target, Constant(logmel), PUBLIC), canaries, RNG)
 
 
 @pytest.mark.parametrize("name", NAMES)

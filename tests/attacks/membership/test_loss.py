@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from attacks import registry
 from attacks.base import Weights
 from attacks.membership.loss import Loss
 from attacks.references import Comparative, References
-from attacks.registry import ATTACKS as BATTERY
 from leaderboard.experiment.measure import audit, leakage
 from leaderboard.game.game import flip
 from targets.core.randomness import Randomness
@@ -25,10 +25,10 @@ COINS = {
     c.id: bool(heads) for c, heads in zip(CANDIDATES, flip(CANDIDATES, Randomness(5)), strict=True)
 }
 REFERENCES = 4
+MAKE = {entry.name: entry.load() for entry in registry.ATTACKS if entry.family == "membership"}
 ATTACKS = {
     name: make(references=REFERENCES) if isinstance(make(), Comparative) else make()
-    for name, make in BATTERY.items()
-    if name.startswith("membership")
+    for name, make in MAKE.items()
 }
 LUCK = 0.12  # about three standard errors of an AUC of 240: many attacks are tried
 

@@ -5,37 +5,44 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
+from attacks.registry import ATTACKS
+from defenses.registry import SCHEMES, SchemeEntry
 from leaderboard.experiment import fingerprints
-from leaderboard.experiment.fingerprints import attack_code, scheme_code, submission_code
-from leaderboard.spec.suite import AttackName, SchemeName
+from leaderboard.experiment.fingerprints import (
+    attack_code,
+    entry_code,
+    scheme_code,
+    submission_code,
+)
+from targets.core.errors import OverheardError
 
 ROOT = Path(__file__).parents[3]
 
-TABLE = """
-from defenses.a import A
-from defenses.b import B
-SCHEMES = {"a": A, "b": B, "b-loud": partial(B, noise=2)}
-"""
 FILES = {
-    "registry": TABLE,
     "a": "from defenses.shared import helper\n\nclass A:\n    '''A.'''\n    x = 1\n",
     "b": "class B:\n    pass\n",
     "shared": "def helper():\n    return 1\n",
 }
 
 
-def codes(tmp_path, monkeypatch, **changes):
+def codes(tmp_path, monkeypatch, noise=2, **changes):
     fingerprints._fingerprint.cache_clear()
     fingerprints._code.cache_clear()
     monkeypatch.setattr(fingerprints, "ROOT", tmp_path)
     (tmp_path / "defenses").mkdir(exist_ok=True)
     for name, text in (FILES | changes).items():
         (tmp_path / "defenses" / f"{name}.py").write_text(text)
-    return {name: scheme_code(name) for name in ("a", "b", "b-loud")}
+    entries = [
+        SchemeEntry(name="a", path="defenses.a:A", summary="a"),
+        SchemeEntry(name="b", path="defenses.b:B", summary="b"),
+        SchemeEntry(name="b-loud", path="defenses.b:B", summary="b", options={"noise": noise}),
+    ]
+    monkeypatch.setitem(fingerprints.TABLES, "defenses.registry", entries)
+    (tmp_path / "defenses" / "registry.py").write_text("")
+    return {entry.name: entry_code(entry) for entry in entries}
 
 
 @pytest.mark.parametrize(
@@ -47,7 +54,7 @@ def codes(tmp_path, monkeypatch, **changes):
         ({"a": FILES["a"].replace("x = 1", "x = 2")}, {"a"}),
         ({"shared": FILES["shared"].replace("1", "2")}, {"a"}),
         ({"b": FILES["b"].replace("pass", "x = 2")}, {"b", "b-loud"}),
-        ({"registry": TABLE.replace("noise=2", "noise=3")}, {"b-loud"}),
+        ({"noise": 3}, {"b-loud"}),
     ],
 )
 def test_a_fingerprint_changes_with_its_code_alone(tmp_path, monkeypatch, changes, changed):
@@ -78,10 +85,10 @@ def test_a_submission_follows_what_it_is_built_on(tmp_path, monkeypatch, imports
 
 
 def test_everything_built_in_has_one_and_no_two_share_it():
-    prints = [scheme_code(name) for name in get_args(SchemeName)]
-    prints += [attack_code(name) for name in get_args(AttackName)]
+    prints = [scheme_code(name) for name in SCHEMES.names()]
+    prints += [attack_code(name) for name in ATTACKS.names()]
     assert len(set(prints)) == len(prints)
-    with pytest.raises(LookupError, match="none-such"):
+    with pytest.raises(OverheardError, match="none-such"):
         scheme_code("none-such")
 
 

@@ -9,12 +9,10 @@ import pytest
 import soundfile
 from PIL import Image
 
-from leaderboard.experiment import start
-from leaderboard.experiment import train as cells
-from leaderboard.experiment.panel import draw as panel
+from leaderboard.experiment.experiment import Experiment
 from leaderboard.experiment.panel.cells import panel_shows, sound_file
 from leaderboard.experiment.panel.draw import draw_panel
-from leaderboard.experiment.start import train_start
+from leaderboard.experiment.start import PublicStart
 from leaderboard.experiment.train import run_cell
 from leaderboard.game.game import Game
 from leaderboard.site.entries import sound_label
@@ -27,12 +25,11 @@ CELLS = {c.label: c for c in load_suite("tiny").cells()}
 
 def small_game(conditions, seed, data):  # noqa: ARG001
     private = speech(20, "private")
-    return Game.deal(speech(4, "public"), private, speech(4, "test"), Randomness(seed))
+    return Game.set_up(speech(4, "public"), private, speech(4, "test"), Randomness(seed))
 
 
 def test_the_panel_and_its_sounds(tmp_path, monkeypatch):
-    for module in (cells, start, panel):
-        monkeypatch.setattr(module, "deal", small_game)
+    monkeypatch.setattr("leaderboard.game.build.build_game", small_game)
     shown = []
     for label in ("none", "dpsgd"):
         conditions = CELLS[label].conditions
@@ -40,11 +37,12 @@ def test_the_panel_and_its_sounds(tmp_path, monkeypatch):
             update={"attacks": tuple(a for a in conditions.attacks if a.name == "membership")}
         )
         shown.append(CELLS[label].model_copy(update={"conditions": few}))
-    train_start(few, "ctc", 0, tmp_path, Path(), report=lambda _: None)
+    experiment = Experiment(few, "ctc", 0, tmp_path, Path())
+    PublicStart(experiment).compute()
     for cell in shown:
-        run_cell(cell, tmp_path, Path(), report=lambda _: None)
+        run_cell(cell, experiment, report=lambda _: None)
     heard = []
-    draw_panel(shown, "a key", tmp_path, Path(), report=heard.append)
+    draw_panel(shown, "a key", experiment, report=heard.append)
     assert heard[-1] == 1
     assert panel_shows(tmp_path, "a key")
     with Image.open(tmp_path / "spectrograms.png") as picture:

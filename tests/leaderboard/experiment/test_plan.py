@@ -8,6 +8,7 @@ import resource
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,12 +16,12 @@ from leaderboard.commands.plan import plan as plan_command
 from leaderboard.experiment.durations import (
     Memory,
     duration_of_cell,
-    duration_of_start,
+    duration_of_stage,
     elapsed,
     memories,
 )
 from leaderboard.experiment.panel.cells import panel_cells, panel_key, panel_shows
-from leaderboard.experiment.pending import remaining
+from leaderboard.experiment.pending import pending
 from leaderboard.experiment.plan import plan
 from leaderboard.records.record import record_failure, write_record
 from leaderboard.spec.load import parse_suite
@@ -91,7 +92,7 @@ def test_only_what_changed_is_to_do(tmp_path):
 
     attacked = edited('name = "inversion"', 'name = "inversion"\noptions = {steps = 2}')
     assert set(todo(attacked, tmp_path)) == {*(c.id for c in SUITE.cells()), "spectrograms"}
-    assert all(remaining(tmp_path, c, {}).attacks == ("inversion",) for c in attacked.cells())
+    assert all(pending(tmp_path, c, {}).attacks == ("inversion",) for c in attacked.cells())
 
     record_failure(SUITE.cells()[0], tmp_path, "no memory")
     assert todo(SUITE, tmp_path) == ["rnnt-none-seed0", "spectrograms"]
@@ -101,7 +102,7 @@ def test_records_without_weights_are_finished_and_no_panel_can_be_drawn(tmp_path
     filled(tmp_path, weights=False)
     assert todo(SUITE, tmp_path) == []
     attacked = edited('name = "inversion"', 'name = "inversion"\noptions = {steps = 2}')
-    assert remaining(tmp_path, attacked.cells()[0], {}).trained is None
+    assert pending(tmp_path, attacked.cells()[0], {}).trained is None
 
 
 def test_a_panel_is_stale_when_its_models_or_their_inversion_change(tmp_path):
@@ -206,15 +207,16 @@ def test_time_is_scaled_by_what_is_known_of_the_work(tmp_path):
     done = suite(100, 2).cells()[0]
     known = [Memory(record(done, seconds=SECONDS | {"inversion": 20}), "there", False)]
     cell = suite(300, 4).cells()[0]
-    left = remaining(tmp_path, cell, {})
+    left = pending(tmp_path, cell, {})
     duration = duration_of_cell(cell, left, known)
     assert duration.seconds == pytest.approx(6 * 60 + 3 * (1 + 5 + 4 + 20))
     assert duration.basis == "1 record of there, scaled"
     assert duration_of_cell(cell, left, []).seconds is None
 
     # 16 transcribed utterances, once, beside one member, twice.
-    assert duration_of_start(cell.conditions, "rnnt", known).seconds == pytest.approx(16 / 2 * 60)
-    assert duration_of_start(cell.conditions, "rnnt", []).seconds is None
+    start = SimpleNamespace(kind="start")
+    assert duration_of_stage(start, cell, known).seconds == pytest.approx(16 / 2 * 60)
+    assert duration_of_stage(start, cell, []).seconds is None
 
 
 def test_the_most_alike_records_tell(tmp_path):
@@ -223,7 +225,7 @@ def test_the_most_alike_records_tell(tmp_path):
         Memory(record(cell, seconds=dict.fromkeys(SECONDS | {"inversion": 0}, 10.0**n)), "x", True)
         for n, cell in enumerate(cells[:3])
     ]
-    left = remaining(tmp_path, cells[2], {})
+    left = pending(tmp_path, cells[2], {})
     assert duration_of_cell(cells[2], left, known).seconds == pytest.approx(6 * (10 + 100) / 2)
     assert duration_of_cell(cells[0], left, known).seconds == pytest.approx(6)
 

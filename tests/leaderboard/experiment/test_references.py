@@ -12,17 +12,11 @@ from attacks.membership.lira import LiRA
 from attacks.membership.loss import Loss
 from attacks.membership.rmia import RMIA
 from attacks.references import References, references_of, signal_of
-from leaderboard.experiment import references, start
-from leaderboard.experiment import train as cells
-from leaderboard.experiment.evaluate import attacks_of
+from leaderboard.experiment.choices import attacks_of
+from leaderboard.experiment.experiment import Experiment
 from leaderboard.experiment.plan import plan
-from leaderboard.experiment.references import (
-    load_references,
-    references_wanted,
-    scores_file,
-    train_references,
-)
-from leaderboard.experiment.start import recipe_from_start, train_start
+from leaderboard.experiment.references import ReferenceModels, references_wanted
+from leaderboard.experiment.start import PublicStart
 from leaderboard.experiment.train import run_cell
 from leaderboard.game.game import Game
 from leaderboard.records.record import read_records
@@ -44,11 +38,10 @@ CHOSEN = tuple(
 )
 SUITE = TINY.model_copy(update={"attacks": CHOSEN})
 CELL = SUITE.cells()[0]
-OF_WHOM = CELL.conditions, CELL.target, CELL.seed
 
 
 def small_game(conditions, seed, data):  # noqa: ARG001
-    return Game.deal(
+    return Game.set_up(
         speech(4, "public"), CANDIDATES, speech(4, "test"), Randomness(seed), conditions.unit
     )
 
@@ -56,12 +49,12 @@ def small_game(conditions, seed, data):  # noqa: ARG001
 @pytest.fixture(scope="module")
 def out(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
-        for module in (cells, start, references):
-            patch.setattr(module, "deal", small_game)
+        patch.setattr("leaderboard.game.build.build_game", small_game)
         folder = tmp_path_factory.mktemp("run")
-        train_start(*OF_WHOM, folder, Path(), report=lambda _: None)
-        train_references(*OF_WHOM, attacks_of(CELL), folder, Path(), report=lambda _: None)
-        run_cell(CELL, folder, Path(), report=lambda _: None)
+        experiment = Experiment.of(CELL, folder, Path())
+        PublicStart(experiment).compute()
+        ReferenceModels(experiment, attacks_of(CELL.conditions)).compute()
+        run_cell(CELL, experiment, report=lambda _: None)
         yield folder
 
 
@@ -115,9 +108,9 @@ def test_the_target_is_asked_once():
 
 
 def test_each_reference_was_trained_on_the_heads_of_its_own_coins(out):
-    game = small_game(*OF_WHOM[::2], Path())
-    recipe = recipe_from_start(*OF_WHOM, out, Path(), game)
-    found = load_references(CELL, attacks_of(CELL), out, Path(), game, recipe)
+    experiment = Experiment.of(CELL, out, Path())
+    game = experiment.game
+    found = ReferenceModels(experiment, attacks_of(CELL.conditions)).load()
     included = found.included(CANDIDATES)
     assert included.shape == (3, len(CANDIDATES))
     assert len({row.tobytes() for row in included} | {game.coins.tobytes()}) == 4
@@ -129,7 +122,7 @@ def test_each_reference_was_trained_on_the_heads_of_its_own_coins(out):
     np.testing.assert_allclose(
         found.scores(Loss(), CANDIDATES), fresh.scores(Loss(), CANDIDATES), rtol=1e-5
     )
-    own = game.redealt(Randomness(CELL.seed).child("references", CELL.target, "coins", 0))
+    own = game.with_other_coins(Randomness(CELL.seed).child("references", CELL.target, "coins", 0))
     assert {m.id for m in own.members} == found.trained_on[0]
     assert len(own.members) > len(found.trained_on[0]) or not included[0, -1]
 
@@ -153,7 +146,8 @@ def test_the_plan_trains_them_between_start_and_cells(tmp_path):
 
 def test_what_changes_the_references_changes_their_file(out):
     def file(conditions, attacks):
-        return scores_file(out, conditions, *OF_WHOM[1:], attacks, Path())
+        experiment = Experiment(conditions, CELL.target, CELL.seed, out, Path())
+        return ReferenceModels(experiment, attacks).file
 
     lira = {"membership-lira": LiRA(3)}
     here = file(CELL.conditions, lira)

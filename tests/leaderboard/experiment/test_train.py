@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import pickle
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -15,16 +16,16 @@ import pytest
 import torch
 
 from defenses.accounting.price import dp_sgd_event
-from leaderboard.experiment import evaluate as siege
-from leaderboard.experiment import start
-from leaderboard.experiment import teacher_votes as polls
-from leaderboard.experiment import train as cells
-from leaderboard.experiment.evaluate import attacks_of, noise_of
-from leaderboard.experiment.pending import attempted, finished, remaining
-from leaderboard.experiment.start import default_delta, recipe_from_start, train_start
-from leaderboard.experiment.teacher_votes import ballots_file, load_ballots, take_poll
-from leaderboard.experiment.train import defense_of, recognizer_of, run_cell
+from defenses.registry import SCHEMES
+from leaderboard.experiment import evaluate, train
+from leaderboard.experiment.choices import attacks_of, defense_of
+from leaderboard.experiment.experiment import Experiment
+from leaderboard.experiment.pending import attempted, finished, pending
+from leaderboard.experiment.scheme_work import SchemeWork
+from leaderboard.experiment.start import PublicStart
+from leaderboard.experiment.train import recognizer_of, run_cell
 from leaderboard.game.game import Game
+from leaderboard.game.recipe import default_delta
 from leaderboard.records.record import history, read_records, record_failure
 from leaderboard.spec.load import load_suite
 from leaderboard.spec.paths import weights_file
@@ -41,26 +42,27 @@ ALIKE = {"seconds", "made", "code", "packages", "hardware"}  # what may differ b
 def small_game(conditions, seed, data):  # noqa: ARG001
     public = [*speech(4, "public"), *without_text(speech(3, "audio"))]
     private = [*speech(20, "private"), *(canary(n, 100 * n, repetitions=1 + n) for n in range(4))]
-    return Game.deal(public, private, speech(4, "test"), Randomness(seed))
+    return Game.set_up(public, private, speech(4, "test"), Randomness(seed))
 
 
 @pytest.fixture(autouse=True)
 def tones(monkeypatch):
-    monkeypatch.setattr(cells, "deal", small_game)
-    monkeypatch.setattr(start, "deal", small_game)
-    monkeypatch.setattr(polls, "deal", small_game)
+    monkeypatch.setattr("leaderboard.game.build.build_game", small_game)
+
+
+def experiment_of(cell, out):
+    return Experiment.of(cell, out, Path())
 
 
 @pytest.fixture
 def out(tmp_path):
-    cell = CELLS["none"]
-    train_start(cell.conditions, cell.target, cell.seed, tmp_path, Path(), report=lambda _: None)
+    PublicStart(experiment_of(CELLS["none"], tmp_path)).compute()
     return tmp_path
 
 
 def run(cell, out):
     heard = []
-    run_cell(cell, out, Path(), report=heard.append)
+    run_cell(cell, experiment_of(cell, out), report=heard.append)
     assert heard == sorted(heard)
     assert all(0 < fraction <= 1 for fraction in heard)
     (record,) = [r for r in read_records(out) if r.cell == cell]
@@ -75,7 +77,7 @@ def test_the_same_seed_gives_the_same_record(label, out, tmp_path_factory):
     record = run(cell, out)
     torch.manual_seed(99)
     elsewhere = tmp_path_factory.mktemp("again")
-    train_start(cell.conditions, cell.target, cell.seed, elsewhere, Path(), report=lambda _: None)
+    PublicStart(experiment_of(cell, elsewhere)).compute()
     again = run(cell, elsewhere)
     one, other = ({k: v for k, v in r.content.items() if k not in ALIKE} for r in (record, again))
     assert one == other
@@ -107,7 +109,7 @@ def untrainable(monkeypatch):
     def defense_of(cell):
         raise AssertionError(f"{cell.id} was trained again")
 
-    monkeypatch.setattr(cells, "defense_of", defense_of)
+    monkeypatch.setattr(train, "defense_of", defense_of)
 
 
 def alike(one, other):
@@ -130,7 +132,7 @@ def test_a_changed_attack_alone_is_run_again(out, tmp_path_factory, monkeypatch)
     shutil.copytree(out / "starts", elsewhere / "starts")
     at_once = run(after, elsewhere)
 
-    assert remaining(out, after, {}).attacks == ("membership-calibrated", "inversion")
+    assert pending(out, after, {}).attacks == ("membership-calibrated", "inversion")
     assert not finished(out, after, {})
     untrainable(monkeypatch)
     second = run(after, out)
@@ -143,7 +145,7 @@ def test_a_changed_attack_alone_is_run_again(out, tmp_path_factory, monkeypatch)
     assert second.scores["membership"] == first.scores["membership"]
 
     # And back again: only what the last record lacks or has otherwise.
-    assert remaining(out, before, {}).attacks == ("canary", "inversion")
+    assert pending(out, before, {}).attacks == ("canary", "inversion")
     assert alike(run(before, out).model_copy(update={"supersedes": None}), first)
     assert len(history(out, before)) == 3
 
@@ -152,11 +154,11 @@ def test_edited_code_is_noticed_and_nothing_else_is_run_again(out, monkeypatch):
     cell = CELLS["none"]
     first = run(cell, out)
     monkeypatch.setattr("leaderboard.experiment.pending.attack_code", lambda name: f"{name} edited")
-    assert remaining(out, cell, {}).attacks == tuple(first.leakages)
+    assert pending(out, cell, {}).attacks == tuple(first.leakages)
     monkeypatch.undo()
     assert finished(out, cell, {})
     monkeypatch.setattr("leaderboard.experiment.pending.scheme_code", lambda _: "edited")
-    assert remaining(out, cell, {}).trained is None
+    assert pending(out, cell, {}).trained is None
 
 
 def test_a_changed_scheme_is_trained_again(out):
@@ -164,10 +166,10 @@ def test_a_changed_scheme_is_trained_again(out):
     first = run(cell, out)
     changed = cell.model_copy(update={"options": {**cell.options, "epochs": 2}})
     assert changed.id == cell.id
-    assert remaining(out, changed, {}).trained is None
+    assert pending(out, changed, {}).trained is None
     assert run(changed, out).supersedes == first.digest
     # The first weights are still there, and its record too.
-    assert remaining(out, cell, {}).attacks == ()
+    assert pending(out, cell, {}).attacks == ()
 
 
 def test_a_failed_attempt_costs_nothing_that_succeeded_before_it(out, monkeypatch):
@@ -175,7 +177,7 @@ def test_a_failed_attempt_costs_nothing_that_succeeded_before_it(out, monkeypatc
     first = run(cell, out)
     record_failure(cell, out, "no memory")
     assert not finished(out, cell, {})
-    assert remaining(out, cell, {}).attacks == ()
+    assert pending(out, cell, {}).attacks == ()
     untrainable(monkeypatch)
     again = run(cell, out)
     assert alike(again.model_copy(update={"supersedes": None}), first)
@@ -191,7 +193,7 @@ def test_other_speech_is_trained_on_again(out, monkeypatch):
         game = small_game(conditions, seed, data)
         return Game(game.public, game.candidates, game.coins, game.test[:-1])
 
-    monkeypatch.setattr(cells, "deal", other_game)
+    monkeypatch.setattr("leaderboard.game.build.build_game", other_game)
     with pytest.raises(AssertionError, match="trained again"):
         run(more, out)
 
@@ -203,8 +205,8 @@ def test_an_attack_that_fails_is_unscored_and_the_others_are_kept(out, monkeypat
         def score(self, view, candidates, rng):  # noqa: ARG002
             raise RuntimeError("no luck")
 
-    both = {**attacks_of(CELLS["none"]), "canary": Broken()}
-    monkeypatch.setattr(siege, "attacks_of", lambda _: both)
+    both = {**attacks_of(CELLS["none"].conditions), "canary": Broken()}
+    monkeypatch.setattr(evaluate, "attacks_of", lambda _: both)
     record = run(CELLS["none"], out)
     assert record.status == "ok"
     assert "no luck" in record.leakages["canary"]["exposure"].method
@@ -212,11 +214,11 @@ def test_an_attack_that_fails_is_unscored_and_the_others_are_kept(out, monkeypat
     assert record.leakages["membership"]["auc"].scored
     # It is tried again by the next run, and by it alone; this one has left its result.
     assert not finished(out, CELLS["none"], {})
-    assert remaining(out, CELLS["none"], {}).attacks == ("canary",)
+    assert pending(out, CELLS["none"], {}).attacks == ("canary",)
     assert attempted(out, CELLS["none"], {}, None)
     assert not attempted(out, CELLS["none"], {}, record.digest)
     monkeypatch.undo()
-    monkeypatch.setattr(cells, "deal", small_game)
+    monkeypatch.setattr("leaderboard.game.build.build_game", small_game)
     untrainable(monkeypatch)
     again = run(CELLS["none"], out)
     assert "canary" in again.scores
@@ -230,25 +232,25 @@ def test_a_record_is_bound_to_its_weights(out, monkeypatch):
     record = run(cell, out)
     assert record.weights == hashlib.sha256(weights_file(out, cell).read_bytes()).hexdigest()
     more = with_attacks(cell, cell.conditions.attacks[:1])
-    assert remaining(out, more, {}).trained == record
+    assert pending(out, more, {}).trained == record
     run(CELLS["edpsgd"], out)
     weights_file(out, cell).write_bytes(weights_file(out, CELLS["edpsgd"]).read_bytes())
-    assert remaining(out, more, {}).trained is None
+    assert pending(out, more, {}).trained is None
     untrainable(monkeypatch)
     with pytest.raises(AssertionError, match="trained again"):
         run(with_attacks(cell, cell.conditions.attacks[1:2]), out)
     # A record from before digests were kept is taken at its word.
     old = record.model_copy(update={"weights": None})
     monkeypatch.setattr("leaderboard.experiment.pending.history", lambda *_: [old])
-    assert remaining(out, more, {}).trained == old
+    assert pending(out, more, {}).trained == old
 
 
 def test_other_speech_under_the_same_name_is_noticed(out, monkeypatch):
     cell = CELLS["none"]
-    monkeypatch.setattr(cells, "stamps", lambda *_: {"an4": "then"})
+    monkeypatch.setattr("leaderboard.spec.paths.stamps", lambda *_: {"an4": "then"})
     run(cell, out)
     assert finished(out, cell, {"an4": "then"})
-    left = remaining(out, cell, {"an4": "now"})
+    left = pending(out, cell, {"an4": "now"})
     assert (left.finished, left.trained) == (False, None)
     # Speech of the same names and sizes is noticed by what it sounds like.
 
@@ -256,21 +258,19 @@ def test_other_speech_under_the_same_name_is_noticed(out, monkeypatch):
         game = small_game(conditions, seed, data)
         return Game(game.public[1:], game.candidates, game.coins, game.test)
 
-    game = other_game(cell.conditions, cell.seed, Path())
+    monkeypatch.setattr("leaderboard.game.build.build_game", other_game)
     with pytest.raises(OverheardError, match="trained on other public speech; delete it"):
-        recipe_from_start(cell.conditions, cell.target, cell.seed, out, Path(), game)
+        assert experiment_of(cell, out).recipe
 
 
-def test_the_recipe_knows_the_coins_only_on_average(out):
+def test_the_recipe_knows_the_coins_only_on_average(out, monkeypatch):
     cell = CELLS["none"]
     game = small_game(cell.conditions, cell.seed, Path())
-    recipes = [
-        recipe_from_start(
-            cell.conditions, cell.target, cell.seed, out, Path(),
-            Game(game.public, game.candidates, coins, game.test),
-        )
-        for coins in (game.coins.copy(), ~game.coins, np.zeros_like(game.coins))
-    ]  # fmt: skip
+    recipes = []
+    for coins in (game.coins.copy(), ~game.coins, np.zeros_like(game.coins)):
+        other = Game(game.public, game.candidates, coins, game.test)
+        monkeypatch.setattr("leaderboard.game.build.build_game", lambda *_, game=other: game)
+        recipes.append(experiment_of(cell, out).recipe)
     assert {r.expected_members for r in recipes} == {15}  # (20 + 1 + 2 + 3 + 4) / 2
     assert {r.delta for r in recipes} == {1e-3}
 
@@ -294,15 +294,15 @@ def test_a_false_claim_is_falsified(out, monkeypatch):
 
         def score(self, view, candidates, rng):  # noqa: ARG002
             scores = np.array([float(betrayed[c.id]) for c in candidates])
-            return siege.Findings(tuple(candidates), scores)
+            return evaluate.Findings(tuple(candidates), scores)
 
     class Liar:
         def train(self, recipe, members, public, rng):
-            trained = cells.SCHEMES["none"]().train(recipe, members, public, rng)
-            return cells.Trained(trained.weights, dp.GaussianDpEvent(1e3))
+            trained = SCHEMES.load("none")().train(recipe, members, public, rng)
+            return train.Trained(trained.weights, dp.GaussianDpEvent(1e3))
 
-    monkeypatch.setattr(siege, "attacks_of", lambda _: {"membership": Oracle()})
-    monkeypatch.setattr(cells, "defense_of", lambda _: Liar())
+    monkeypatch.setattr(evaluate, "attacks_of", lambda _: {"membership": Oracle()})
+    monkeypatch.setattr(train, "defense_of", lambda _: Liar())
     record = run(cell, out)
     assert record.status == "falsified"
     assert record.audited_epsilon.low > record.guarantee.epsilon
@@ -333,7 +333,7 @@ def test_only_gaussian_noise_is_trusted_to_be_gaussian(event, noise):
 def test_weights_that_do_not_fit_are_refused_in_words():
     recipe = recipe_for("ctc", speech(3, "public"))
     weights = dict(recipe.start)
-    good = cells.Trained(weights, dp.NonPrivateDpEvent())
+    good = train.Trained(weights, dp.NonPrivateDpEvent())
     assert not any(p.requires_grad for p in recognizer_of(recipe, good).parameters())
     name = "network.output.bias"
     for bad, complaint in (
@@ -341,10 +341,10 @@ def test_weights_that_do_not_fit_are_refused_in_words():
         (weights[name] * math.nan, f"not finite: {name}"),
     ):
         with pytest.raises(OverheardError, match=complaint):
-            recognizer_of(recipe, cells.Trained(weights | {name: bad}, dp.NonPrivateDpEvent()))
+            recognizer_of(recipe, train.Trained(weights | {name: bad}, dp.NonPrivateDpEvent()))
     missing = {n: w for n, w in weights.items() if n != name}
     with pytest.raises(OverheardError, match="do not fit the target"):
-        recognizer_of(recipe, cells.Trained(missing, dp.NonPrivateDpEvent()))
+        recognizer_of(recipe, train.Trained(missing, dp.NonPrivateDpEvent()))
 
 
 def test_an_unknown_option_is_named():
@@ -355,7 +355,7 @@ def test_an_unknown_option_is_named():
     choice = conditions.attacks[0].model_copy(update={"options": {"calibrate": True}})
     worse = conditions.model_copy(update={"attacks": (choice,)})
     with pytest.raises(OverheardError, match=r"attack 'membership': options: .*calibrate"):
-        attacks_of(odd.model_copy(update={"conditions": worse}))
+        attacks_of(worse)
 
 
 def test_a_start_without_untranscribed_speech_cannot_teach_itself(tmp_path, monkeypatch):
@@ -363,32 +363,41 @@ def test_a_start_without_untranscribed_speech_cannot_teach_itself(tmp_path, monk
     training = cell.conditions.training.model_copy(update={"self_training": 1})
     conditions = cell.conditions.model_copy(update={"training": training})
     game = small_game(conditions, cell.seed, Path())
-    told = replace(game, public=tuple(u for u in game.public if u.text))
-    monkeypatch.setattr(start, "deal", lambda *_: told)
+    transcribed = replace(game, public=tuple(u for u in game.public if u.text))
+    monkeypatch.setattr("leaderboard.game.build.build_game", lambda *_: transcribed)
+    start = PublicStart(Experiment(conditions, cell.target, cell.seed, tmp_path, Path()))
     with pytest.raises(OverheardError, match=r"self_training: no public speech is untranscribed"):
-        train_start(conditions, cell.target, cell.seed, tmp_path, Path(), report=lambda _: None)
+        start.compute()
 
 
-def test_a_poll_is_kept_and_taken_again_of_other_speech(out):
+def test_what_a_scheme_shares_is_kept_and_computed_again_of_other_speech(out):
     cell = CELLS["pate-gnmax"]
-    poll, game = defense_of(cell).poll, small_game(cell.conditions, cell.seed, Path())
-    recipe = recipe_from_start(cell.conditions, cell.target, cell.seed, out, Path(), game)
-    rng = Randomness(cell.seed).child("poll", cell.target)
-    taken = poll.take(recipe, game.members, game.public, rng)
-    take_poll(poll, cell, out, Path(), report=lambda _: None)
+    experiment, work = experiment_of(cell, out), defense_of(cell).shared_work
+    game = experiment.game
+    rng = experiment.rng("poll", cell.target)
+    wanted = work.compute(experiment.recipe, game.members, game.public, rng)
+    shared = SchemeWork(experiment, work)
+    shared.compute()
 
     def kept():
-        ballots, seconds = load_ballots(poll, cell, out, Path(), game)
-        assert [list(c) for c in ballots.counts] == [list(c) for c in taken.counts]
-        for one, other in zip(ballots.lists, taken.lists, strict=True):
-            assert list(one.texts) == list(other.texts)
-            assert list(one.log_probs) == list(other.log_probs)
+        found, seconds = shared.load()
+        assert found == json.loads(json.dumps(wanted))
         return seconds
 
-    file = ballots_file(poll, cell, out, Path())
-    written = file.stat().st_mtime_ns
+    written = shared.file.stat().st_mtime_ns
     assert kept() > 0
-    assert file.stat().st_mtime_ns == written
-    content = json.loads(file.read_text())
-    file.write_text(json.dumps(content | {"speech": ["other", "speech"], "counts": []}))
+    assert shared.file.stat().st_mtime_ns == written
+    content = json.loads(shared.file.read_text())
+    shared.file.write_text(json.dumps(content | {"speech": ["other", "speech"], "found": {}}))
     assert kept() > 0
+
+
+def test_an_experiment_is_sent_as_names_alone(out):
+    experiment = experiment_of(CELLS["none"], out)
+    assert experiment.recipe.start
+    sent = pickle.dumps(experiment)
+    assert len(sent) < 10_000
+    again = pickle.loads(sent)
+    assert again == experiment
+    assert "game" not in vars(again)
+    assert "recipe" not in vars(again)

@@ -9,7 +9,7 @@ import pytest
 
 from attacks.canaries.canary import CANARY, OBSCURED, SECRET, SPEED
 from leaderboard.game import build as corpora
-from leaderboard.game.build import CANARY_VOICES, deal
+from leaderboard.game.build import CANARY_VOICES, build_game
 from leaderboard.game.game import REPETITIONS
 from leaderboard.spec.load import load_suite
 from leaderboard.spec.suite import Canaries, Conditions, Speech
@@ -62,7 +62,7 @@ def speech(**changes):
 
 
 def test_sizes_speakers_and_transcripts_are_those_asked_for():
-    game = deal(CONDITIONS, 0, Path("nowhere"))
+    game = build_game(CONDITIONS, 0, Path("nowhere"))
     wanted, canaries = CONDITIONS.speech, CONDITIONS.canaries.count
     assert len(game.public) == wanted.public.utterances
     assert len(game.candidates) == wanted.private.utterances + canaries
@@ -77,7 +77,7 @@ def test_sizes_speakers_and_transcripts_are_those_asked_for():
 
 
 def test_canaries_hold_distinct_secrets_and_say_them():
-    game = deal(CONDITIONS, 0, Path("nowhere"))
+    game = build_game(CONDITIONS, 0, Path("nowhere"))
     canaries = [c for c in game.candidates if CANARY in c.attributes]
     template = CANARIES[CONDITIONS.canaries.template]
     assert len({c.attributes[SECRET] for c in canaries}) == CONDITIONS.canaries.count
@@ -96,7 +96,7 @@ def test_kinds_of_canaries_are_dealt_out_like_a_counter():
         speeds=(1.0, 4.0),
         audio=("clear", "obscured"),
     )
-    game = deal(conditions(canaries=wanted), 0, Path("nowhere"))
+    game = build_game(conditions(canaries=wanted), 0, Path("nowhere"))
     canaries = [c for c in game.candidates if CANARY in c.attributes]
     kinds = [
         (
@@ -113,7 +113,7 @@ def test_kinds_of_canaries_are_dealt_out_like_a_counter():
         assert c.text == CANARIES[c.attributes[CANARY]].fill(int(c.attributes[SECRET]))
     assert len({c.text for c in canaries}) == 16
     # The first kind is dealt as it was when there was one.
-    alone = deal(conditions(canaries=Canaries(count=8, template="pin3")), 0, Path("nowhere"))
+    alone = build_game(conditions(canaries=Canaries(count=8, template="pin3")), 0, Path("nowhere"))
     first = [c.text for c in canaries if c.attributes[CANARY] == "pin3"]
     assert [c.text for c in alone.candidates if CANARY in c.attributes] == first
 
@@ -126,17 +126,19 @@ def test_canaries_are_said_as_fast_as_asked_for(monkeypatch):
         return [utterance(r.id, r.text, **r.attributes) for r in requests]
 
     monkeypatch.setattr(corpora, "speak", speak)
-    deal(conditions(canaries=Canaries(count=4, speeds=(1.0, 4.0))), 0, Path("nowhere"))
+    build_game(conditions(canaries=Canaries(count=4, speeds=(1.0, 4.0))), 0, Path("nowhere"))
     assert asked == [1.0, 4.0, 1.0, 4.0]
 
 
 def test_an_unknown_template_is_named():
     with pytest.raises(OverheardError, match="no template 'pim'"):
-        deal(conditions(canaries=Canaries(count=4, more_templates=("pim",))), 0, Path("nowhere"))
+        build_game(
+            conditions(canaries=Canaries(count=4, more_templates=("pim",))), 0, Path("nowhere")
+        )
 
 
 def test_the_seed_changes_coins_and_secrets_but_not_the_speech():
-    one, again, other = (deal(CONDITIONS, seed, Path("nowhere")) for seed in (0, 0, 1))
+    one, again, other = (build_game(CONDITIONS, seed, Path("nowhere")) for seed in (0, 0, 1))
     assert (one.coins == again.coins).all()
     assert [c.text for c in one.candidates] == [c.text for c in again.candidates]
     assert (one.coins != other.coins).any()
@@ -146,22 +148,22 @@ def test_the_seed_changes_coins_and_secrets_but_not_the_speech():
 
 
 def test_more_canaries_leave_the_other_coins_alone():
-    few = deal(CONDITIONS, 0, Path("nowhere"))
-    many = deal(conditions(canaries=Canaries(count=20, template="pin3")), 0, Path("nowhere"))
+    few = build_game(CONDITIONS, 0, Path("nowhere"))
+    many = build_game(conditions(canaries=Canaries(count=20, template="pin3")), 0, Path("nowhere"))
     coins = {c.id: heads for c, heads in zip(many.candidates, many.coins, strict=True)}
     for candidate, heads in zip(few.candidates, few.coins, strict=True):
         assert coins[candidate.id] == heads
 
 
 def test_no_canaries_are_none():
-    game = deal(conditions(canaries=Canaries(count=0)), 0, Path("nowhere"))
+    game = build_game(conditions(canaries=Canaries(count=0)), 0, Path("nowhere"))
     assert not any(CANARY in c.attributes for c in game.candidates)
 
 
 def test_real_private_speech_gets_canaries_of_voices_of_their_own(tmp_path):
     (tmp_path / "an4").mkdir()
     splits = speech(private=Speech(source="an4"))
-    game = deal(conditions(speech=splits), 0, tmp_path)
+    game = build_game(conditions(speech=splits), 0, tmp_path)
     speakers = {c.speaker for c in game.candidates if CANARY in c.attributes}
     assert len(speakers) == min(CANARY_VOICES, CONDITIONS.canaries.count)
     assert not speakers & {u.speaker for u in (*game.public, *game.test)}
@@ -172,7 +174,7 @@ def test_real_speech_is_cut_to_what_is_asked_for(tmp_path):
 
     def private(**limits):
         splits = speech(private=Speech(source="an4", **limits))
-        game = deal(conditions(speech=splits, canaries=Canaries(count=0)), 0, tmp_path)
+        game = build_game(conditions(speech=splits, canaries=Canaries(count=0)), 0, tmp_path)
         return game.candidates
 
     assert len(private()) == 20
@@ -185,18 +187,18 @@ def test_real_speech_is_cut_to_what_is_asked_for(tmp_path):
 def test_a_missing_folder_is_named(tmp_path):
     splits = speech(test=Speech(source="elsewhere"))
     with pytest.raises(OverheardError, match=r"elsewhere: no such corpus.*--data"):
-        deal(conditions(speech=splits), 0, tmp_path)
+        build_game(conditions(speech=splits), 0, tmp_path)
 
 
 def test_too_many_voices_are_refused():
     splits = speech(private=Speech(source="embedded", speakers=voice_count(), utterances=200))
     with pytest.raises(OverheardError, match=f"there are {voice_count()}"):
-        deal(conditions(speech=splits), 0, Path("nowhere"))
+        build_game(conditions(speech=splits), 0, Path("nowhere"))
 
 
 def test_an_unknown_template_is_refused():
     with pytest.raises(OverheardError, match="no template 'password1'"):
-        deal(conditions(canaries=Canaries(count=2, template="password1")), 0, Path("nowhere"))
+        build_game(conditions(canaries=Canaries(count=2, template="password1")), 0, Path("nowhere"))
 
 
 def test_transcripts_are_withheld_from_the_end():

@@ -47,9 +47,9 @@ def test_a_speaker_has_one_coin_where_the_unit_is_the_speaker():
     coins = flip(candidates, Randomness(0), "speaker")
     assert (coins[::2] == coins[1::2]).all()
     assert abs(coins[::2].mean() - 0.5) < 5 * 0.5 / 20
-    game = Game.deal([], candidates, [], Randomness(0), "speaker")
+    game = Game.set_up([], candidates, [], Randomness(0), "speaker")
     assert game.single.all()
-    again = game.redealt(Randomness(1))
+    again = game.with_other_coins(Randomness(1))
     assert (again.coins[::2] == again.coins[1::2]).all()
     assert (again.coins != game.coins).any()
     torn = game.coins.copy()
@@ -101,7 +101,7 @@ def test_a_game_refuses_what_is_not_fair():
 
 
 def test_dealing_flips_a_coin_a_candidate_and_hides_nothing_else():
-    game = Game.deal([utterance("p", "p")], crowd(20), [utterance("t", "t")], Randomness(0))
+    game = Game.set_up([utterance("p", "p")], crowd(20), [utterance("t", "t")], Randomness(0))
     assert 0 < game.coins.sum() < 40
     assert len(game.members) + len(game.held_out) == 40
     assert not game.coins.flags.writeable

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from leaderboard.jobs.job import Job, JobError, Named, Report, Silent
+from leaderboard.jobs.processes import Processes
 from leaderboard.jobs.scheduler import InterruptedRunError, run
 from targets.core.errors import OverheardError
 from targets.core.files import PARTIAL, whole_file
@@ -303,3 +304,28 @@ def test_a_function_named_is_imported_by_the_worker_alone(tmp_path):
     assert path.read_text() == "there"
     assert pickle.loads(pickle.dumps(Named("json", "dumps"))) is json.dumps
     assert Named("json", "dumps")([1]) == "[1]"
+
+
+def which_gpu(path: Path, report: Report) -> None:
+    time.sleep(0.2)  # so that the other worker is given the other job
+    write(path, os.environ.get("CUDA_VISIBLE_DEVICES", "all"), report)
+
+
+def test_with_gpus_each_worker_sees_one_of_them(tmp_path):
+    paths = [tmp_path / str(n) for n in range(4)]
+    jobs = [Job(path.name, which_gpu, (path,), path.exists) for path in paths]
+    pool = partial(Processes, 2, gpus=2)
+    assert all(o.status == "done" for o in run(jobs, tmp_path, pool=pool).values())
+    assert {path.read_text() for path in paths} == {"0", "1"}
+    assert "CUDA_VISIBLE_DEVICES" not in os.environ
+
+
+def test_a_worker_that_dies_gives_its_gpu_back(tmp_path):
+    path = tmp_path / "after"
+    jobs = [
+        Job("killed", die, (signal.SIGKILL,), (tmp_path / "never").exists),
+        Job("after", which_gpu, (path,), path.exists),
+    ]
+    outcomes = run(jobs, tmp_path, pool=partial(Processes, 1, gpus=1))
+    assert [outcomes[name].status for name in ("killed", "after")] == ["failed", "done"]
+    assert path.read_text() == "0"

@@ -25,7 +25,7 @@ from leaderboard.records.record import (
     write_record,
 )
 from leaderboard.spec.load import load_suite, parse_suite
-from leaderboard.spec.suite import digest_of
+from targets.core.digests import digest_of
 from targets.core.estimate import Estimate
 from targets.core.files import PARTIAL, whole_file
 from tests.leaderboard.spec.test_suite import SMALL

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
@@ -114,9 +113,13 @@ MISTAKES = [
     (
         'name = "dpsgd"',
         'name = "dpsdg"',
-        r"schemes\[1\]\.name: should be 'none', .*'dpsgd', .*got",
+        r"schemes\[1\]\.name: no such scheme: 'dpsdg' \(known: none, .*dpsgd, ",
     ),
-    ('targets = ["rnnt"]', 'targets = ["cct"]', r"targets\[0\]: should be .*'ctc'"),
+    (
+        'targets = ["rnnt"]',
+        'targets = ["cct"]',
+        r"targets\[0\]: no such target: 'cct' \(known: ctc, ",
+    ),
     ("seeds = [0]", 'seeds = ["0"]', r"seeds\[0\]: should be a valid integer, got \"0\""),
     ("seeds = [0]", "seeds = [0, 0]", "seeds: holds the same value twice"),
     ("seeds = [0]", "seeds = []", "seeds: is empty"),
@@ -219,14 +222,6 @@ def test_a_later_stage_can_name_file_and_key_too(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text(SMALL)
     assert str(load_suite(path).mistake("data", "gone")) == f"{path}: data: gone"
-
-
-def test_the_names_are_those_of_what_is_built_in():
-    from attacks.registry import ATTACKS
-    from defenses.registry import SCHEMES
-
-    assert set(get_args(suites.SchemeName)) == set(SCHEMES)
-    assert set(get_args(suites.AttackName)) == set(ATTACKS)
 
 
 def test_suites_are_frozen():

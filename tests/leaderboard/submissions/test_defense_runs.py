@@ -45,7 +45,7 @@ HIT = Submission("hit.py", "class Hit: ...", "Hit", "attack")
 def small_game(conditions, seed, data):  # noqa: ARG001
     public = [*speech(4, "public"), *without_text(speech(3, "audio"))]
     private = [*speech(40, "private"), *(canary(n, 100 * n, repetitions=1 + n) for n in range(4))]
-    return Game.deal(public, private, speech(4, "test"), Randomness(seed))
+    return Game.set_up(public, private, speech(4, "test"), Randomness(seed))
 
 
 @pytest.fixture(autouse=True)

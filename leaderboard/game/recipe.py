@@ -1,0 +1,85 @@
+"""From a suite's conditions to the recipe that every scheme is given."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+from leaderboard.game.game import Game, repetitions
+from leaderboard.spec.suite import Conditions
+from targets.core.errors import OverheardError
+from targets.speech.tokens import Characters, Subwords, Tokens
+from targets.speech.utterance import Corpus
+from targets.training.recipe import Recipe, Schedule
+
+SPEECH = "public"  # the key of the digest of what a start was trained on
+STUDENT = "student."  # before the names of its weights, in the file of the start
+SUBWORDS = 96  # units learnt from public transcripts
+
+
+def untrained_recipe(conditions: Conditions, target: str, game: Game, device: str) -> Recipe:
+    """Return a recipe without a public start.
+
+    Raises:
+        OverheardError: δ is not below one over the number of candidates.
+    """
+    training = conditions.training
+    return Recipe(
+        target=target,
+        tokens=_tokens(conditions, game),
+        channels=training.channels,
+        hidden=training.hidden,
+        schedule=Schedule(training.epochs, training.batch_size, training.learning_rate),
+        delta=_delta(conditions, len(game.candidates)),
+        # Of the fair coins, not of how they fell: the number of members is private.
+        expected_members=max(1, round(sum(map(repetitions, game.candidates)) / 2)),
+        device=device,
+    )
+
+
+def with_start(recipe: Recipe, file: Path, game: Game) -> Recipe:
+    """Return a recipe with the public start that is kept in a file, and its student if it has one.
+
+    Raises:
+        OverheardError: it was trained on other public speech.
+    """
+    with safe_open(file, "pt") as kept:
+        trained_on = (kept.metadata() or {}).get(SPEECH)
+    if trained_on not in (None, digest_of_public(game)):
+        # The name of the file changes with names, sizes and texts of the speech, not its sound.
+        raise OverheardError(f"{file}: trained on other public speech; delete it and run again")
+    tensors = load_file(file)
+    start = {name: w for name, w in tensors.items() if not name.startswith(STUDENT)}
+    student = {name.removeprefix(STUDENT): w for name, w in tensors.items() if name not in start}
+    return replace(recipe, start=start, student=student)
+
+
+def digest_of_public(game: Game) -> str:
+    """Return the digest of the public speech of a game."""
+    return Corpus("public", game.public).digest
+
+
+def default_delta(candidates: int) -> float:
+    """Return a power of ten at most a tenth of one over the number of candidates."""
+    return 10.0 ** -math.ceil(math.log10(10 * candidates))
+
+
+def _delta(conditions: Conditions, candidates: int) -> float:
+    if conditions.delta is None:
+        return default_delta(candidates)
+    if conditions.delta >= 1 / candidates:
+        raise OverheardError(
+            f"delta {conditions.delta:g} is not below one over the {candidates} candidates, and so "
+            f"promises next to nothing: leave it out, or give at most {default_delta(candidates):g}"
+        )
+    return conditions.delta
+
+
+def _tokens(conditions: Conditions, game: Game) -> Tokens:
+    if conditions.tokens == "characters":
+        return Characters()
+    return Subwords.learn([u.text for u in game.public if u.text], SUBWORDS)

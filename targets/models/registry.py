@@ -1,0 +1,40 @@
+"""The targets by name. A new one is a file beside this one, and a line here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from targets.core.registry import Entry, Registry
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetEntry(Entry):
+    """A network that `Recognizer` builds as `network(units, channels, hidden)`."""
+
+
+TARGETS: Registry[TargetEntry] = Registry(
+    "target",
+    "overheard.targets",
+    (
+        TargetEntry(
+            name="ctc",
+            path="targets.models.ctc:CTC",
+            summary="connectionist temporal classification: one unit or blank for every frame",
+        ),
+        TargetEntry(
+            name="rnnt",
+            path="targets.models.rnnt:Transducer",
+            summary="recurrent neural network transducer (RNN-T): encoder, prediction, joiner",
+        ),
+        TargetEntry(
+            name="las",
+            path="targets.models.las:LAS",
+            summary="attention encoder-decoder: listen, attend and spell",
+        ),
+        TargetEntry(
+            name="hybrid",
+            path="targets.models.hybrid:Hybrid",
+            summary="CTC and attention on one encoder, trained and decoded together",
+        ),
+    ),
+)

@@ -1,0 +1,52 @@
+"""What the tables say of schemes, attacks and targets is what these are."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from attacks.registry import ATTACKS
+from defenses.registry import SCHEMES
+from targets.models.registry import TARGETS
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize("name", ATTACKS.names())
+def test_an_attack_sees_what_its_entry_says(name):
+    assert ATTACKS.load(name)().access == ATTACKS[name].access
+
+
+@pytest.mark.parametrize("entry", ATTACKS, ids=lambda entry: entry.name)
+def test_an_attack_lies_in_the_folder_of_its_family(entry):
+    assert entry.path.startswith(f"attacks.{entry.family}.")
+
+
+@pytest.mark.parametrize("name", SCHEMES.names())
+def test_a_scheme_is_made_with_an_epsilon_where_its_entry_says_so(name):
+    promise = {"epsilon": 1.0} if SCHEMES[name].takes_epsilon else {}
+    assert SCHEMES.load(name)(**promise)
+
+
+@pytest.mark.parametrize("table", [TARGETS, SCHEMES, ATTACKS], ids=lambda table: table.kind)
+def test_entries_say_in_a_line_what_they_are(table):
+    for entry in table:
+        assert entry.summary
+        assert "\n" not in entry.summary
+        assert len(entry.summary) <= 90
+
+
+def test_tables_are_read_without_importing_what_they_name():
+    code = (
+        "import sys\n"
+        "from attacks.registry import ATTACKS\n"
+        "from defenses.registry import SCHEMES\n"
+        "from targets.models.registry import TARGETS\n"
+        "assert all(table.names() for table in (ATTACKS, SCHEMES, TARGETS))\n"
+        "sys.exit(', '.join({'torch', 'scipy', 'dp_accounting'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.stderr.strip() == ""
