@@ -34,6 +34,9 @@ class Randomness:
         """Return a fresh NumPy generator, always in the same initial state."""
         return np.random.default_rng(self.integer())
 
-    def torch(self) -> torch.Generator:
-        """Return a fresh CPU generator for torch, always in the same initial state."""
-        return torch.Generator().manual_seed(self.integer())
+    def torch(self, device: str | torch.device = "cpu") -> torch.Generator:
+        """Return a fresh generator for torch on a device, always in the same initial state.
+
+        Generators of one seed on different kinds of device give different numbers.
+        """
+        return torch.Generator(device).manual_seed(self.integer())
