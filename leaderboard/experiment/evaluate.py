@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from attacks.base import VIEWS, Attack, Findings
+from attacks.base import VIEWS, Attack, Findings, view_of
 from attacks.references import References
 from attacks.registry import ATTACKS
 from attacks.statistics.evidence import Noise
@@ -71,7 +71,7 @@ def besiege(
     kept = set(every) - set(names)
     scores = {name: found for name, found in begun.scores.items() if name in kept}
     leakages = {name: found for name, found in begun.leakages.items() if name in kept}
-    start = recipe.build().requires_grad_(False)
+    start = recipe.build()
     public = [u for u in game.public if u.text]
     anew = {name: attack for name, attack in every.items() if name in names}
     for number, (name, attack) in enumerate(anew.items()):
@@ -81,7 +81,7 @@ def besiege(
                 for earlier in scores
                 if NARROWEST.index(every[earlier].access) <= NARROWEST.index(attack.access)
             }
-            view = VIEWS[attack.access](recognizer, start, public, references, known)
+            view = view_of(attack.access, recognizer, start, public, references, known)
             try:
                 found = attack.score(view, game.candidates, rng.child("attack", name))
                 figures = measure.leakage(

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from attacks.base import Attack, Weights
+from attacks.base import Attack, view_of
 from attacks.references import Comparative, Memory, References
 from leaderboard.experiment.fingerprints import attack_code
 from leaderboard.experiment.start import recipe_from_start
@@ -127,11 +127,11 @@ def _redealt(game: Game, number: int, rng: Randomness) -> Game:
 def _references(
     ensemble: Ensemble, game: Game, rng: Randomness, memory: Memory | None = None
 ) -> References:
-    start = ensemble.recipe.build().requires_grad_(False)
+    start = ensemble.recipe.build()
     public = [u for u in game.public if u.text]
     views, trained_on = [], []
     for number in range(ensemble.size):
-        views.append(Weights(ensemble.recognizer(number).requires_grad_(False), start, public))
+        views.append(view_of("weights", ensemble.recognizer(number), start, public))
         trained_on.append(frozenset(m.id for m in _redealt(game, number, rng).members))
     # Not the seed of the game, from which its coins follow at once.
     own = Randomness(rng.child("signals").integer())
