@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
+from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
 from targets.models.recognizer import Recognizer
 from targets.speech.utterance import Utterance
@@ -47,11 +49,11 @@ class LossScores(Transcripts):
 
     def loss(self, utterances: Sequence[Utterance]) -> Scores:
         """Return the losses (N,) in nats."""
-        return self._target.loss(utterances).double().numpy()
+        return _array(self._target.loss(utterances))
 
     def score(self, utterance: Utterance, texts: Sequence[str]) -> Scores:
         """Return the losses (N,) in nats of N transcripts of one audio."""
-        return self._target.score(utterance, texts).double().numpy()
+        return _array(self._target.score(utterance, texts))
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +73,32 @@ VIEWS: Mapping[Access, type[Transcripts]] = {
 }
 
 
+def view_of(
+    access: Access,
+    target: Recognizer,
+    start: Recognizer,
+    public: Sequence[Utterance],
+    references: References | None = None,
+    known: Mapping[str, Mapping[str, float]] | None = None,
+) -> Any:
+    """Return the view of a target that an attack with this access may have.
+
+    Target and start are frozen: an attack asks for gradients, and never leaves any in the weights.
+
+    Raises:
+        OverheardError: there is no such access.
+    """
+    if access not in VIEWS:
+        raise OverheardError(f"access is {access!r}; use one of {', '.join(VIEWS)}")
+    target.requires_grad_(False)
+    start.requires_grad_(False)
+    return VIEWS[access](target, start, public, references, known or {})
+
+
+def _array(values: Tensor) -> Scores:
+    return values.detach().cpu().double().numpy()
+
+
 @dataclass(frozen=True, eq=False)
 class Findings:
     """What an attack found out about the candidates it looked at.
@@ -78,13 +106,15 @@ class Findings:
     `scores` has one finite number per candidate, higher = "was trained on". `figures` are the
     field's own quantities, also one per candidate, for the referee to average over members and
     over held-out twins; NaN where a figure is not defined for a candidate. `ceilings` are the
-    largest values that figures can take, where there are such.
+    largest values that figures can take, where there are such. An attack that does not apply to
+    the target claims nobody, and gives the `reason`.
     """
 
     candidates: tuple[Utterance, ...]
     scores: Scores
     figures: Mapping[str, Scores] = field(default_factory=dict)
     ceilings: Mapping[str, float] = field(default_factory=dict)
+    reason: str = ""
 
 
 class Attack(Protocol):

@@ -14,7 +14,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks.base import Attack, Scores, Transcripts, Weights
+from attacks.base import Attack, Scores, Transcripts
 from targets.core.errors import OverheardError
 from targets.core.progress import report, stage
 from targets.core.randomness import Randomness
@@ -33,7 +33,7 @@ class References:
     serves every cell that shares the references.
     """
 
-    views: Sequence[Weights]
+    views: Sequence[Transcripts]
     trained_on: Sequence[frozenset[str]]
     rng: Randomness
     memory: Memory = field(default_factory=dict)

@@ -20,12 +20,8 @@ from attacks.canaries.canary import by_kind, canaries_among, mask_secret, templa
 from attacks.canaries.ranking import rank_secrets
 from attacks.canaries.transcripts import share_written
 from targets.core.randomness import Randomness
-from targets.models.hybrid import Hybrid
-from targets.models.las import LAS
+from targets.models.base import ReadsText
 from targets.models.recognizer import Recognizer
-from targets.models.rnnt import Transducer
-from targets.nn.trie import Trie
-from targets.speech.tokens import BLANK
 from targets.speech.utterance import Utterance
 
 LISTENED = 32  # public utterances whose mean state the text parts are given for audio
@@ -51,7 +47,7 @@ class BeamSearch:
             words, whole = np.zeros((2, len(canaries)))
             for n, beam in enumerate(recognizer.hypotheses(probes, self.width)):
                 shares = np.array([share_written(canaries[n], text) for text, _ in beam])
-                log_probs = torch.tensor([p for _, p in beam], dtype=torch.float64)
+                log_probs = torch.tensor([p for _, p in beam], dtype=torch.float64, device="cpu")
                 words[n] = shares @ log_probs.softmax(0).numpy()
                 whole[n] = shares.max() == 1
             figures |= {f"words_in_beam{whose}": words, f"secret_in_beam{whose}": whole}
@@ -66,22 +62,22 @@ class BeamSearch:
 class LanguageModel:
     """Ask the parts of the target that read text: the prediction network, or the decoder.
 
-    In place of audio they are given the mean state of public speech. CTC has no such part, and
-    nothing is found.
+    In place of audio they are given the mean state of public speech. A target that has no such
+    part (CTC) does not offer `ReadsText`: the attack does not apply to it.
     """
 
     access: ClassVar[Access] = "weights"
 
     def score(self, view: Weights, candidates: Sequence[Utterance], rng: Randomness) -> Findings:
         """See `Attack`; the score is the exposure in bits."""
-        canaries = canaries_among(candidates)
-        if not isinstance(view.recognizer.network, Transducer | LAS | Hybrid):
-            canaries = ()
+        if not isinstance(view.recognizer.network, ReadsText):
+            return Findings((), np.zeros(0), reason="the target has no part that reads text")
         public = view.public[:LISTENED]
 
         def evidence(canary: Utterance, texts: Sequence[str]) -> Scores:  # noqa: ARG001
-            return -text_losses(view.recognizer, texts, public).numpy()
+            return -text_losses(view.recognizer, texts, public).cpu().numpy()
 
+        canaries = canaries_among(candidates)
         return rank_secrets(canaries, evidence, lambda c: template_of(c).name, rng)
 
 
@@ -89,48 +85,15 @@ class LanguageModel:
 def text_losses(
     recognizer: Recognizer, texts: Sequence[str], public: Sequence[Utterance]
 ) -> Tensor:
-    """Return the losses (N,) in nats of texts that nobody says.
+    """Return the losses (N,) in nats of texts that nobody says, given the mean state of `public`.
 
     Raises:
         TypeError: the target has no part that reads text.
     """
     network = recognizer.network
+    if not isinstance(network, ReadsText):
+        raise TypeError(f"{type(network).__name__} has no part that reads text")
+    states, counts = network.encode(*recognizer.logmel(public))
+    mean = states.sum((0, 1)) / counts.sum()  # zero where padded
     units = [recognizer.tokens.encode(t) for t in texts]
-    if isinstance(network, Transducer):
-        return _transducer_losses(network, _mean_state(network.encoder, recognizer, public), units)
-    if isinstance(network, LAS | Hybrid):
-        encoder = network.encoder if isinstance(network, LAS) else network.ctc.encoder
-        state = _mean_state(encoder, recognizer, public)
-        memory = network.decoder.memory(state[None, None], torch.tensor([1]))
-        return network.decoder.score(memory, units)
-    raise TypeError(f"{type(network).__name__} has no part that reads text")
-
-
-def _mean_state(
-    encoder: torch.nn.Module, recognizer: Recognizer, public: Sequence[Utterance]
-) -> Tensor:
-    states, counts = encoder(*recognizer.logmel(public))
-    return states.sum((0, 1)) / counts.sum()  # zero where padded
-
-
-def _transducer_losses(
-    network: Transducer, state: Tensor, units: Sequence[Sequence[int]]
-) -> Tensor:
-    """Return the losses (N,) of unit sequences, given that no blank is written before they end."""
-    trie = Trie.of(units)
-    frame = network.from_encoder(state)
-    h, memory = network.prediction.step(
-        network.embedding(torch.tensor([BLANK])), network.prediction.start(1)
-    )
-    written = torch.zeros(1, dtype=torch.float64)
-    finals = [written]
-    for level in trie.levels:
-        logits = network.output((frame + network.from_prediction(h)).tanh()).double()
-        logits[:, BLANK] = -torch.inf
-        log_probs = logits.log_softmax(-1)
-        written = written[level.parents] + log_probs[level.parents, level.units]
-        h, memory = network.prediction.step(
-            network.embedding(level.units), (memory[0][level.parents], memory[1][level.parents])
-        )
-        finals.append(written)
-    return -trie.collect(finals)
+    return network.text_losses(mean, units)

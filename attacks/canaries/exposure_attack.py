@@ -68,7 +68,7 @@ class Exposure:
     def _evidence(self, view: LossScores, heard: Utterance, texts: Sequence[str]) -> Scores:
         found = -view.score(heard, texts)
         if self.calibration:
-            found += self.calibration * view.start.score(heard, texts).numpy()
+            found += self.calibration * view.start.score(heard, texts).cpu().numpy()
         return found
 
     def _recordings(self, canaries: Sequence[Utterance], rng: Randomness) -> dict[str, Utterance]:

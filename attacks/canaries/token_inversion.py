@@ -51,7 +51,6 @@ class TokenInversion:
         ranked = sorted(canaries_among(candidates), key=lambda c: rng.child("draw", c.id).integer())
         canaries = tuple(ranked[: self.candidates])
         nats, exact, right, blind, wrong = np.zeros((5, len(canaries)))
-        view.recognizer.requires_grad_(False)
         for n, canary in enumerate(canaries):
             template = template_of(canary)
             beliefs = self._climb(view.recognizer, canary, rng.child(canary.id))
@@ -81,13 +80,16 @@ class TokenInversion:
         template = template_of(canary)
         masked = mask_secret(canary, rng.child("noise"))
         features, counts = target.logmel([masked])
-        unknown = _unknown_frames(masked, features.shape[1])
+        unknown = _unknown_frames(masked, features)
         noise = rng.child("logits").torch()
         # Not all equal: a model that prefers nothing must not seem to prefer the first option.
+        # Beliefs are few numbers, drawn from at every step: they stay on the CPU, and of the
+        # target only its losses come there.
         logits = [
-            (0.01 * torch.randn(len(options), generator=noise)).requires_grad_()
+            0.01 * torch.randn(len(options), generator=noise, device=noise.device)
             for options in template.options
         ]
+        logits = [z.requires_grad_() for z in logits]
         change = torch.zeros_like(features).requires_grad_()
         optimizer = torch.optim.Adam(
             [
@@ -104,14 +106,14 @@ class TokenInversion:
             chosen, times = drawn.unique(dim=0, return_counts=True)
             texts = [template.fill(template.chosen(row)) for row in chosen.tolist()]
             if self.spectrogram_rate:
-                losses = target.losses_of(features + change * unknown, counts, texts)
+                losses = target.losses_of(features + change * unknown, counts, texts).cpu()
             else:  # what a secret costs stays the same, and is drawn again and again
                 new = [t for t in texts if t not in known]
                 if new:
                     with torch.no_grad():
                         found = target.losses_of(features, counts, new)
                     known.update(zip(new, found.tolist(), strict=True))
-                losses = torch.tensor([known[t] for t in texts])
+                losses = torch.tensor([known[t] for t in texts], device=chosen.device)
             # The gradient of log E[likelihood^(1 / temperature)], less what is 0 on average.
             temperature = max(1.0, self.hottest * (1 - step / self.steps))
             weights = (times.log() - losses.detach() / temperature).softmax(0) - times / S
@@ -123,9 +125,9 @@ class TokenInversion:
         return [z.detach().log_softmax(0) for z in logits]
 
 
-def _unknown_frames(masked: Utterance, frames: int) -> Tensor:
-    """Return 1 for each frame (1, T, 1) of the cover, and 0 elsewhere."""
+def _unknown_frames(masked: Utterance, features: Tensor) -> Tensor:
+    """Return 1 for each frame (1, T, 1) of features (1, T, M) under the cover, 0 elsewhere."""
     positions = template_of(masked).secret_positions(secret_of(masked))
     start, end = masked.words[positions[0]].start, masked.words[positions[-1]].end
-    seconds = torch.arange(frames) * HOP / SAMPLE_RATE
+    seconds = torch.arange(features.shape[1], device=features.device) * HOP / SAMPLE_RATE
     return ((start <= seconds) & (seconds < end)).float()[None, :, None]

@@ -21,6 +21,7 @@ from attacks.inversion.prior import (
 from targets.core.progress import report, stage
 from targets.core.randomness import Randomness
 from targets.models.recognizer import Recognizer, in_batches
+from targets.nn.layers import sequence_mask
 from targets.speech.utterance import Utterance
 
 AT_ONCE = 8  # utterances of similar length in one batch of descents
@@ -95,7 +96,6 @@ class Inversion:
         Only text and duration of the utterances are used. The objective is the recogniser's loss,
         plus penalties on what is unlike speech and on distance from where the descent began.
         """
-        recognizer.requires_grad_(False)
         done = 0
 
         def of(batch: Sequence[Utterance]) -> list[Tensor]:
@@ -118,7 +118,7 @@ class Inversion:
         begun = [prior.mean(counts), *(fitted(prior.heard[n], counts) for n in drawn)]
         start, many = torch.cat(begun), counts.repeat(len(begun))
         texts = [u.text for u in utterances] * len(begun)
-        real = (torch.arange(start.shape[1]) < many[:, None])[..., None]
+        real = sequence_mask(many, start.shape[1])
         free = prior.latent(start) if self.components else start.clone()
         free.requires_grad_()
         optimizer = torch.optim.Adam([free], lr=self.learning_rate)
@@ -136,6 +136,5 @@ class Inversion:
             optimizer.step()
             report((step + 1) / self.steps)
         best = objective.detach().view(len(begun), -1).argmin(0)
-        return frames.detach().view(len(begun), len(utterances), *start.shape[1:])[
-            best, torch.arange(len(utterances))
-        ]
+        found = frames.detach().view(len(begun), len(utterances), *start.shape[1:])
+        return found[best, torch.arange(len(utterances), device=best.device)]

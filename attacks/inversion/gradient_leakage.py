@@ -61,6 +61,7 @@ class GradientLeakage:
         model = view.recognizer
         ruler = Likeness.of(model.logmel, view.public, candidates, chosen, rng)
         counts = model.logmel(chosen)[1]
+        lengths = counts.tolist()
         mean = SpeechPrior.learn(spectrograms(view.start, view.public)).mean(counts)
         texts = [u.text for u in chosen]
         common = _Common.of(
@@ -80,7 +81,7 @@ class GradientLeakage:
             ]
             stride = _first_convolution(model).stride
             guess = padded(
-                [g.spectrogram(m[:n], stride) for g, m, n in zip(seen, mean, counts, strict=True)]
+                [g.spectrogram(m[:n], stride) for g, m, n in zip(seen, mean, lengths, strict=True)]
             )
             hidden = torch.equal(guess, mean)
             found = dict(of_mean) if hidden else ruler.figures(guess, counts, chosen)
@@ -124,7 +125,8 @@ class Gradient:
         scale = 1 / max(self.norm, 1.0)
 
         def noisy(part: Tensor) -> Tensor:
-            return scale * part + sigma * torch.randn(part.shape, generator=generator)
+            noise = torch.randn(part.shape, generator=generator, device=generator.device)
+            return scale * part + sigma * noise.to(part.device)
 
         return replace(
             self,
@@ -145,10 +147,10 @@ class Gradient:
         towards what was written, and pushed from all else.
         """
         if self.embeds:
-            moved = self.written.square().sum(1).numpy()
+            moved = self.written.square().sum(1).cpu().numpy()
             limit = self.sigma**2 * chi2.isf(CERTAIN, self.written.shape[1])
         else:
-            moved = -self.written[:, 0].numpy()
+            moved = -self.written[:, 0].cpu().numpy()
             limit = self.sigma * norm.isf(CERTAIN)
         units = np.flatnonzero(moved > limit)
         seen = {letter for unit in units.tolist() for letter in model.tokens.decode([unit])}

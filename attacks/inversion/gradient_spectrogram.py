@@ -34,7 +34,8 @@ def spectrogram(
     width = weight.shape[1] // prior.shape[1]
     # A kernel's numbers (C, M, width) in the order of its window in the spectrogram.
     laid = weight.view(len(weight), -1, width).transpose(1, 2).flatten(1)
-    rows = torch.cat([laid, bias[:, None]], 1).double()  # (C, K + 1)
+    # The equations are solved by numpy's bands: on the CPU from here on.
+    rows = torch.cat([laid, bias[:, None]], 1).cpu().double()  # (C, K + 1)
     _, sizes, directions = torch.linalg.svd(rows, full_matrices=False)
     # Singular values of noise alone end here (Bai and Yin): what lies below cannot be told from it.
     noise = sigma * (rows.shape[0] ** 0.5 + rows.shape[1] ** 0.5)
@@ -44,8 +45,9 @@ def spectrogram(
         return prior
     inside = directions[seen]
     trust = sizes[seen].square() / (sizes[seen].square() + edge**2)
-    outside = torch.eye(rows.shape[1], dtype=torch.float64) - (inside.T * trust) @ inside
-    return _windows_inside(outside.numpy(), prior.double().numpy(), width, stride).to(prior)
+    identity = torch.eye(rows.shape[1], dtype=rows.dtype, device=rows.device)
+    outside = (identity - (inside.T * trust) @ inside).numpy()
+    return _windows_inside(outside, prior.cpu().double().numpy(), width, stride).to(prior)
 
 
 def _windows_inside(outside: np.ndarray, prior: np.ndarray, width: int, stride: int) -> Tensor:

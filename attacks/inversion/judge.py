@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from targets.core.randomness import Randomness
-from targets.models.recognizer import Recognizer
+from targets.models.recognizer import Recognizer, untrained
 from targets.speech.tokens import Characters
 from targets.speech.utterance import Corpus, Utterance
 from targets.training.fit import fit
@@ -51,9 +51,8 @@ def independent_recognizer(public: Sequence[Utterance], cache: Path | None) -> R
 
 
 def _untrained() -> Recognizer:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(Randomness(SEED).child("independent", "weights").integer())
-        return Recognizer("ctc", Characters(), SIZE, SIZE)
+    weights = Randomness(SEED).child("independent", "weights")
+    return untrained("ctc", Characters(), SIZE, SIZE, weights)
 
 
 def _key(public: Sequence[Utterance]) -> str:

@@ -127,15 +127,16 @@ class Likeness:
         """Return the word errors (B,) of what the judge hears, each over the words spoken."""
         # Standardised for the target by the same public speech as for the judge, or not: by way
         # of the log-mel frames themselves.
-        raw = guess * self.logmel.scale + self.logmel.mean
+        # The judge listens on a device of its own, the CPU.
+        raw = (guess * self.logmel.scale + self.logmel.mean).to(self.judge.logmel.mean.device)
         heard = self.judge.transcribe_features(
-            (raw - self.judge.logmel.mean) / self.judge.logmel.scale, counts
+            (raw - self.judge.logmel.mean) / self.judge.logmel.scale, counts.to(raw.device)
         )
         pairs = [word_errors(u.text, t) for u, t in zip(originals, heard, strict=True)]
         return np.array([errors / max(words, 1) for errors, words in pairs])
 
     def _raws(self, frames: Tensor, counts: Tensor) -> list[NDArray[np.float64]]:
-        raw = (frames * self.logmel.scale + self.logmel.mean).double().numpy()
+        raw = (frames * self.logmel.scale + self.logmel.mean).cpu().double().numpy()
         return [r[:n] for r, n in zip(raw, counts.tolist(), strict=True)]
 
     def _ranks(self, raws: Sequence[NDArray[np.float64]], originals: Sequence[Utterance]) -> Scores:
@@ -151,7 +152,7 @@ class Likeness:
 
 
 def _raw(logmel: LogMel, utterance: Utterance) -> NDArray[np.float64]:
-    return logmel.raw(utterance).double().numpy()
+    return logmel.raw(utterance).cpu().double().numpy()
 
 
 def cosines(guess: Tensor, truth: Tensor, counts: Tensor) -> Scores:

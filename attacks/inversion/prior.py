@@ -41,7 +41,8 @@ class SpeechPrior:
         """Learn from spectrograms (T, M), with so many components of blocks."""
         windows = torch.cat([_cut(s, WINDOW, 1) for s in spectrograms])
         centre, covariance = windows.mean(0), windows.T.cov()
-        covariance += SHRINKAGE * covariance.diagonal().mean() * torch.eye(len(covariance))
+        identity = torch.eye(len(covariance), device=covariance.device)
+        covariance += SHRINKAGE * covariance.diagonal().mean() * identity
         sizes, axes = torch.linalg.eigh(covariance)
         blocks = torch.cat([_cut(s, BLOCK, BLOCK // 2) for s in spectrograms])
         block = blocks.mean(0)
@@ -107,6 +108,8 @@ def scrambled(model: Recognizer, rng: Randomness) -> Recognizer:
     generator = rng.torch()
     with torch.no_grad():
         for parameter in nn.Module.parameters(other):
-            order = torch.randperm(parameter.numel(), generator=generator)
+            order = torch.randperm(
+                parameter.numel(), generator=generator, device=generator.device
+            ).to(parameter.device)
             parameter.copy_(parameter.flatten()[order].view_as(parameter))
     return other

@@ -57,23 +57,27 @@ class Restoration:
         self, model: Recognizer, utterances: Sequence[Utterance], rng: Randomness
     ) -> Scores:
         """Return the mean cosine (N,) of the descent and the way back, over the draws of noise."""
-        model.requires_grad_(False)
 
         def of(batch: Sequence[Utterance]) -> list[float]:
             truth, counts = model.logmel(batch)
             texts = [u.text for u in batch]
-            total = torch.zeros(len(batch))
+            total = truth.new_zeros(len(batch))
             for number in range(self.draws):
                 noise = torch.zeros_like(truth)
                 for n, (u, count) in enumerate(zip(batch, counts.tolist(), strict=True)):
-                    generator = rng.child("noise", u.id, number).torch()
-                    noise[n, :count] = self.noise * torch.randn(
-                        (count, truth.shape[2]), generator=generator
+                    noise[n, :count] = self.noise * _normal(
+                        (count, truth.shape[2]), rng.child("noise", u.id, number)
                     )
                 total += _downhill(model, truth + noise, counts, texts, -noise)
             return (total / self.draws).tolist()
 
         return np.array(in_batches(utterances, of))
+
+
+def _normal(shape: tuple[int, int], rng: Randomness) -> Tensor:
+    """Return normal noise, drawn on the CPU: a recording gets the same on every device."""
+    generator = rng.torch()
+    return torch.randn(shape, generator=generator, device=generator.device)
 
 
 def _downhill(

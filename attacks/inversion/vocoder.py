@@ -28,7 +28,7 @@ def sound(log_mel: NDArray[np.float64]) -> Samples:
     magnitude = (_from_mel() @ (frames.exp() - FLOOR)).clamp_min(0).sqrt()
     samples = griffinlim(
         magnitude.float(),
-        window=torch.hann_window(WINDOW),
+        window=torch.hann_window(WINDOW, device=frames.device),
         n_fft=FFT,
         hop_length=HOP,
         win_length=WINDOW,

@@ -29,7 +29,8 @@ class Loss:
         """See `Attack`."""
         if self.calibrated:
             scores = signal_of(view, Loss(), candidates, rng)
-            scores = scores + view.start.loss(candidates).double().numpy() / characters(candidates)
+            of_start = view.start.loss(candidates).double().cpu().numpy()
+            scores = scores + of_start / characters(candidates)
         else:  # nothing is drawn
             scores = -view.loss(candidates) / characters(candidates)
         return Findings(tuple(candidates), scores)

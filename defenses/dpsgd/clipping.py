@@ -31,7 +31,7 @@ def clipped_sum_one_by_one(
     for example in batch:
         loss = recognizer.example_losses([example])[0]
         gradients = torch.autograd.grad(loss, list(total))
-        norm = torch.sqrt(sum((g.square().sum() for g in gradients), torch.zeros(())))
+        norm = torch.sqrt(sum((g.square().sum() for g in gradients), loss.new_zeros(())))
         # A diverged example must not turn the sum, and with it the model, into NaN.
         factor = torch.nan_to_num(clip / norm.clamp_min(clip), nan=0.0)
         for sum_, gradient in zip(total.values(), gradients, strict=True):

@@ -95,7 +95,10 @@ class MicrobatchDPSGD:
         norms = clip_norms(layers, self.clip)
         sigma = noise * sensitivity(layers)
         micro_batches = math.ceil(self.batch_size / self.micro_batch_size)
-        generator, draws = rng.child("noise").torch(), rng.child("micro-batches").numpy()
+        generator, draws = (
+            rng.child("noise").torch(recipe.device),
+            rng.child("micro-batches").numpy(),
+        )
         examples = recognizer.examples(members)
         batches = poisson_batches(examples, sampling_rate, steps, rng.child("batches"))
 

@@ -115,7 +115,7 @@ def noisy_descent(
     check_clip(clip)
     noise = calibrated(dp_sgd_event, epsilon, recipe.delta, sampling_rate, steps)
     recognizer = recipe.build()
-    generator = rng.child("noise").torch()
+    generator = rng.child("noise").torch(recipe.device)
     batches = poisson_batches(
         recognizer.examples(members), sampling_rate, steps, rng.child("batches")
     )
@@ -184,5 +184,5 @@ def set_noisy_mean(
     batch is noise alone, and counts as a step like any other.
     """
     for parameter, gradient in total.items():
-        noise = torch.randn(gradient.shape, generator=generator) * deviation
-        parameter.grad = (gradient + noise) / expected_batch
+        noise = torch.randn(gradient.shape, generator=generator, device=generator.device)
+        parameter.grad = (gradient + noise * deviation) / expected_batch

@@ -39,7 +39,8 @@ def leakage(
     """
     heads = _heads(findings, coins)
     if not len(heads):
-        return {"auc": Estimate.unscored("the target has nothing that this attack looks at")}
+        reason = findings.reason or "the target has nothing that this attack looks at"
+        return {"auc": Estimate.unscored(reason)}
     if heads.all() or not heads.any():
         nothing = Estimate.unscored("all its candidates fell on one side of the coin")
         return {"auc": nothing}

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from attacks.base import Weights
+from attacks.base import view_of
 from leaderboard.experiment import measure
 from leaderboard.experiment.evaluate import noise_of
 from leaderboard.experiment.fingerprints import submission_code
@@ -119,9 +119,8 @@ def run_siege(
     assert record.guarantee is not None
     game = deal(cell.conditions, cell.seed, data)
     recipe = recipe_from_start(cell.conditions, cell.target, cell.seed, out, data, game)
-    target = load_recognizer(recipe, out, cell).requires_grad_(False)
-    start = recipe.build().requires_grad_(False)
-    view = Weights(target, start, [u for u in game.public if u.text])
+    public = [u for u in game.public if u.text]
+    view = view_of("weights", load_recognizer(recipe, out, cell), recipe.build(), public)
     rng = Randomness(cell.seed).child("siege", begun.attack)
     confined = ConfinedAttack(submission, recipe, limits, trust)
     try:

@@ -149,7 +149,7 @@ def _attack(
     import torch
     from safetensors.torch import save
 
-    from attacks.base import VIEWS
+    from attacks.base import view_of
     from attacks.checks import check_attack
     from targets.core.randomness import Randomness
 
@@ -157,11 +157,7 @@ def _attack(
     recipe = _recipe(job["recipe"], given)
     start, target = recipe.build(), recipe.build()
     target.load_state_dict(_below("target.", given))
-    if attack.access not in VIEWS:
-        raise ValueError(f"access is {attack.access!r}; use one of {', '.join(VIEWS)}")
-    view = VIEWS[attack.access](
-        target.requires_grad_(False), start.requires_grad_(False), _speech(job, given, "public")
-    )
+    view = view_of(attack.access, target, start, _speech(job, given, "public"))
     candidates = _speech(job, given, "candidates")
     if job["contract"]:
         found = check_attack(attack, view, candidates)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 import torch
 from torch import Tensor, nn
@@ -13,12 +12,11 @@ from torch.nn import functional as F
 
 from targets.nn.encoder import Encoder, for_all
 from targets.nn.layers import Linear
+from targets.nn.search import NEVER, Hypothesis, logaddexp
 from targets.nn.trie import Trie
 from targets.speech.tokens import BLANK
 
 IMPOSSIBLE = 1e4  # nats, in place of the infinite loss of a transcript longer than its audio
-
-Hypothesis = tuple[tuple[int, ...], float]  # units and log-probability
 
 
 class CTC(nn.Module):
@@ -47,41 +45,36 @@ class CTC(nn.Module):
     def greedy(self, features: Tensor, counts: Tensor) -> list[list[int]]:
         """Return the units of the best path of each utterance."""
         log_probs, counts = self.log_probabilities(features, counts)
-        best = log_probs.argmax(-1)
-        paths = [
-            torch.unique_consecutive(b[:n]).tolist() for b, n in zip(best, counts, strict=True)
-        ]
-        return [[u for u in path if u != BLANK] for path in paths]
+        paths = zip(log_probs.argmax(-1).tolist(), counts.tolist(), strict=True)
+        return [[u for u, _ in groupby(path[:n]) if u != BLANK] for path, n in paths]
 
     @torch.no_grad()
     def beam(self, features: Tensor, counts: Tensor, width: int) -> list[list[Hypothesis]]:
         """Return up to `width` hypotheses of each utterance, best first, by prefix beam search."""
         log_probs, counts = self.log_probabilities(features, counts)
-        return [
-            _prefix_beam(rows[:n], width)
-            for rows, n in zip(log_probs.double(), counts.tolist(), strict=True)
-        ]
+        # The search looks at every number: one copy from an accelerator serves all its steps.
+        rows = zip(log_probs.double().cpu(), counts.tolist(), strict=True)
+        return [_prefix_beam(frames[:n], width) for frames, n in rows]
 
     @torch.no_grad()
     def score(self, features: Tensor, counts: Tensor, units: Sequence[Sequence[int]]) -> Tensor:
         """Return the losses (N,) of N transcripts of one utterance, features (1, T, M)."""
         log_probs, _ = self.log_probabilities(features, counts)
         frames = log_probs[0].double()  # (T, V)
-        trie = Trie.of(units)
+        trie = Trie.of(units, frames.device)
         T = len(frames)
-        never = -math.inf
         # Log-probability of having written a node's prefix by frame t, ending in blank or in the
         # node's own unit; row 0 is before the first frame.
         blank = torch.cat([frames.new_zeros(1), frames[:, BLANK].cumsum(0)])[:, None]
-        label = torch.full_like(blank, never)
-        last = torch.tensor([BLANK])
+        label = torch.full_like(blank, NEVER)
+        last = torch.full((1,), BLANK, device=frames.device)
         finals = [torch.logaddexp(blank[-1], label[-1])]
         for level in trie.levels:
             p, u = level.parents, level.units
             repeat = u == last[p]  # a repeated unit needs a blank in between
             source = torch.where(repeat, blank[:, p], torch.logaddexp(blank[:, p], label[:, p]))
             emit, pause = frames[:, u], frames[:, BLANK]
-            label = torch.full((T + 1, len(u)), never, dtype=frames.dtype)
+            label = frames.new_full((T + 1, len(u)), NEVER)
             blank = label.clone()
             for t in range(T):
                 label[t + 1] = emit[t] + torch.logaddexp(label[t], source[t])
@@ -93,27 +86,28 @@ class CTC(nn.Module):
 
 def ctc_losses(log_probs: Tensor, counts: Tensor, units: Sequence[Sequence[int]]) -> Tensor:
     """Return the losses (B,) in nats of transcripts under frame log-probabilities (B, T', V)."""
-    flat = torch.tensor([u for row in units for u in row], dtype=torch.long)
-    lengths = torch.tensor([len(row) for row in units])
+    device = log_probs.device
+    flat = torch.tensor([u for row in units for u in row], dtype=torch.long, device=device)
+    lengths = torch.tensor([len(row) for row in units], device=device)
     losses = F.ctc_loss(
         log_probs.transpose(0, 1), flat, counts, lengths, BLANK, "none", zero_infinity=True
     )
     # A frame a unit, and a blank between equal ones. Torch would give zero for what does not fit,
     # the loss of a perfect fit: every attack would take it for the surest member.
     needed = [len(row) + sum(a == b for a, b in pairwise(row)) for row in units]
-    fits = torch.tensor(needed, device=counts.device) <= counts
+    fits = torch.tensor(needed, device=device) <= counts
     return torch.where(fits, losses, IMPOSSIBLE)
 
 
 def _prefix_beam(log_probs: Tensor, width: int) -> list[Hypothesis]:
     """Prefix beam search (Hannun et al. 2014) over the frames (T, V) of one utterance."""
-    never = -math.inf
-    beams: dict[tuple[int, ...], tuple[float, float]] = {(): (0.0, never)}  # ends in blank, in unit
+    # Log-probabilities of having written a prefix and ending in blank, or in its last unit.
+    beams: dict[tuple[int, ...], tuple[float, float]] = {(): (0.0, NEVER)}
     candidates = min(width + 1, log_probs.shape[1])
     for frame in log_probs:
         top = frame.topk(candidates).indices.tolist()
         frame_list = frame.tolist()
-        grown: dict[tuple[int, ...], list[float]] = defaultdict(lambda: [never, never])
+        grown: dict[tuple[int, ...], list[float]] = defaultdict(lambda: [NEVER, NEVER])
         for prefix, (in_blank, in_unit) in beams.items():
             both = logaddexp(in_blank, in_unit)
             slot = grown[prefix]
@@ -129,9 +123,3 @@ def _prefix_beam(log_probs: Tensor, width: int) -> list[Hypothesis]:
         ranked = sorted(grown.items(), key=lambda item: -logaddexp(*item[1]))[:width]
         beams = {prefix: (b, u) for prefix, (b, u) in ranked}
     return [(prefix, logaddexp(*scores)) for prefix, scores in beams.items()]
-
-
-def logaddexp(a: float, b: float) -> float:
-    """Return log(exp(a) + exp(b))."""
-    high, low = max(a, b), min(a, b)
-    return high if low == -math.inf else high + math.log1p(math.exp(low - high))

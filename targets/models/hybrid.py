@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from targets.models.ctc import CTC, Hypothesis, ctc_losses
-from targets.nn.attention import END, NEVER, AttentionDecoder, AttentionWriter, search
+from targets.models.ctc import CTC, ctc_losses
+from targets.nn.attention import AttentionDecoder, AttentionWriter
 from targets.nn.encoder import for_all
+from targets.nn.search import END, NEVER, Hypothesis, search
 from targets.speech.tokens import BLANK
 
 CTC_WEIGHT = 0.5  # of the CTC loss; the rest is attention's
@@ -61,6 +62,14 @@ class Hybrid(nn.Module):
         memory = self.decoder.memory(*self.ctc.encoder(features, counts))
         return CTC_WEIGHT * ctc + (1 - CTC_WEIGHT) * self.decoder.score(memory, units)
 
+    def encode(self, features: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+        """See `ReadsText`."""
+        return self.ctc.encoder(features, counts)
+
+    def text_losses(self, state: Tensor, units: Sequence[Sequence[int]]) -> Tensor:
+        """See `ReadsText`: the decoder's losses; CTC reads no text."""
+        return self.decoder.text_losses(state, units)
+
 
 class CTCWriter:
     """Texts under CTC alone, by the probability of everything that begins with them.
@@ -73,11 +82,12 @@ class CTCWriter:
     def __init__(self, frames: Tensor, counts: Tensor) -> None:
         B, T, _ = frames.shape
         self.frames = frames
-        self.passed = torch.arange(T) >= counts[:, None, None]  # (B, 1, T): not of the utterance
+        steps = torch.arange(T, device=frames.device)
+        self.passed = steps >= counts[:, None, None]  # (B, 1, T): not of the utterance
         self.counts = counts
         self.blank = F.pad(frames[:, None, :, BLANK].cumsum(2), (1, 0))
         self.label = torch.full_like(self.blank, NEVER)
-        self.last = torch.full((B, 1), BLANK)
+        self.last = torch.full((B, 1), BLANK, device=frames.device)
 
     def totals(self) -> Tensor:
         """See `Writer`."""
@@ -94,7 +104,7 @@ class CTCWriter:
 
     def advance(self, parents: Tensor, units: Tensor) -> None:
         """See `Writer`."""
-        rows = torch.arange(len(parents))[:, None]
+        rows = torch.arange(len(parents), device=parents.device)[:, None]
         blank, label = self.blank[rows, parents, :-1], self.label[rows, parents, :-1]
         repeat = (units == self.last[rows, parents])[..., None]
         self.label = _scan(
@@ -106,7 +116,8 @@ class CTCWriter:
 
     def _emissions(self, units: Tensor) -> Tensor:
         """Return the log-probabilities (B, W, T) of one unit (B, W) for each text."""
-        return self.frames[torch.arange(len(units))[:, None], :, units]
+        rows = torch.arange(len(units), device=units.device)[:, None]
+        return self.frames[rows, :, units]
 
 
 def _scan(a: Tensor, y: Tensor) -> Tensor:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from targets.models.ctc import Hypothesis
-from targets.nn.attention import AttentionDecoder, AttentionWriter, search
+from targets.nn.attention import AttentionDecoder, AttentionWriter
 from targets.nn.encoder import Encoder, for_all
+from targets.nn.search import Hypothesis, search
 
 MOST_UNITS_A_STATE = 2  # of decoding: 25 units a second, faster than anyone speaks
 
@@ -44,3 +44,11 @@ class LAS(nn.Module):
     def score(self, features: Tensor, counts: Tensor, units: Sequence[Sequence[int]]) -> Tensor:
         """Return the losses (N,) of N transcripts of one utterance, features (1, T, M)."""
         return self.decoder.score(self.decoder.memory(*self.encoder(features, counts)), units)
+
+    def encode(self, features: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+        """See `ReadsText`."""
+        return self.encoder(features, counts)
+
+    def text_losses(self, state: Tensor, units: Sequence[Sequence[int]]) -> Tensor:
+        """See `ReadsText`."""
+        return self.decoder.text_losses(state, units)

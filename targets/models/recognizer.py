@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeVar
 import torch
 from torch import Tensor, nn
 
+from targets.core.randomness import Randomness
 from targets.models.registry import TARGETS
 from targets.speech.features import LogMel
 from targets.speech.tokens import Tokens
@@ -26,7 +27,11 @@ class Example(NamedTuple):
 
 
 class Recognizer(nn.Module):
-    """A target: what is trained, attacked and measured."""
+    """A target: what is trained, attacked and measured.
+
+    It listens on the device that its weights are on (`to` moves it), and makes every tensor there.
+    What leaves it as text or as a finished loss is on the CPU.
+    """
 
     def __init__(self, target: str, tokens: Tokens, channels: int, hidden: int) -> None:
         super().__init__()
@@ -41,7 +46,7 @@ class Recognizer(nn.Module):
     def example_losses(self, batch: Sequence[Example]) -> Tensor:
         """Return the losses (B,) in nats of a non-empty batch, with gradients to the weights."""
         features = nn.utils.rnn.pad_sequence([e.features for e in batch], batch_first=True)
-        counts = torch.tensor([len(e.features) for e in batch])
+        counts = torch.tensor([len(e.features) for e in batch], device=features.device)
         return self.network.losses(features, counts, [e.units for e in batch])
 
     def losses_of(self, features: Tensor, counts: Tensor, texts: Sequence[str]) -> Tensor:
@@ -54,8 +59,9 @@ class Recognizer(nn.Module):
 
     @torch.no_grad()
     def loss(self, utterances: Sequence[Utterance]) -> Tensor:
-        """Return the losses (N,) in nats of any number of utterances, without gradients."""
-        return torch.tensor(in_batches(utterances, lambda batch: self._losses(batch).tolist()))
+        """Return the losses (N,) in nats of any number of utterances, on the CPU, no gradients."""
+        losses = in_batches(utterances, lambda batch: self._losses(batch).tolist())
+        return torch.tensor(losses, device="cpu")
 
     def _losses(self, batch: Sequence[Utterance]) -> Tensor:
         features, counts = self.logmel(batch)
@@ -85,10 +91,22 @@ class Recognizer(nn.Module):
 
     @torch.no_grad()
     def score(self, utterance: Utterance, texts: Sequence[str]) -> Tensor:
-        """Return the losses (N,) in nats of N transcripts of the same audio, exactly."""
+        """Return the losses (N,) in nats of N transcripts of one audio, exactly, on the CPU."""
         units = [self.tokens.encode(t) for t in texts]
         features, counts = self.logmel([utterance])
-        return self.network.score(features, counts, units)
+        return self.network.score(features, counts, units).cpu()
+
+
+def untrained(
+    target: str, tokens: Tokens, channels: int, hidden: int, rng: Randomness, device: str = "cpu"
+) -> Recognizer:
+    """Return a target with random weights and uncalibrated features, on a device.
+
+    The weights are drawn on the CPU: a seed gives the same ones everywhere.
+    """
+    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
+        torch.default_generator.manual_seed(rng.integer())
+        return Recognizer(target, tokens, channels, hidden).to(device)
 
 
 def in_batches(

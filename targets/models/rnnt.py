@@ -6,13 +6,12 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pad_sequence
 from torchaudio.functional import rnnt_loss
 
-from targets.models.ctc import Hypothesis
 from targets.models.rnnt_beam import MOST_UNITS_A_FRAME, beam_search
 from targets.nn.encoder import Encoder, for_all
-from targets.nn.layers import LSTM, Embedding, Linear, sequence_mask
+from targets.nn.layers import LSTM, Embedding, Linear, padded_units, sequence_mask
+from targets.nn.search import NEVER, Hypothesis
 from targets.nn.trie import Trie
 from targets.speech.tokens import BLANK
 
@@ -35,8 +34,7 @@ class Transducer(nn.Module):
     def losses(self, features: Tensor, counts: Tensor, units: Sequence[Sequence[int]]) -> Tensor:
         """Return the negative log-likelihood (B,) of each transcript, in nats."""
         states, counts = for_all(self.encoder(features, counts), len(units))
-        targets = pad_sequence([torch.tensor(u, dtype=torch.long) for u in units], batch_first=True)
-        lengths = torch.tensor([len(u) for u in units])
+        targets, lengths = padded_units(units, states.device)
         started = nn.functional.pad(targets, (1, 0), value=BLANK)
         mask = sequence_mask(lengths + 1, started.shape[1])
         predicted = self.from_prediction(self.prediction(self.embedding(started), mask))
@@ -94,10 +92,11 @@ class Transducer(nn.Module):
         """Return the losses (N,) of N transcripts of one utterance, features (1, T, M)."""
         states, _ = self.encoder(features, counts)
         frames = self.from_encoder(states)[0]  # (T, J)
-        trie = Trie.of(units)
+        trie = Trie.of(units, frames.device)
         # Log-probability (T, n) of having written a node's prefix when frame t begins to be read.
-        predicted, state = self._predict(torch.tensor([BLANK]), self.prediction.start(1))
-        stay, emit = self._emissions(frames, predicted, torch.zeros(1, dtype=torch.long), trie, 0)
+        first = torch.full((1,), BLANK, device=frames.device)
+        predicted, state = self._predict(first, self.prediction.start(1))
+        stay, emit = self._emissions(frames, predicted, trie, 0)
         alpha = torch.cat([stay.new_zeros(1, 1), stay[:-1].cumsum(0)])
         finals = [alpha[-1] + stay[-1]]
         for depth, level in enumerate(trie.levels):
@@ -105,22 +104,45 @@ class Transducer(nn.Module):
                 level.units, (state[0][level.parents], state[1][level.parents])
             )
             arrive = alpha[:, level.parents] + emit
-            stay, emit = self._emissions(frames, predicted, level.units, trie, depth + 1)
+            stay, emit = self._emissions(frames, predicted, trie, depth + 1)
             # alpha[t] = logaddexp(arrive[t], alpha[t-1] + stay[t-1]), all frames in one scan.
             travelled = torch.cat([stay.new_zeros(1, stay.shape[1]), stay[:-1].cumsum(0)])
             alpha = travelled + torch.logcumsumexp(arrive - travelled, 0)
             finals.append(alpha[-1] + stay[-1])
         return -trie.collect(finals)
 
+    def encode(self, features: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+        """See `ReadsText`."""
+        return self.encoder(features, counts)
+
+    def text_losses(self, state: Tensor, units: Sequence[Sequence[int]]) -> Tensor:
+        """See `ReadsText`; no blank is written before a text ends."""
+        trie = Trie.of(units, state.device)
+        frame = self.from_encoder(state)
+        first = torch.full((1,), BLANK, device=state.device)
+        predicted, memory = self._predict(first, self.prediction.start(1))
+        written = torch.zeros(1, dtype=torch.float64, device=state.device)
+        finals = [written]
+        for level in trie.levels:
+            logits = self.output((frame + predicted).tanh()).double()
+            logits[:, BLANK] = NEVER
+            log_probs = logits.log_softmax(-1)
+            written = written[level.parents] + log_probs[level.parents, level.units]
+            predicted, memory = self._predict(
+                level.units, (memory[0][level.parents], memory[1][level.parents])
+            )
+            finals.append(written)
+        return -trie.collect(finals)
+
     def _emissions(
-        self, frames: Tensor, predicted: Tensor, units: Tensor, trie: Trie, depth: int
+        self, frames: Tensor, predicted: Tensor, trie: Trie, depth: int
     ) -> tuple[Tensor, Tensor]:
         """Return log-probabilities of blank (T, n) and of each child's unit (T, children)."""
         children = trie.levels[depth] if depth < len(trie.levels) else None
-        stay = torch.empty(len(frames), len(units), dtype=torch.float64)
-        width = 0 if children is None else len(children.units)
-        emit = torch.empty(len(frames), width, dtype=torch.float64)
-        step = max(1, AT_ONCE // len(units))
+        nodes, width = len(predicted), 0 if children is None else len(children.units)
+        stay = frames.new_empty(len(frames), nodes, dtype=torch.float64)
+        emit = frames.new_empty(len(frames), width, dtype=torch.float64)
+        step = max(1, AT_ONCE // nodes)
         for t in range(0, len(frames), step):  # a few frames at a time, to keep (t, n, V) small
             log_probs = self._join(frames[t : t + step, None], predicted)
             stay[t : t + step] = log_probs[..., BLANK]
@@ -146,4 +168,5 @@ def _losses_alone(logits: Tensor, counts: Tensor, targets: Tensor, lengths: Tens
         way = travelled[:, :, u + 1]
         alphas.append(way + torch.logcumsumexp(alphas[-1] + emit[:, :, u] - way, 1))
     ends = torch.stack(alphas, 2) + stay
-    return -ends[torch.arange(len(logits)), counts - 1, lengths].float()
+    rows = torch.arange(len(logits), device=logits.device)
+    return -ends[rows, counts - 1, lengths].float()

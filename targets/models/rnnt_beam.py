@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from targets.models.ctc import Hypothesis, logaddexp
+from targets.nn.search import NEVER, Hypothesis, logaddexp
 from targets.speech.tokens import BLANK
 
 # Decoding moves on to the next frame after so many: the encoder hears both directions, so that a
@@ -35,18 +34,19 @@ def beam_search(
     them. Every utterance has `width` rows in every tensor; those without a hypothesis have no
     probability.
     """
-    B, W = len(frames), width
-    first, state = predict(torch.full((B,), BLANK), start)
-    rows = torch.arange(B).repeat_interleave(W)
+    B, W, device = len(frames), width, frames.device
+    first, state = predict(torch.full((B,), BLANK, device=device), start)
+    firsts = torch.arange(0, B * W, W, device=device)  # row of each utterance's first hypothesis
+    rows = torch.arange(B, device=device).repeat_interleave(W)
     predicted, state = first[rows], (state[0][rows], state[1][rows])
-    scores = torch.full((B, W), -math.inf)
+    scores = torch.full((B, W), NEVER, device=device)
     scores[:, 0] = 0.0
     prefixes: list[list[Prefix]] = [[()] * W for _ in range(B)]
     for t in range(frames.shape[1]):
         here = counts > t
         frame = frames[rows, t]
         pools: list[Pool] = [{} for _ in range(B)]
-        growing, grown_prefixes = scores.where(here[:, None], -math.inf), prefixes
+        growing, grown_prefixes = scores.where(here[:, None], NEVER), prefixes
         met = [(predicted, *state)]
         for step in range(MOST_UNITS_A_FRAME + 1):
             log_probs = join(frame, met[-1][0]).view(B, W, -1)
@@ -54,11 +54,11 @@ def beam_search(
             if step == MOST_UNITS_A_FRAME:
                 break
             longer = growing[..., None] + log_probs
-            longer[..., BLANK] = -math.inf
+            longer[..., BLANK] = NEVER
             top, where = longer.flatten(1).topk(W)
             # An extension worse than the width-th finished hypothesis cannot come back.
-            bars = torch.tensor([_bar(pool, W) for pool in pools])
-            growing = top.where(top > bars[:, None], -math.inf)
+            bars = torch.tensor([_bar(pool, W) for pool in pools], device=device)
+            growing = top.where(top > bars[:, None], NEVER)
             if growing.isneginf().all():
                 break
             parents, units = where // longer.shape[2], where % longer.shape[2]
@@ -68,7 +68,7 @@ def beam_search(
                     grown_prefixes, parents.tolist(), units.tolist(), strict=True
                 )
             ]
-            chosen = (torch.arange(B)[:, None] * W + parents).flatten()
+            chosen = (firsts[:, None] + parents).flatten()
             _, h, c = met[-1]
             new, (h, c) = predict(units.flatten(), (h[chosen], c[chosen]))
             met.append((new, h, c))
@@ -76,7 +76,7 @@ def beam_search(
         predicted, *both = (torch.cat(parts)[kept] for parts in zip(*met, strict=True))
         state = both[0], both[1]
     return [
-        [(p, s) for p, s in zip(ps, ss, strict=True) if s > -math.inf]
+        [(p, s) for p, s in zip(ps, ss, strict=True) if s > NEVER]
         for ps, ss in zip(prefixes, scores.tolist(), strict=True)
     ]
 
@@ -85,7 +85,7 @@ def _move_on(pools: list[Pool], prefixes: list[list[Prefix]], scores: Tensor, ro
     """Add to the pools what writes nothing more at this frame; rows of the states from `row` on."""
     for pool, names, values in zip(pools, prefixes, scores.tolist(), strict=True):
         for prefix, score in zip(names, values, strict=True):
-            if score > -math.inf:
+            if score > NEVER:
                 if prefix in pool:
                     score = logaddexp(score, pool[prefix][0])
                 pool[prefix] = (score, row)
@@ -95,20 +95,21 @@ def _move_on(pools: list[Pool], prefixes: list[list[Prefix]], scores: Tensor, ro
 def _bar(pool: Pool, width: int) -> float:
     """Return the `width`-th best log-probability of a pool; minus infinity where it has fewer."""
     best = sorted((score for score, _ in pool.values()), reverse=True)
-    return best[width - 1] if len(best) >= width else -math.inf
+    return best[width - 1] if len(best) >= width else NEVER
 
 
 def _best(
     pools: list[Pool], scores: Tensor, prefixes: list[list[Prefix]], width: int
 ) -> tuple[Tensor, list[list[Prefix]], Tensor]:
     """Return scores, prefixes and rows of the best of each pool; of an empty one what it was."""
-    scores, kept = scores.clone(), torch.arange(scores.numel()).view(scores.shape)
-    after = list(prefixes)
+    values, after = scores.tolist(), list(prefixes)
+    kept = [list(range(n * width, (n + 1) * width)) for n in range(len(pools))]
     for n, pool in enumerate(pools):
         if pool:
             best = sorted(pool.items(), key=lambda item: -item[1][0])[:width]
             missing = width - len(best)
             after[n] = [prefix for prefix, _ in best] + [()] * missing
-            scores[n] = torch.tensor([score for _, (score, _) in best] + [-math.inf] * missing)
-            kept[n] = torch.tensor([row for _, (_, row) in best] + [0] * missing)
-    return scores, after, kept.flatten()
+            values[n] = [score for _, (score, _) in best] + [NEVER] * missing
+            kept[n] = [row for _, (_, row) in best] + [0] * missing
+    rows = torch.tensor(kept, device=scores.device).flatten()
+    return scores.new_tensor(values), after, rows

@@ -1,23 +1,20 @@
-"""The attention decoder that LAS and the hybrid share, and the search for what it would write."""
+"""The attention decoder that LAS and the hybrid share."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils.rnn import pad_sequence
 
-from targets.models.ctc import Hypothesis
-from targets.nn.layers import LSTM, Embedding, Linear, sequence_mask
+from targets.nn.layers import LSTM, Embedding, Linear, padded_units, sequence_mask
+from targets.nn.search import END, NEVER
 from targets.nn.trie import Trie
 from targets.speech.tokens import BLANK
 
-END = BLANK  # a decoder writes no blank: its number ends a sentence, as it starts one
-NEVER = -math.inf
 WIDE = -3.5  # of the window at the start: softplus of it is 1 / 2σ² for σ of about four units
 
 State = tuple[Tensor, Tensor]
@@ -84,18 +81,25 @@ class AttentionDecoder(nn.Module):
         context = weights @ memory.values
         return self.output(self.joint(torch.cat([questions, context], -1)).tanh()).log_softmax(-1)
 
+    def write_at(self, memory: Memory, questions: Tensor, place: int) -> Tensor:
+        """Return the same where all questions have as many units before them."""
+        places = torch.full((1,), place, device=questions.device)
+        return self.write(memory, questions, places)
+
     def losses(self, memory: Memory, units: Sequence[Sequence[int]]) -> Tensor:
         """Return the negative log-likelihood (B,) of each transcript and its end, in nats."""
-        targets = pad_sequence([torch.tensor(u, dtype=torch.long) for u in units], batch_first=True)
-        mask = sequence_mask(torch.tensor([len(u) + 1 for u in units]), targets.shape[1] + 1)
+        targets, lengths = padded_units(units, memory.keys.device)
+        mask = sequence_mask(lengths + 1, targets.shape[1] + 1)
         questions = self.lstm(self.embedding(F.pad(targets, (1, 0), value=BLANK)), mask)
-        log_probs = self.write(memory, questions, torch.arange(mask.shape[1]))
+        places = torch.arange(mask.shape[1], device=mask.device)
+        log_probs = self.write(memory, questions, places)
         written = log_probs.gather(2, F.pad(targets, (0, 1), value=END)[..., None])
         return -(written * mask).sum((1, 2))
 
     def start(self, n: int) -> State:
         """Return the LSTM's state (n, H each) after the start of a sentence."""
-        return self.step(torch.full((n,), BLANK), self.lstm.start(n))
+        state = self.lstm.start(n)
+        return self.step(torch.full((n,), BLANK, device=state[0].device), state)
 
     def step(self, units: Tensor, state: State) -> State:
         """Return the LSTM's state after one more unit (N,) each."""
@@ -103,64 +107,24 @@ class AttentionDecoder(nn.Module):
 
     def score(self, memory: Memory, units: Sequence[Sequence[int]]) -> Tensor:
         """Return the losses (N,) of N transcripts of the one utterance in `memory`."""
-        trie = Trie.of(units)
+        device = memory.keys.device
+        trie = Trie.of(units, device)
         state = self.start(1)
-        written = torch.zeros(1, dtype=torch.float64)  # log-probability of every node's prefix
-        log_probs = self.write(memory, state[0][None], torch.tensor([0]))[0].double()
+        # Log-probability of every node's prefix.
+        written = torch.zeros(1, dtype=torch.float64, device=device)
+        log_probs = self.write_at(memory, state[0][None], 0)[0].double()
         finals = [written + log_probs[:, END]]
         for depth, level in enumerate(trie.levels, start=1):
             written = written[level.parents] + log_probs[level.parents, level.units]
             state = self.step(level.units, (state[0][level.parents], state[1][level.parents]))
-            log_probs = self.write(memory, state[0][None], torch.tensor([depth]))[0].double()
+            log_probs = self.write_at(memory, state[0][None], depth)[0].double()
             finals.append(written + log_probs[:, END])
         return -trie.collect(finals)
 
-
-class Writer(Protocol):
-    """Something that writes up to W texts for each of B utterances, a unit at a time."""
-
-    def totals(self) -> Tensor:
-        """Return (B, W, V): log-probabilities of every text with every unit added.
-
-        With END added, of the text itself; with another unit, at least that of any text which
-        begins so.
-        """
-        ...
-
-    def advance(self, parents: Tensor, units: Tensor) -> None:
-        """Replace the texts by those of `parents` (B, W'), each with one of `units` added."""
-        ...
-
-
-def search(writer: Writer, longest: Tensor, width: int) -> list[list[Hypothesis]]:
-    """Return up to `width` texts for each utterance, best first, by beam search.
-
-    A text of utterance b has at most `longest[b]` (B,) units. With a width of one this is the
-    best unit at every step. Utterances do not touch each other.
-    """
-    texts: list[list[tuple[int, ...]]] = [[()] for _ in longest]
-    ended: list[list[Hypothesis]] = [[] for _ in longest]
-    live = torch.ones(len(longest), 1, dtype=torch.bool)
-    for length in range(int(longest.max()) + 1):
-        totals = writer.totals().masked_fill(~live[..., None], NEVER)
-        totals[longest <= length, :, END + 1 :] = NEVER
-        V = totals.shape[2]
-        best, where = totals.flatten(1).topk(min(width, totals.shape[1] * V))
-        parents, units = where // V, where % V
-        live = (units != END) & (best > NEVER)
-        for b, pool in enumerate(ended):
-            parent, unit, score = parents[b].tolist(), units[b].tolist(), best[b].tolist()
-            chosen = list(zip(parent, unit, score, strict=True))
-            pool += [(texts[b][p], s) for p, u, s in chosen if u == END and s > NEVER]
-            pool.sort(key=lambda hypothesis: -hypothesis[1])
-            del pool[width:]
-            texts[b] = [(*texts[b][p], u) for p, u, _ in chosen]
-            if len(pool) == width:
-                live[b] &= best[b] > pool[-1][1]  # the others can only become less probable
-        if not live.any():
-            break
-        writer.advance(parents, units)
-    return ended
+    def text_losses(self, state: Tensor, units: Sequence[Sequence[int]]) -> Tensor:
+        """Return the losses (N,) of N texts that listen to one state (D,) and to nothing else."""
+        one = torch.ones(1, dtype=torch.long, device=state.device)
+        return self.score(self.memory(state[None, None], one), units)
 
 
 class AttentionWriter:
@@ -170,19 +134,19 @@ class AttentionWriter:
         B = len(memory.keys)
         self.decoder, self.memory = decoder, memory
         self.written = 0
-        self.scores = torch.zeros(B, 1, dtype=torch.float64)
+        self.scores = torch.zeros(B, 1, dtype=torch.float64, device=memory.keys.device)
         h, c = decoder.start(B)
         self.state = h[:, None], c[:, None]  # (B, W, H) each
 
     def totals(self) -> Tensor:
         """See `Writer`."""
-        log_probs = self.decoder.write(self.memory, self.state[0], torch.tensor([self.written]))
+        log_probs = self.decoder.write_at(self.memory, self.state[0], self.written)
         self.latest = self.scores[..., None] + log_probs
         return self.latest
 
     def advance(self, parents: Tensor, units: Tensor) -> None:
         """See `Writer`."""
-        rows = torch.arange(len(parents))[:, None]
+        rows = torch.arange(len(parents), device=parents.device)[:, None]
         self.scores = self.latest[rows, parents, units]
         h, c = (s[rows, parents].flatten(0, 1) for s in self.state)
         h, c = self.decoder.step(units.flatten(), (h, c))

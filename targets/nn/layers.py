@@ -7,6 +7,7 @@ gives an utterance the same output alone as inside a padded batch.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -21,6 +22,14 @@ def sequence_mask(counts: Tensor, length: int) -> Tensor:
     """Return (B, length, 1): one for the first `counts[b]` steps, zero after."""
     steps = torch.arange(length, device=counts.device)
     return (steps < counts[:, None]).unsqueeze(-1).float()
+
+
+def padded_units(units: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return transcripts as one batch (B, U) on a device, padded with zeros, and lengths (B,)."""
+    lengths = torch.tensor([len(row) for row in units], device=device)
+    longest = max(map(len, units))
+    rows = [[*row, *[0] * (longest - len(row))] for row in units]
+    return torch.tensor(rows, dtype=torch.long, device=device).view(len(units), longest), lengths
 
 
 class Linear(nn.Linear):

@@ -67,7 +67,8 @@ class _StackedEmbedding(nn.Module):
     def forward(self, units: Tensor) -> Tensor:
         """Return (E * B, ..., D) of units (E * B, ...)."""
         E, V, _ = self.weight.shape
-        first = torch.arange(0, E * V, V).repeat_interleave(len(units) // E)
+        firsts = torch.arange(0, E * V, V, device=units.device)
+        first = firsts.repeat_interleave(len(units) // E)
         places = units + first.view(-1, *[1] * (units.dim() - 1))
         return F.embedding(places, self.weight.flatten(0, 1))
 

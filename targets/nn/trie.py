@@ -31,18 +31,20 @@ class Trie:
     ends: tuple[tuple[int, int], ...]
 
     @classmethod
-    def of(cls, sequences: Sequence[Sequence[int]]) -> Trie:
-        """Return the tree of `sequences`; depth 0 is the root."""
-        return _built(tuple(map(tuple, sequences)))
+    def of(cls, sequences: Sequence[Sequence[int]], device: torch.device) -> Trie:
+        """Return the tree of `sequences` with its tensors on a device; depth 0 is the root."""
+        return _built(tuple(map(tuple, sequences)), device)
 
     def collect(self, finals: Sequence[Tensor]) -> Tensor:
         """Return the value (N,) of every sequence from those (n,) of every level, root first."""
         begins = list(accumulate(map(len, finals), initial=0))
-        return torch.cat(list(finals))[[begins[depth] + place for depth, place in self.ends]]
+        values = torch.cat(list(finals))
+        places = [begins[depth] + place for depth, place in self.ends]
+        return values[torch.tensor(places, dtype=torch.long, device=values.device)]
 
 
 @lru_cache(maxsize=8)  # every canary of a template is scored on the same tree
-def _built(sequences: tuple[tuple[int, ...], ...]) -> Trie:
+def _built(sequences: tuple[tuple[int, ...], ...], device: torch.device) -> Trie:
     levels: list[tuple[list[int], list[int]]] = []
     places: dict[tuple[int, int, int], int] = {}
     ends = []
@@ -59,4 +61,5 @@ def _built(sequences: tuple[tuple[int, ...], ...]) -> Trie:
                 parents.append(position)
             position = places[key]
         ends.append((len(sequence), position))
-    return Trie(tuple(Level(torch.tensor(u), torch.tensor(p)) for u, p in levels), tuple(ends))
+    made = (Level(*(torch.tensor(x, device=device) for x in level)) for level in levels)
+    return Trie(tuple(made), tuple(ends))

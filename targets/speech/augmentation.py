@@ -24,6 +24,11 @@ def masked(features: Tensor, generator: torch.Generator) -> Tensor:
 
 def _stretch(whole: int, longest: int, generator: torch.Generator) -> tuple[int, int]:
     """Return a random stretch of at most `longest` places."""
-    length = int(torch.randint(longest + 1, (1,), generator=generator))
-    start = int(torch.randint(whole - length + 1, (1,), generator=generator))
+    length = _below(longest + 1, generator)
+    start = _below(whole - length + 1, generator)
     return start, start + length
+
+
+def _below(end: int, generator: torch.Generator) -> int:
+    """Return a random number from 0 to just below `end`."""
+    return int(torch.randint(end, (1,), generator=generator, device=generator.device))

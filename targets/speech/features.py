@@ -21,20 +21,24 @@ FLOOR = 1e-5  # added to the mel power; below it is silence
 class LogMel(nn.Module):
     """Waveforms to log-mel frames, standardised by statistics of public speech.
 
-    The statistics are buffers that `calibrate` fills once, from public speech only: statistics of
-    private speech would leak outside the guarantee.
+    It is made on the CPU, and `to` moves it. The statistics are buffers that `calibrate` fills
+    once, from public speech only: statistics of private speech would leak outside the guarantee.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.transform = torchaudio.transforms.MelSpectrogram(
-            SAMPLE_RATE, n_fft=FFT, win_length=WINDOW, hop_length=HOP, f_min=40.0, n_mels=MELS
-        )
-        self.register_buffer("mean", torch.zeros(MELS))
-        self.register_buffer("scale", torch.ones(MELS))
+        with torch.device("cpu"):  # torchaudio would make its filters wherever the default is
+            self.transform = torchaudio.transforms.MelSpectrogram(
+                SAMPLE_RATE, n_fft=FFT, win_length=WINDOW, hop_length=HOP, f_min=40.0, n_mels=MELS
+            )
+            self.register_buffer("mean", torch.zeros(MELS))
+            self.register_buffer("scale", torch.ones(MELS))
 
     def raw(self, utterance: Utterance) -> Tensor:
-        """Return the log-mel spectrogram (T, M) of one utterance, natural log, not standardised."""
+        """Return the log-mel spectrogram (T, M) of one utterance, natural log, not standardised.
+
+        It is where the statistics are, as everything that comes from here.
+        """
         samples = torch.from_numpy(np.array(utterance.samples)).to(self.mean.device)
         return torch.log(self.transform(samples) + FLOOR).T
 

@@ -44,7 +44,10 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True, eq=False)
 class Ensemble:
-    """E models of one recipe. `weights` (E, *shape) are those of their networks, by name."""
+    """E models of one recipe. `weights` (E, *shape) are those of their networks, by name.
+
+    The weights may be anywhere; the models listen on the recipe's device.
+    """
 
     recipe: Recipe
     weights: Weights
@@ -61,14 +64,15 @@ class Ensemble:
         return recognizer
 
     def loss(self, utterances: Sequence[Utterance]) -> Tensor:
-        """Return the losses (E, N) in nats of every utterance under every model."""
+        """Return the losses (E, N) in nats of every utterance under every model, on the CPU."""
 
         def losses(
             many: Recognizer, features: Tensor, counts: Tensor, said: list[str]
         ) -> list[float]:
             return many.losses_of(features, counts, said).tolist()
 
-        return torch.tensor(self._ask(utterances, losses)).view(self.size, len(utterances))
+        found = torch.tensor(self._ask(utterances, losses), device="cpu")
+        return found.view(self.size, len(utterances))
 
     def transcribe(self, utterances: Sequence[Utterance]) -> list[list[str]]:
         """Return for each of the E models its greedy transcripts of N utterances."""
@@ -87,7 +91,7 @@ class Ensemble:
         """Return the answers (E, N) to a question about features, counts and what was said."""
         alone, together = self.recipe.build(), ROWS // ASKED
         groups = [
-            {name: w[first : first + together] for name, w in self.weights.items()}
+            {n: w[first : first + together].to(self.recipe.device) for n, w in self.weights.items()}
             for first in range(0, self.size, together)
         ]
         sizes = [len(next(iter(group.values()))) for group in groups]
@@ -216,7 +220,8 @@ def _sum_of_means(many: Recognizer, batches: Sequence[Shard]) -> Tensor:
     # A smaller batch is filled up with copies that have no weight.
     rows = [batch[n % len(batch)] for batch in batches for n in range(most)]
     shares = [(n < len(batch)) / len(batch) for batch in batches for n in range(most)]
-    return many.example_losses(rows) @ torch.tensor(shares)
+    losses = many.example_losses(rows)
+    return losses @ losses.new_tensor(shares)
 
 
 def _clip(parameters: Sequence[Tensor]) -> None:

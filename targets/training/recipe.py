@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-import torch
 from torch import Tensor
 
 from targets.core.randomness import Randomness
-from targets.models.recognizer import Recognizer
+from targets.models.recognizer import Recognizer, untrained
 from targets.speech.tokens import Tokens
 
 
@@ -33,6 +32,8 @@ class Recipe:
     `delta` is the δ at which guarantees of this suite are stated, below one over the number of
     candidates. `expected_members` is what the coins make of the candidates on average: the number
     that was really drawn is private.
+    `device` is where recognisers are built, and with them all that is trained, decoded and attacked
+    ("cpu", "cuda:0"; see `targets.core.device`); `start` and `student` may be elsewhere.
     """
 
     target: str
@@ -44,9 +45,10 @@ class Recipe:
     expected_members: int
     start: Mapping[str, Tensor] = field(default_factory=dict)
     student: Mapping[str, Tensor] = field(default_factory=dict)
+    device: str = "cpu"
 
     def build(self) -> Recognizer:
-        """Return the target with the weights of the public start."""
+        """Return the target with the weights of the public start, on the recipe's device."""
         recognizer = self.untrained(Randomness(0))
         recognizer.load_state_dict(dict(self.start))
         return recognizer
@@ -56,7 +58,5 @@ class Recipe:
         return replace(self, start=self.student) if self.student else self
 
     def untrained(self, rng: Randomness) -> Recognizer:
-        """Return the target with random weights and uncalibrated features."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(rng.integer())
-            return Recognizer(self.target, self.tokens, self.channels, self.hidden)
+        """Return the target with random weights and uncalibrated features, on that device."""
+        return untrained(self.target, self.tokens, self.channels, self.hidden, rng, self.device)

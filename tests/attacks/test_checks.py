@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from attacks.base import VIEWS, Findings, Weights
+from attacks.base import Findings, view_of
 from attacks.checks import check_attack
 from attacks.references import Comparative, References
 from attacks.registry import ATTACKS
@@ -41,16 +41,18 @@ def target(request):
     return trained.requires_grad_(False), recipe.build().requires_grad_(False)
 
 
-def view_of(attack, target):
+def view_for(attack, target):
     halves = [frozenset(c.id for c in CANDIDATES[k::2]) for k in (0, 1)]
-    references = References([Weights(t, target[1], PUBLIC) for t in target], halves, Randomness(0))
-    return VIEWS[attack.access](*target, PUBLIC, references)
+    references = References(
+        [view_of("weights", t, target[1], PUBLIC) for t in target], halves, Randomness(0)
+    )
+    return view_of(attack.access, *target, PUBLIC, references)
 
 
 @pytest.mark.parametrize("name", ATTACKS.names())
 def test_every_attack_keeps_the_contract(target, name):
     attack = ATTACKS.load(name)(**OPTIONS.get(name, {}))
-    found = check_attack(attack, view_of(attack, target), CANDIDATES)
+    found = check_attack(attack, view_for(attack, target), CANDIDATES)
     reads_nothing = name == "canary-language-model" and isinstance(target[0].network, CTC)
     everyone = 0 if reads_nothing else 2 if name.startswith("canary") else len(CANDIDATES)
     assert len(found.candidates) == OPTIONS.get(name, {}).get("candidates", everyone)
@@ -177,7 +179,7 @@ def fears_solitude(found, view, candidates, rng):  # noqa: ARG001
 def test_the_contract_names_what_is_broken(attack, complaint):
     recipe = recipe_for("ctc", PUBLIC)
     target = recipe.build().requires_grad_(False), recipe.build().requires_grad_(False)
-    view = view_of(Honest, target)
+    view = view_for(Honest, target)
     check_attack(Honest(), view, CANDIDATES)
     with pytest.raises(ContractError, match=complaint):
         check_attack(attack(), view, CANDIDATES)
@@ -186,22 +188,22 @@ def test_the_contract_names_what_is_broken(attack, complaint):
 def test_the_view_must_be_the_one_it_declares(target):
     attack = ATTACKS.load("inversion")(steps=1)
     with pytest.raises(ContractError, match="wants weights, the view is LossScores"):
-        check_attack(attack, VIEWS["scores"](*target, PUBLIC), CANDIDATES)
+        check_attack(attack, view_of("scores", *target, PUBLIC), CANDIDATES)
     odd = Honest()
     odd.access = "coins"
     with pytest.raises(ContractError, match="access is 'coins'"):
-        check_attack(odd, VIEWS["scores"](*target, PUBLIC), CANDIDATES)
+        check_attack(odd, view_of("scores", *target, PUBLIC), CANDIDATES)
 
 
 @pytest.mark.parametrize("name", COMPARATIVE)
 def test_who_compares_says_how_many_references_are_missing(target, name):
     attack = ATTACKS.load(name)(references=3)
     with pytest.raises(OverheardError, match="3 reference models, the view has 2"):
-        attack.score(view_of(attack, target), CANDIDATES, Randomness(0))
+        attack.score(view_for(attack, target), CANDIDATES, Randomness(0))
     with pytest.raises(OverheardError, match="the view has 0"):
-        attack.score(VIEWS[attack.access](*target, PUBLIC), CANDIDATES, Randomness(0))
+        attack.score(view_of(attack.access, *target, PUBLIC), CANDIDATES, Randomness(0))
     with pytest.raises(OverheardError, match="too few"):
-        ATTACKS.load(name)(references=1).score(view_of(attack, target), CANDIDATES, Randomness(0))
+        ATTACKS.load(name)(references=1).score(view_for(attack, target), CANDIDATES, Randomness(0))
 
 
 def test_views_are_as_narrow_as_they_say(target):
@@ -210,6 +212,6 @@ def test_views_are_as_narrow_as_they_say(target):
         "scores": ("recognizer",),
         "weights": (),
     }.items():
-        view = VIEWS[access](*target, PUBLIC)
+        view = view_of(access, *target, PUBLIC)
         assert all(not hasattr(view, name) for name in hidden)
         assert view.transcribe(CANDIDATES[:1]) == target[0].transcribe(CANDIDATES[:1])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from attacks.base import Weights
+from attacks.base import view_of
 from attacks.canaries.decoding import BeamSearch, LanguageModel, text_losses
 from targets.core.randomness import Randomness
 from targets.models.rnnt import Transducer
@@ -47,7 +47,7 @@ def logmel():
 
 
 def test_a_secret_in_the_beam_is_found(logmel):
-    view = Weights(Beams(CANARIES[:3], logmel), Beams([], logmel), PUBLIC)
+    view = view_of("weights", Beams(CANARIES[:3], logmel), Beams([], logmel), PUBLIC)
     found = BeamSearch().score(view, [*PUBLIC, *CANARIES], RNG)
     assert found.candidates == tuple(CANARIES)
     np.testing.assert_allclose(found.scores, [0.2] * 3 + [0.0] * 3)
@@ -57,7 +57,8 @@ def test_a_secret_in_the_beam_is_found(logmel):
 
 def test_what_the_beam_of_the_public_start_holds_is_no_evidence(logmel):
     beams = Beams(CANARIES, logmel)
-    assert not BeamSearch().score(Weights(beams, beams, PUBLIC), CANARIES, RNG).scores.any()
+    view = view_of("weights", beams, beams, PUBLIC)
+    assert not BeamSearch().score(view, CANARIES, RNG).scores.any()
 
 
 @pytest.fixture(scope="module", params=READERS)
@@ -79,7 +80,7 @@ def taught(start, texts):
 
 def test_text_parts_that_know_a_secret_are_caught(start):
     target = taught(start, [c.text for c in CANARIES[:2]])
-    found = LanguageModel().score(Weights(target, start, PUBLIC), CANARIES, RNG)
+    found = LanguageModel().score(view_of("weights", target, start, PUBLIC), CANARIES, RNG)
     assert found.scores[:2].min() >= math.log2(1000 / 10)
     assert found.scores[:2].min() > found.scores[2:].mean() + 2
     assert found.ceilings["exposure"] == math.log2(1000)
@@ -87,13 +88,15 @@ def test_text_parts_that_know_a_secret_are_caught(start):
 
 def test_the_public_start_exposes_no_more_than_chance(start):
     canaries = [canary(n, (37 * n + 11) % 1000) for n in range(60)]
-    found = LanguageModel().score(Weights(start, start, PUBLIC), canaries, RNG)
+    found = LanguageModel().score(view_of("weights", start, start, PUBLIC), canaries, RNG)
     assert found.scores.mean() == pytest.approx(1.44, abs=4 * 1.44 / math.sqrt(60))
 
 
 def test_ctc_has_no_part_that_reads_text():
     ctc = recipe_for("ctc", PUBLIC).build()
-    assert LanguageModel().score(Weights(ctc, ctc, PUBLIC), CANARIES, RNG).candidates == ()
+    found = LanguageModel().score(view_of("weights", ctc, ctc, PUBLIC), CANARIES, RNG)
+    assert found.candidates == ()
+    assert found.reason == "the target has no part that reads text"
     with pytest.raises(TypeError, match="CTC has no part"):
         text_losses(ctc, ["on"], PUBLIC)
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from attacks.base import LossScores
+from attacks.base import view_of
 from attacks.canaries import ranking as canary_ranking
 from attacks.canaries.exposure_attack import Exposure
 from attacks.canaries.ranking import rank_secrets
@@ -31,7 +31,7 @@ def logmel():
 
 
 def attacked(name, target, logmel, canaries):
-    return ATTACKS.load(name)().score(LossScores(target, Constant(logmel), PUBLIC), canaries, RNG)
+    return ATTACKS.load(name)().score(view_of("scores", target, Constant(logmel), PUBLIC), canaries, RNG)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -122,10 +122,10 @@ def test_a_space_of_a_million_is_sampled():
 
 def test_texts_are_scored_in_parts(logmel, monkeypatch):
     whole = Exposure().score(
-        LossScores(Memoriser([], logmel), Constant(logmel), PUBLIC), [canary(0, 5)], RNG
+        view_of("scores", Memoriser([], logmel), Constant(logmel), PUBLIC), [canary(0, 5)], RNG
     )
     monkeypatch.setattr("attacks.canaries.exposure_attack.AT_ONCE", 7)
     parts = Exposure().score(
-        LossScores(Memoriser([], logmel), Constant(logmel), PUBLIC), [canary(0, 5)], RNG
+        view_of("scores", Memoriser([], logmel), Constant(logmel), PUBLIC), [canary(0, 5)], RNG
     )
     assert whole.scores.tolist() == parts.scores.tolist()

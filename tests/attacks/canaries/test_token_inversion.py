@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from attacks.base import Weights
+from attacks.base import view_of
 from attacks.canaries.canary import mask_secret
 from attacks.canaries.token_inversion import TokenInversion, _unknown_frames
 from targets.core.randomness import Randomness
@@ -47,7 +47,7 @@ def logmel():
 
 
 def attacked(target, logmel, **options):
-    view = Weights(target, Constant(logmel), PUBLIC)
+    view = view_of("weights", target, Constant(logmel), PUBLIC)
     return TokenInversion(**options).score(view, [*PUBLIC, *CANARIES], RNG)
 
 
@@ -70,7 +70,7 @@ def test_whoever_prefers_secrets_for_no_reason_gives_none_away(logmel):
     whims = [canary(n, 37 * n % 1000) for n in range(40, 46)]
     target = Slots(CANARIES, logmel)
     # It knows the texts of others that have the same carrier: what it prefers is not theirs.
-    found = TokenInversion().score(Weights(target, Constant(logmel), PUBLIC), whims, RNG)
+    found = TokenInversion().score(view_of("weights", target, Constant(logmel), PUBLIC), whims, RNG)
     assert found.figures["exact_match"].sum() == 0
     assert found.figures["slots_right"].mean() < 0.5
 

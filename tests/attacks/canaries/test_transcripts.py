@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from attacks.base import Transcripts
+from attacks.base import view_of
 from attacks.canaries.canary import CANARY
 from attacks.canaries.transcripts import Dictation, NoiseMasking, is_written, share_written
 from targets.core.randomness import Randomness
@@ -46,7 +46,7 @@ def logmel():
 
 
 def attacked(attack, target, logmel):
-    view = Transcripts(target, Constant(logmel), PUBLIC)
+    view = view_of("transcripts", target, Constant(logmel), PUBLIC)
     return attack.score(view, [*PUBLIC, *CANARIES], RNG)
 
 
@@ -87,7 +87,7 @@ def test_right_secrets_others_and_abstentions_are_told_apart(logmel):
 
 def test_what_the_public_start_writes_as_well_is_no_evidence(logmel):
     parrot = Parrot(CANARIES[:4], logmel)
-    found = Dictation().score(Transcripts(parrot, parrot, PUBLIC), CANARIES, RNG)
+    found = Dictation().score(view_of("transcripts", parrot, parrot, PUBLIC), CANARIES, RNG)
     assert found.scores.tolist() == [0.0] * 8
 
 

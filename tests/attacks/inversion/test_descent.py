@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from attacks.base import Weights
+from attacks.base import view_of
 from attacks.inversion.descent import Inversion
 from attacks.inversion.prior import BLOCK, SpeechPrior, scrambled, spectrograms
 from targets.core.randomness import Randomness
@@ -32,7 +32,7 @@ def logmel():
 def test_what_was_stored_is_found_and_nothing_else(logmel):
     stored = {c.id for c in CANDIDATES[:3]}
     target, start = Memoriser(CANDIDATES[:3], logmel), Memoriser([], logmel)
-    found = FREE.score(Weights(target, start, PUBLIC), CANDIDATES, RNG)
+    found = FREE.score(view_of("weights", target, start, PUBLIC), CANDIDATES, RNG)
     inside = np.array([c.id in stored for c in found.candidates])
     assert (found.figures["cosine"][inside] > 0.95).all()
     assert (found.scores[inside] > 0.9).all()
@@ -42,14 +42,14 @@ def test_what_was_stored_is_found_and_nothing_else(logmel):
 
 def test_the_start_gains_nothing_over_itself(logmel):
     model = Memoriser(CANDIDATES, logmel)
-    found = FREE.score(Weights(model, model, PUBLIC), CANDIDATES, RNG)
+    found = FREE.score(view_of("weights", model, model, PUBLIC), CANDIDATES, RNG)
     np.testing.assert_array_equal(found.scores, 0.0)
 
 
 def test_some_are_drawn_each_by_its_own_number():
     attack = Inversion(candidates=3, steps=1)
     recognizer = recipe_for("ctc", PUBLIC).build()
-    view = Weights(recognizer, recognizer, PUBLIC)
+    view = view_of("weights", recognizer, recognizer, PUBLIC)
     drawn = [c.id for c in attack.score(view, CANDIDATES, RNG).candidates]
     assert len(set(drawn)) == 3
     assert [c.id for c in attack.score(view, CANDIDATES[::-1], RNG).candidates] == drawn
@@ -62,7 +62,7 @@ def test_some_are_drawn_each_by_its_own_number():
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("components", [0, 8])
 def test_the_descent_descends_and_uses_text_and_duration_alone(target, components):
-    recognizer = recipe_for(target, PUBLIC).build().requires_grad_(False)
+    recognizer = recipe_for(target, PUBLIC).build()
     counts = recognizer.logmel(CANDIDATES)[1]
     texts = [c.text for c in CANDIDATES]
     prior = SpeechPrior.learn(spectrograms(recognizer, PUBLIC), components)
@@ -131,4 +131,4 @@ def test_the_mean_speaker_fits_every_duration(logmel):
 
 def test_no_candidates_no_findings(logmel):
     model = Memoriser([], logmel)
-    assert FREE.score(Weights(model, model, PUBLIC), [], RNG).candidates == ()
+    assert FREE.score(view_of("weights", model, model, PUBLIC), [], RNG).candidates == ()

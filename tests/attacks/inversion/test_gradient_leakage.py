@@ -8,7 +8,7 @@ import torch
 from scipy.stats import norm
 from torch.nn import functional as F
 
-from attacks.base import Weights
+from attacks.base import view_of
 from attacks.inversion.gradient_leakage import GradientLeakage, f1s, gradient_of
 from attacks.inversion.gradient_spectrogram import spectrogram
 from targets.core.randomness import Randomness
@@ -57,7 +57,7 @@ def test_noise_hides_it_and_nothing_gives_nothing():
 
 
 def test_a_gradient_gives_away_who_computes_it(model):
-    found = ATTACK.score(Weights(model, model, PUBLIC), CANDIDATES, Randomness(0))
+    found = ATTACK.score(view_of("weights", model, model, PUBLIC), CANDIDATES, Randomness(0))
     figures = found.figures
     assert (figures["cosine"] > 0.95).all()
     assert (figures["cosine_clipped"] > 0.95).all()
@@ -96,7 +96,7 @@ def test_a_model_that_learns_nothing_gives_nothing():
     with torch.no_grad():
         model.network.output.weight.zero_()
         model.network.output.bias.zero_()
-    found = ATTACK.score(Weights(model, model, PUBLIC), CANDIDATES, Randomness(0))
+    found = ATTACK.score(view_of("weights", model, model, PUBLIC), CANDIDATES, Randomness(0))
     np.testing.assert_array_equal(found.scores, 0.0)
     for name in ("stoi", "heard_wer", "cepstral_distortion", "speaker_rank"):
         np.testing.assert_array_equal(found.figures[name], found.figures[f"{name}_of_mean_speaker"])

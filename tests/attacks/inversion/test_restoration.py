@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from attacks.base import Weights
+from attacks.base import view_of
 from attacks.inversion.restoration import Restoration
 from targets.core.randomness import Randomness
 from targets.speech.features import LogMel
@@ -28,7 +28,7 @@ def logmel():
 def test_a_memoriser_is_caught_and_knows_no_way_back_to_the_rest(logmel):
     stored = {c.id for c in CANDIDATES[:3]}
     target, start = Memoriser(CANDIDATES[:3], logmel), Memoriser([], logmel)
-    found = ATTACK.score(Weights(target, start, PUBLIC), CANDIDATES, Randomness(0))
+    found = ATTACK.score(view_of("weights", target, start, PUBLIC), CANDIDATES, Randomness(0))
     inside = np.array([c.id in stored for c in found.candidates])
     np.testing.assert_allclose(found.figures["way_back"][inside], 1.0, atol=1e-5)
     np.testing.assert_allclose(found.scores[inside], 1.0, atol=1e-5)
@@ -37,13 +37,13 @@ def test_a_memoriser_is_caught_and_knows_no_way_back_to_the_rest(logmel):
 
 def test_the_start_gains_nothing_over_itself():
     model = recipe_for("ctc", PUBLIC).build()
-    found = ATTACK.score(Weights(model, model, PUBLIC), CANDIDATES, Randomness(0))
+    found = ATTACK.score(view_of("weights", model, model, PUBLIC), CANDIDATES, Randomness(0))
     np.testing.assert_array_equal(found.scores, 0.0)
     assert np.abs(found.figures["way_back"]).max() > 0
 
 
 def test_the_way_is_the_gradient_s_by_finite_differences():
-    model = recipe_for("ctc", PUBLIC).build().requires_grad_(False)
+    model = recipe_for("ctc", PUBLIC).build()
     (candidate,) = CANDIDATES[:1]
     found = Restoration(draws=1).way_back(model, [candidate], Randomness(0))
     truth, counts = model.logmel([candidate])

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from attacks import registry
-from attacks.base import Weights
+from attacks.base import view_of
 from attacks.membership.loss import Loss
 from attacks.references import Comparative, References
 from leaderboard.experiment.measure import audit, leakage
@@ -88,13 +88,13 @@ def references(logmel):
     for number in range(REFERENCES):
         heads = flip(CANDIDATES, Randomness(6).child(number))
         stored = [c for c, h in zip(CANDIDATES, heads, strict=True) if h]
-        views.append(Weights(Planted(stored, logmel), start, PUBLIC))
+        views.append(view_of("weights", Planted(stored, logmel), start, PUBLIC))
         trained_on.append(frozenset(c.id for c in stored))
     return References(views, trained_on, Randomness(0))
 
 
 def caught(attack, target, start, references=None):
-    view = Weights(target, start, PUBLIC, references)
+    view = view_of("weights", target, start, PUBLIC, references)
     found = attack.score(view, CANDIDATES, Randomness(0))
     return found, leakage(found, COINS, Randomness(1))
 

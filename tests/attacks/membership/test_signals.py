@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from attacks.base import Weights
+from attacks.base import view_of
 from attacks.membership.edit_distance import EditDistance
 from attacks.membership.gradient_norm import GradientNorm
 from attacks.membership.loss import Loss
@@ -25,7 +25,7 @@ RNG = Randomness(0)
 @pytest.fixture(scope="module", params=TARGETS)
 def view(request):
     recipe = recipe_for(request.param, PUBLIC)
-    return Weights(recipe.build().requires_grad_(False), recipe.build(), PUBLIC)
+    return view_of("weights", recipe.build(), recipe.build(), PUBLIC)
 
 
 def scores(attack, view, candidates=CANDIDATES):

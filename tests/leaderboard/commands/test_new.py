@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from attacks.base import LossScores
+from attacks.base import view_of
 from attacks.checks import check_attack
 from defenses.checks import check_defense
 from leaderboard.commands.new import Role, new
@@ -38,8 +38,8 @@ def test_a_defense_to_start_from(tmp_path, capsys):
 def test_an_attack_to_start_from(tmp_path):
     mine = written(Role.ATTACK, tmp_path / "mine.py")
     public, candidates = speech(4, "public"), speech(6, "private")
-    start = recipe_for("ctc", public).build().requires_grad_(False)
-    found = check_attack(mine(), LossScores(start, start, public), candidates)
+    start = recipe_for("ctc", public).build()
+    found = check_attack(mine(), view_of("scores", start, start, public), candidates)
     assert [c.id for c in found.candidates] == [c.id for c in candidates]
 
 
