@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import traceback
 from collections.abc import Collection
 from typing import Any
@@ -13,7 +12,7 @@ import numpy as np
 from attacks.base import VIEWS, Attack, Findings
 from attacks.references import References
 from attacks.registry import ATTACKS
-from attacks.statistics.evidence import Noise
+from defenses.accounting.event_text import noise_kind_of_text
 from leaderboard.experiment import measure
 from leaderboard.experiment.fingerprints import attack_code
 from leaderboard.experiment.pending import SCHEME
@@ -30,12 +29,6 @@ from targets.models.recognizer import Recognizer
 from targets.training.recipe import Recipe
 
 NARROWEST = tuple(VIEWS)  # first: what an attack has learnt is for those that may see as much
-
-# Events that hold others, and events whose trade-off curve lies above a Gaussian one. Of no
-# mechanism nothing is known either: without DP the bound that assumes nothing is honest, although a
-# Gaussian one would be larger and look better beside the other rows.
-COMPOSITIONS = {"ComposedDpEvent", "PoissonSampledDpEvent", "SelfComposedDpEvent"}
-GAUSSIAN = {"GaussianDpEvent"}
 
 
 def attacks_of(cell: Cell) -> dict[str, Attack]:
@@ -122,7 +115,7 @@ def _judged(record: Record, game: Game) -> Record:
         findings,
         record.coins,
         delta,
-        noise_of(str(record.event)),
+        noise_kind_of_text(str(record.event)),
         game.unit,
         record.guarantee.unit,
     )
@@ -136,9 +129,3 @@ def _judged(record: Record, game: Game) -> Record:
         ),
     }
     return record.model_copy(update=verdict)
-
-
-def noise_of(event: str) -> Noise:
-    """Return whether an event, as a record tells it, is all Gaussian; "any" if that is unsure."""
-    named = set(re.findall(r"\w+(?=\()", event)) - COMPOSITIONS
-    return "gaussian" if named and named <= GAUSSIAN else "any"

@@ -8,12 +8,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
-
-from defenses.base import Defense
-from defenses.pate.scheme import PATE
-from defenses.pate.teachers import Ballots, Poll
-from defenses.public.pseudo_labels import Shortlist
+from defenses.base import Defense, JsonValue, SharingDefense
+from defenses.pate.teachers import TeacherVotes
 from leaderboard.experiment.fingerprints import module_code
 from leaderboard.experiment.start import recipe_from_start
 from leaderboard.game.build import deal
@@ -29,17 +25,18 @@ from targets.speech.utterance import Corpus
 DIGITS = 8  # of a digest, in the name of a poll
 
 
-def poll_of(defense: Defense) -> Poll | None:
+def poll_of(defense: Defense) -> TeacherVotes | None:
     """Return the poll that a defense learns from; None where it asks no teachers."""
-    return defense.poll if isinstance(defense, PATE) else None
+    shared = defense.shared_work if isinstance(defense, SharingDefense) else None
+    return shared if isinstance(shared, TeacherVotes) else None
 
 
-def poll_name(poll: Poll, target: str, seed: int) -> str:
+def poll_name(poll: TeacherVotes, target: str, seed: int) -> str:
     """Return a name that differs between polls of one suite."""
     return f"poll-{target}-seed{seed}-{digest_of(asdict(poll))[:DIGITS]}"
 
 
-def ballots_file(poll: Poll, cell: Cell, out: Path, data: Path) -> Path:
+def ballots_file(poll: TeacherVotes, cell: Cell, out: Path, data: Path) -> Path:
     """Return where the ballots of a poll are kept, for all cells that share it.
 
     They are as private as the members.
@@ -54,7 +51,7 @@ def ballots_file(poll: Poll, cell: Cell, out: Path, data: Path) -> Path:
     return out / "polls" / name
 
 
-def take_poll(poll: Poll, cell: Cell, out: Path, data: Path, *, report: Report) -> None:
+def take_poll(poll: TeacherVotes, cell: Cell, out: Path, data: Path, *, report: Report) -> None:
     """Train the teachers, count their votes, and keep them."""
     conditions, target, seed = cell.conditions, cell.target, cell.seed
     began = time.monotonic()
@@ -64,12 +61,10 @@ def take_poll(poll: Poll, cell: Cell, out: Path, data: Path, *, report: Report) 
             recipe = recipe_from_start(conditions, target, seed, out, data, game)
         rng = Randomness(seed).child("poll", target)
         with stage(0.05, 1.0):
-            ballots = poll.take(recipe, game.members, game.public, rng)
+            votes = poll.compute(recipe, game.members, game.public, rng)
     content = {
         "speech": _speech(game),
-        "texts": [list(one.texts) for one in ballots.lists],
-        "log_probs": [one.log_probs.tolist() for one in ballots.lists],
-        "counts": [counts.tolist() for counts in ballots.counts],
+        **votes,
         "seconds": round(time.monotonic() - began, 1),
     }
     with whole_file(ballots_file(poll, cell, out, data)) as aside:
@@ -77,8 +72,8 @@ def take_poll(poll: Poll, cell: Cell, out: Path, data: Path, *, report: Report) 
 
 
 def load_ballots(
-    poll: Poll, cell: Cell, out: Path, data: Path, game: Game
-) -> tuple[Ballots, float]:
+    poll: TeacherVotes, cell: Cell, out: Path, data: Path, game: Game
+) -> tuple[dict[str, JsonValue], float]:
     """Return the ballots of a cell's poll, and the seconds it took.
 
     A plan has it taken before, for every cell that is sure to train. It is taken here where it is
@@ -90,11 +85,7 @@ def load_ballots(
     if kept.get("speech") != _speech(game):
         take_poll(poll, cell, out, data, report=lambda _: None)
         kept = json.loads(file.read_text(encoding="utf-8"))
-    lists = [
-        Shortlist(texts, np.array(log_probs))
-        for texts, log_probs in zip(kept["texts"], kept["log_probs"], strict=True)
-    ]
-    return Ballots(lists, [np.array(counts) for counts in kept["counts"]]), kept["seconds"]
+    return kept, kept["seconds"]
 
 
 def _speech(game: Game) -> list[str]:

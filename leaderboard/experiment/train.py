@@ -12,14 +12,13 @@ from dp_accounting import NonPrivateDpEvent
 from safetensors.torch import load_file, save_file
 
 from defenses.accounting.price import price
-from defenses.base import Defense, Trained
-from defenses.pate.scheme import PATE
+from defenses.base import Defense, SharingDefense, Trained
 from defenses.registry import SCHEMES
 from leaderboard.experiment.evaluate import attacks_of, besiege
 from leaderboard.experiment.pending import SCHEME, code_of, remaining
 from leaderboard.experiment.references import load_references
 from leaderboard.experiment.start import recipe_from_start
-from leaderboard.experiment.teacher_votes import load_ballots
+from leaderboard.experiment.teacher_votes import load_ballots, poll_of
 from leaderboard.game.build import deal
 from leaderboard.game.game import Game
 from leaderboard.jobs.job import Report
@@ -119,9 +118,11 @@ def _train(
     rng = Randomness(cell.seed)
     training = rng.child("training", cell.target, cell.scheme)
     train = partial(defense.train, recipe, game.members, game.public, training)
-    if isinstance(defense, PATE):
-        ballots, clock.seconds["poll"] = load_ballots(defense.poll, cell, out, data, game)
-        train = partial(defense.learn, recipe, game.public, ballots, training)
+    poll = poll_of(defense)
+    if poll is not None:
+        assert isinstance(defense, SharingDefense)
+        votes, clock.seconds["poll"] = load_ballots(poll, cell, out, data, game)
+        train = partial(defense.finish, recipe, game.public, votes, training)
     with stage(0.0, 0.9), clock("training"):
         trained = train()
     recognizer = recognizer_of(recipe, trained)

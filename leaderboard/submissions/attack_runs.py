@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from attacks.base import Weights
+from defenses.accounting.event_text import noise_kind_of_text
 from leaderboard.experiment import measure
-from leaderboard.experiment.evaluate import noise_of
 from leaderboard.experiment.fingerprints import submission_code
 from leaderboard.experiment.start import recipe_from_start
 from leaderboard.experiment.train import load_recognizer
@@ -135,7 +135,7 @@ def run_siege(
             found,
             record.coins,
             record.guarantee.delta or 0.0,
-            noise_of(str(record.event)),
+            noise_kind_of_text(str(record.event)),
             1 - ERROR / 2**number,
             game.unit,
             record.guarantee.unit,

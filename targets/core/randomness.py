@@ -34,6 +34,6 @@ class Randomness:
         """Return a fresh NumPy generator, always in the same initial state."""
         return np.random.default_rng(self.integer())
 
-    def torch(self) -> torch.Generator:
-        """Return a fresh CPU generator for torch, always in the same initial state."""
-        return torch.Generator().manual_seed(self.integer())
+    def torch(self, device: str | torch.device = "cpu") -> torch.Generator:
+        """Return a fresh generator of torch on a device, always in the same initial state."""
+        return torch.Generator(device).manual_seed(self.integer())

@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 import torch
 
-from defenses.accounting.price import dp_sgd_event
+from defenses.pate.teachers import Votes
 from leaderboard.experiment import evaluate as siege
 from leaderboard.experiment import start
 from leaderboard.experiment import teacher_votes as polls
 from leaderboard.experiment import train as cells
-from leaderboard.experiment.evaluate import attacks_of, noise_of
+from leaderboard.experiment.evaluate import attacks_of
 from leaderboard.experiment.pending import attempted, finished, remaining
 from leaderboard.experiment.start import default_delta, recipe_from_start, train_start
 from leaderboard.experiment.teacher_votes import ballots_file, load_ballots, take_poll
@@ -309,27 +309,6 @@ def test_a_false_claim_is_falsified(out, monkeypatch):
     assert "audited ε is at least" in record.reason
 
 
-@pytest.mark.parametrize(
-    ("event", "noise"),
-    [
-        (dp.GaussianDpEvent(1.0), "gaussian"),
-        (dp_sgd_event(1.0, 0.1, 5), "gaussian"),
-        (dp.ComposedDpEvent([dp.GaussianDpEvent(1.0), dp.GaussianDpEvent(2.0)]), "gaussian"),
-        (dp.LaplaceDpEvent(1.0), "any"),
-        (dp.SelfComposedDpEvent(dp.ComposedDpEvent([dp.LaplaceDpEvent(1.0)] * 2), 5), "any"),
-        (dp.PoissonSampledDpEvent(0.1, dp.LaplaceDpEvent(1.0)), "any"),
-        (dp.ComposedDpEvent([dp.GaussianDpEvent(1.0), dp.LaplaceDpEvent(1.0)]), "any"),
-        (dp.RandomizedResponseDpEvent(0.5, 4), "any"),
-        (dp.UnsupportedDpEvent(), "any"),
-        (dp.NonPrivateDpEvent(), "any"),
-        (dp.ComposedDpEvent([dp.GaussianDpEvent(1.0), dp.NonPrivateDpEvent()]), "any"),
-    ],
-    ids=repr,
-)  # fmt: skip
-def test_only_gaussian_noise_is_trusted_to_be_gaussian(event, noise):
-    assert noise_of(repr(event)) == noise
-
-
 def test_weights_that_do_not_fit_are_refused_in_words():
     recipe = recipe_for("ctc", speech(3, "public"))
     weights = dict(recipe.start)
@@ -371,14 +350,15 @@ def test_a_start_without_untranscribed_speech_cannot_teach_itself(tmp_path, monk
 
 def test_a_poll_is_kept_and_taken_again_of_other_speech(out):
     cell = CELLS["pate-gnmax"]
-    poll, game = defense_of(cell).poll, small_game(cell.conditions, cell.seed, Path())
+    poll, game = defense_of(cell).shared_work, small_game(cell.conditions, cell.seed, Path())
     recipe = recipe_from_start(cell.conditions, cell.target, cell.seed, out, Path(), game)
     rng = Randomness(cell.seed).child("poll", cell.target)
-    taken = poll.take(recipe, game.members, game.public, rng)
+    taken = poll.collect(recipe, game.members, game.public, rng)
     take_poll(poll, cell, out, Path(), report=lambda _: None)
 
     def kept():
-        ballots, seconds = load_ballots(poll, cell, out, Path(), game)
+        content, seconds = load_ballots(poll, cell, out, Path(), game)
+        ballots = Votes.from_json(content)
         assert [list(c) for c in ballots.counts] == [list(c) for c in taken.counts]
         for one, other in zip(ballots.lists, taken.lists, strict=True):
             assert list(one.texts) == list(other.texts)
