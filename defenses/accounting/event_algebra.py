@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from dp_accounting import (
     ComposedDpEvent,
@@ -21,6 +22,7 @@ MOST_KINDS = 8
 MOST_STEPS = 10**15  # nobody takes more, and the accountants count in floats,
 LEAST_NOISE = 1e-100  # whose squares must neither vanish nor, of its inverse, overflow
 
+NoiseKind = Literal["gaussian", "any"]
 Part = tuple[DpEvent, int]  # an event that holds no other in sequence, and how often it happened
 
 
@@ -112,3 +114,25 @@ def noise_of(event: DpEvent) -> float:
     if isinstance(event, PoissonSampledDpEvent):
         return noise_of(event.event)
     return float(getattr(event, "noise_multiplier", 0.0))
+
+
+def noise_kind(event: DpEvent) -> NoiseKind:
+    """Return "gaussian" where all queries of an event are Gaussian, or else "any".
+
+    Compositions, repetitions and samples are looked through: those of Gaussian queries have
+    trade-off curves above a Gaussian one. Without privacy, and of an unknown event, nothing is
+    known: there the bound that assumes nothing is the honest one, although it is the smaller.
+    """
+    queries = list(_queries(event))
+    gaussian = bool(queries) and all(isinstance(query, GaussianDpEvent) for query in queries)
+    return "gaussian" if gaussian else "any"
+
+
+def _queries(event: DpEvent) -> Iterator[DpEvent]:
+    if isinstance(event, ComposedDpEvent):
+        for inner in event.events:
+            yield from _queries(inner)
+    elif isinstance(event, SelfComposedDpEvent | PoissonSampledDpEvent):
+        yield from _queries(event.event)
+    else:
+        yield event

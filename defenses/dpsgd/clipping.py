@@ -2,17 +2,51 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from targets.core.errors import OverheardError
 from targets.models.recognizer import Example, Recognizer
 from targets.nn.tape import recording, square_norms, weighted_sums
 
 Gradients = dict[Tensor, Tensor]  # of every trained parameter
 ClippedSum = Callable[[Recognizer, Sequence[Example], float], Gradients]
 PHYSICAL_BATCH = 32  # examples in memory at once; the sum over more is the same
+
+
+@dataclass(frozen=True)
+class ClippedExamples:
+    """A sum of the examples' gradients, each of norm at most `clip`: its sensitivity."""
+
+    clipped_sum: ClippedSum
+    clip: float
+
+    def __post_init__(self) -> None:
+        """Refuse a clip norm that would let no gradient through, or no noise.
+
+        Raises:
+            OverheardError: it is not a number above 0.
+        """
+        check_clip(self.clip)
+
+    @property
+    def sensitivity(self) -> float:
+        """See `BoundedSum`."""
+        return self.clip
+
+    def __call__(self, recognizer: Recognizer, batch: Sequence[Example]) -> Gradients:
+        """See `BoundedSum`."""
+        return self.clipped_sum(recognizer, batch, self.clip)
+
+
+def check_clip(clip: float) -> None:
+    """Raise OverheardError unless a clip norm is a number above 0."""
+    if not 0 < clip < math.inf:
+        raise OverheardError(f"clip is {clip:g}; give a number above 0")
 
 
 def zeros(recognizer: Recognizer) -> Gradients:
@@ -31,7 +65,8 @@ def clipped_sum_one_by_one(
     for example in batch:
         loss = recognizer.example_losses([example])[0]
         gradients = torch.autograd.grad(loss, list(total))
-        norm = torch.sqrt(sum((g.square().sum() for g in gradients), loss.new_zeros(())))
+        none = torch.zeros((), device=loss.device)
+        norm = torch.sqrt(sum((g.square().sum() for g in gradients), none))
         # A diverged example must not turn the sum, and with it the model, into NaN.
         factor = torch.nan_to_num(clip / norm.clamp_min(clip), nan=0.0)
         for sum_, gradient in zip(total.values(), gradients, strict=True):

@@ -23,21 +23,20 @@ in `STAGES` equal parts of training, so that few different steps have to be comp
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 
 import numpy as np
 import torch
-from dp_accounting import ComposedDpEvent, DpEvent
 from torch import Tensor, nn
 
-from defenses.accounting.price import calibrated, dp_sgd_event, price
+from defenses.accounting.price import price
 from defenses.base import Trained, weights_of
-from defenses.dpsgd.clipping import Gradients, zeros
-from defenses.dpsgd.sampling import poisson_batches
-from defenses.dpsgd.scheme import check_clip, descend, sampling, set_noisy_mean
+from defenses.dpsgd.clipping import Gradients, check_clip, zeros
+from defenses.dpsgd.mechanism import SubsampledGaussian, subsampled_gaussian_event
+from defenses.dpsgd.sampling import rate_and_steps
+from defenses.dpsgd.scheme import descend
 from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
 from targets.models.recognizer import Example, Recognizer
@@ -80,7 +79,7 @@ class MicrobatchDPSGD:
         """
         del public
         check_clip(self.clip)
-        sampling_rate, steps = sampling(recipe, self.batch_size, self.epochs)
+        sampling_rate, steps = rate_and_steps(recipe.expected_members, self.batch_size, self.epochs)
         if not 0 < self.noise_decay <= 1:
             raise OverheardError(f"noise_decay is {self.noise_decay:g}; give it above 0, up to 1")
         if not 1 <= self.micro_batch_size <= self.batch_size:
@@ -88,57 +87,70 @@ class MicrobatchDPSGD:
                 f"micro_batch_size is {self.micro_batch_size}; "
                 f"give 1 up to the batch_size {self.batch_size}"
             )
-        settings = (sampling_rate, steps, self.noise_decay)
-        noise = calibrated(decaying_event, self.epsilon, recipe.delta, *settings)
         recognizer = recipe.build()
         layers = layers_of(recognizer)
         norms = clip_norms(layers, self.clip)
-        sigma = noise * sensitivity(layers)
         micro_batches = math.ceil(self.batch_size / self.micro_batch_size)
-        generator, draws = (
-            rng.child("noise").torch(recipe.device),
-            rng.child("micro-batches").numpy(),
-        )
+        draws = rng.child("micro-batches").numpy()
+        mechanism = SubsampledGaussian(
+            ClippedMeans(layers, norms, micro_batches, draws),
+            sampling_rate,
+            steps,
+            micro_batches,
+            stages=STAGES,
+            decay=self.noise_decay,
+        ).calibrated(self.epsilon, recipe.delta)
         examples = recognizer.examples(members)
-        batches = poisson_batches(examples, sampling_rate, steps, rng.child("batches"))
 
-        def set_gradients(step: int, batch: Sequence[Example]) -> None:
-            total = clipped_means(recognizer, dealt(batch, micro_batches, draws), norms)
-            deviation = sigma * self.noise_decay ** stage_of(step, steps)
-            set_noisy_mean(total, deviation, micro_batches, generator)
-            for parameter, norm in norms.items():
-                assert parameter.grad is not None
-                parameter.grad *= norm
+        def gradients() -> Iterator[int]:
+            for step in mechanism.gradients(recognizer, examples, rng):
+                for parameter, norm in norms.items():  # released in units of the clip norms
+                    assert parameter.grad is not None
+                    parameter.grad *= norm
+                yield step
 
-        descend(recognizer, batches, steps, self.learning_rate, set_gradients)
+        descend(recognizer, gradients(), steps, self.learning_rate)
+        claimed = mechanism.noise_multiplier * sensitivity(layers)
         notes = {
-            "claimed_epsilon": _epsilon(recipe.delta, sigma, *settings),
-            "noise_multiplier": noise,
-            "claimed_noise_multiplier": sigma,
+            "claimed_epsilon": _claimed_epsilon(
+                recipe.delta, claimed, sampling_rate, steps, self.noise_decay
+            ),
+            "noise_multiplier": mechanism.noise_multiplier,
+            "claimed_noise_multiplier": claimed,
             "layers": len(layers),
             "sampling_rate": sampling_rate,
             "steps": steps,
         }
-        return Trained(weights_of(recognizer), decaying_event(noise, *settings), notes)
+        return Trained(weights_of(recognizer), mechanism.event, notes, mechanism.unit)
 
 
-def stage_of(step: int, steps: int) -> int:
-    """Return in which of the stages of training a step is."""
-    return step * STAGES // steps
+@dataclass(frozen=True, eq=False)
+class ClippedMeans:
+    """A sum of the mean gradients of micro-batches, each layer clipped, in its clip norm.
 
+    `norms` are the clip norms of every parameter's layer; a batch is dealt to `micro_batches` of
+    them by `draws`.
+    """
 
-def decaying_event(noise: float, rate: float, steps: int, decay: float) -> DpEvent:
-    """Return the event of DP-SGD whose noise multiplier is `noise * decay ** stage`."""
-    ends = [-(-stage * steps // STAGES) for stage in range(STAGES + 1)]
-    counts = [end - start for start, end in pairwise(ends)]
-    return ComposedDpEvent(
-        [dp_sgd_event(noise * decay**stage, rate, n) for stage, n in enumerate(counts) if n]
-    )
+    layers: Layers
+    norms: Mapping[Tensor, float]
+    micro_batches: int
+    draws: np.random.Generator
+
+    @property
+    def sensitivity(self) -> float:
+        """See `BoundedSum`."""
+        return sensitivity(self.layers)
+
+    def __call__(self, recognizer: Recognizer, batch: Sequence[Example]) -> Gradients:
+        """See `BoundedSum`."""
+        micro_batches = dealt(batch, self.micro_batches, self.draws)
+        return clipped_means(recognizer, micro_batches, self.norms)
 
 
 @lru_cache(maxsize=256)
-def _epsilon(delta: float, noise: float, rate: float, steps: int, decay: float) -> float:
-    return price(decaying_event(noise, rate, steps, decay), delta).epsilon
+def _claimed_epsilon(delta: float, noise: float, rate: float, steps: int, decay: float) -> float:
+    return price(subsampled_gaussian_event(noise, rate, steps, STAGES, decay), delta).epsilon
 
 
 def sensitivity(layers: Layers) -> float:
@@ -172,7 +184,9 @@ def dealt(batch: Sequence[Example], count: int, draws: np.random.Generator) -> l
 
 
 def clipped_means(
-    recognizer: Recognizer, micro_batches: Sequence[Sequence[Example]], norms: dict[Tensor, float]
+    recognizer: Recognizer,
+    micro_batches: Sequence[Sequence[Example]],
+    norms: Mapping[Tensor, float],
 ) -> Gradients:
     """Return the sum of the micro-batches' mean gradients, each layer clipped, in its clip norm."""
     total = zeros(recognizer)

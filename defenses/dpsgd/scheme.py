@@ -17,25 +17,23 @@ choosing is public too; one tried out on the private speech is not, and is not a
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 import torch
 
-from defenses.accounting.price import calibrated, dp_sgd_event
 from defenses.base import Trained, weights_of
 from defenses.dpsgd.clipping import (
+    ClippedExamples,
     ClippedSum,
-    Gradients,
     clipped_sum_one_by_one,
     normalised_sum,
 )
-from defenses.dpsgd.sampling import poisson_batches
-from targets.core.errors import OverheardError
+from defenses.dpsgd.mechanism import SubsampledGaussian
+from defenses.dpsgd.sampling import rate_and_steps
 from targets.core.progress import report
 from targets.core.randomness import Randomness
-from targets.models.recognizer import Example, Recognizer
+from targets.models.recognizer import Recognizer
 from targets.speech.utterance import Utterance
 from targets.training.fit import rate
 from targets.training.recipe import Recipe
@@ -111,78 +109,28 @@ def noisy_descent(
     Raises:
         OverheardError: an option is out of range, or ε is out of reach.
     """
-    sampling_rate, steps = sampling(recipe, batch_size, epochs)
-    check_clip(clip)
-    noise = calibrated(dp_sgd_event, epsilon, recipe.delta, sampling_rate, steps)
+    sampling_rate, steps = rate_and_steps(recipe.expected_members, batch_size, epochs)
+    bounded_sum = ClippedExamples(clipped_sum, clip)
+    mechanism = SubsampledGaussian(bounded_sum, sampling_rate, steps, batch_size)
+    mechanism = mechanism.calibrated(epsilon, recipe.delta)
     recognizer = recipe.build()
-    generator = rng.child("noise").torch(recipe.device)
-    batches = poisson_batches(
-        recognizer.examples(members), sampling_rate, steps, rng.child("batches")
-    )
-
-    def set_gradients(_: int, batch: Sequence[Example]) -> None:
-        total = clipped_sum(recognizer, batch, clip)
-        set_noisy_mean(total, noise * clip, batch_size, generator)
-
-    descend(recognizer, batches, steps, learning_rate, set_gradients)
-    notes = {"noise_multiplier": noise, "sampling_rate": sampling_rate, "steps": steps}
-    return Trained(weights_of(recognizer), dp_sgd_event(noise, sampling_rate, steps), notes)
-
-
-def sampling(recipe: Recipe, batch_size: int, epochs: float) -> tuple[float, int]:
-    """Return the Poisson rate and the number of steps, from public numbers alone.
-
-    Raises:
-        OverheardError: the batch is larger than the expected members, or a number is out of range.
-    """
-    if batch_size < 1:
-        raise OverheardError(f"batch_size is {batch_size}; give at least 1")
-    if not 0 < epochs < math.inf:
-        raise OverheardError(f"epochs is {epochs:g}; give a number above 0")
-    sampling_rate = batch_size / recipe.expected_members
-    if sampling_rate > 1:
-        raise OverheardError(
-            f"batch_size {batch_size} is above the {recipe.expected_members} expected members: "
-            f"give a smaller batch_size"
-        )
-    return sampling_rate, max(1, round(epochs / sampling_rate))
-
-
-def check_clip(clip: float) -> None:
-    """Refuse a clip norm that would let no gradient through, or no noise.
-
-    Raises:
-        OverheardError: it is not a number above 0.
-    """
-    if not 0 < clip < math.inf:
-        raise OverheardError(f"clip is {clip:g}; give a number above 0")
+    released = mechanism.gradients(recognizer, recognizer.examples(members), rng)
+    descend(recognizer, released, steps, learning_rate)
+    notes = {
+        "noise_multiplier": mechanism.noise_multiplier,
+        "sampling_rate": sampling_rate,
+        "steps": steps,
+    }
+    return Trained(weights_of(recognizer), mechanism.event, notes, mechanism.unit)
 
 
 def descend(
-    recognizer: Recognizer,
-    batches: Iterable[Sequence[Example]],
-    steps: int,
-    learning_rate: float,
-    set_gradients: Callable[[int, Sequence[Example]], None],
+    recognizer: Recognizer, gradients: Iterable[int], steps: int, learning_rate: float
 ) -> None:
-    """Take `steps` steps of Adam by the gradients that are set for each batch and its number."""
+    """Take `steps` steps of Adam, by the gradients that are set before each number is yielded."""
     optimizer = torch.optim.Adam(recognizer.network.parameters(), lr=learning_rate)
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, steps))
-    for step, batch in enumerate(batches):
-        set_gradients(step, batch)
+    for step in gradients:
         optimizer.step()
         scheduler.step()
         report((step + 1) / steps)
-
-
-def set_noisy_mean(
-    total: Gradients, deviation: float, expected_batch: float, generator: torch.Generator
-) -> None:
-    """Add N(0, deviation²) to a sum of clipped gradients and set its mean as the gradient.
-
-    The mean is over the expected batch size: dividing by the drawn one would leak it. An empty
-    batch is noise alone, and counts as a step like any other.
-    """
-    for parameter, gradient in total.items():
-        noise = torch.randn(gradient.shape, generator=generator, device=generator.device)
-        parameter.grad = (gradient + noise * deviation) / expected_batch

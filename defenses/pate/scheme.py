@@ -14,25 +14,14 @@ the student through noise.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-import numpy as np
-from dp_accounting import DpEvent
-from numpy.typing import NDArray
-
-from defenses.accounting.price import (
-    calibrated,
-    confident_test_noise,
-    confident_votes_event,
-    gaussian_votes_event,
-    laplace_votes_event,
-)
-from defenses.base import Trained, weights_of
-from defenses.pate.teachers import Ballots, Poll
-from defenses.pate.votes import confident, evidence, noisy_counts
+from defenses.base import JsonValue, Trained, weights_of
+from defenses.pate.mechanism import ConfidentVotes, NoisyVotes, VoteMechanism
+from defenses.pate.teachers import TeacherVotes, Votes
+from defenses.pate.votes import evidence
 from defenses.public.pseudo_labels import Evidence, labelled, taught
 from targets.core.errors import OverheardError
 from targets.core.progress import stage
@@ -41,7 +30,7 @@ from targets.speech.utterance import Unit, Utterance
 from targets.training.recipe import Recipe
 
 Noise = Literal["laplace", "gaussian", "confident"]
-POLLED = 0.6  # of the work; the rest is the student's
+COLLECTED = 0.6  # of the work; the rest is the student's
 
 
 @dataclass(frozen=True)
@@ -94,9 +83,9 @@ class PATE:
                 raise OverheardError(f"{name} is {getattr(self, name)}: give a share within (0, 1)")
 
     @property
-    def poll(self) -> Poll:
+    def shared_work(self) -> TeacherVotes:
         """All that needs the members: the same for every ε and every noise."""
-        return Poll(
+        return TeacherVotes(
             self.teachers,
             self.teacher_epochs,
             self.teacher_learning_rate,
@@ -104,6 +93,18 @@ class PATE:
             self.hypotheses,
             self.unit,
         )
+
+    def mechanism(self, queries: int) -> VoteMechanism:
+        """Return what answers so many votes, not yet calibrated."""
+        if self.noise == "confident":
+            return ConfidentVotes(
+                queries,
+                min(self.answers, queries),
+                self.threshold * self.teachers,
+                self.test_share,
+                self.unit,
+            )
+        return NoisyVotes(self.noise, queries, self.unit)
 
     def train(
         self,
@@ -118,27 +119,37 @@ class PATE:
             OverheardError: there is no untranscribed public speech to vote on, or ε is out of
                 reach.
         """
-        self._noise(recipe, len(self.poll.asked(public)))  # refused before any teacher has learnt
-        with stage(0.0, POLLED):
-            ballots = self.poll.take(recipe, members, public, rng)
-        with stage(POLLED, 1.0):
-            return self.learn(recipe, public, ballots, rng)
+        votes = self.shared_work
+        # An ε out of reach is refused before any teacher has learnt.
+        self.mechanism(len(votes.asked(public))).calibrated(self.epsilon, recipe.delta)
+        with stage(0.0, COLLECTED):
+            shared = votes.compute(recipe, members, public, rng)
+        with stage(COLLECTED, 1.0):
+            return self.finish(recipe, public, shared, rng)
 
-    def learn(
-        self, recipe: Recipe, public: Sequence[Utterance], ballots: Ballots, rng: Randomness
+    def finish(
+        self,
+        recipe: Recipe,
+        public: Sequence[Utterance],
+        shared: Mapping[str, JsonValue],
+        rng: Randomness,
     ) -> Trained:
-        """Return a student of ballots that were taken on the recipe and the public speech.
+        """See `SharingDefense`: add noise to the votes, and teach the student what they say.
 
         Raises:
-            OverheardError: ε is out of reach.
+            OverheardError: ε is out of reach, or `shared` holds no votes.
         """
-        votes = len(ballots.counts)
-        event_of, settings = self._pricing(votes)
-        scale = self._noise(recipe, votes)
-        told = self._vote(ballots.counts, scale, settings, rng)
+        votes = Votes.from_json(shared)
+        mechanism = self.mechanism(len(votes.counts)).calibrated(self.epsilon, recipe.delta)
+        answers = mechanism.answers(votes.counts, rng.child("votes").numpy())
+        expected = self.agreement * self.teachers
+        weighed: list[Evidence] = [
+            None if noisy is None else evidence(noisy, expected, mechanism.deviation)
+            for noisy in answers
+        ]
         audio = [u for u in public if not u.text]
-        unasked: list[Evidence] = [None] * (len(audio) - votes)
-        labels = labelled(audio, ballots.lists, told + unasked, self.keep)
+        unasked: list[Evidence] = [None] * (len(audio) - len(answers))
+        labels = labelled(audio, votes.lists, weighed + unasked, self.keep)
         student = taught(
             recipe.self_trained(),
             public,
@@ -148,56 +159,11 @@ class PATE:
             rng.child("student"),
         )
         notes = {
-            "vote_noise": scale,
-            "votes": votes,
+            "vote_noise": mechanism.scale,
+            "votes": len(answers),
             "teachers": self.teachers,
             "labels": len(labels),
         }
         if self.noise == "confident":
-            notes["answers"] = sum(nats is not None for nats in told)
-        return Trained(weights_of(student), event_of(scale, *settings), notes, self.unit)
-
-    def _noise(self, recipe: Recipe, votes: int) -> float:
-        """Return the scale of the noise on every count."""
-        event_of, settings = self._pricing(votes)
-        return calibrated(event_of, self.epsilon, recipe.delta, *settings)
-
-    def _pricing(self, asked: int) -> tuple[Callable[..., DpEvent], tuple[float, ...]]:
-        """Return the event by its noise, and its further arguments: public, all of them."""
-        if self.noise == "laplace":
-            return laplace_votes_event, (asked,)
-        if self.noise == "gaussian":
-            return gaussian_votes_event, (asked,)
-        return confident_votes_event, (asked, min(self.answers, asked), self.test_share)
-
-    def _vote(
-        self,
-        ballots: Sequence[NDArray[np.int64]],
-        scale: float,
-        settings: tuple[float, ...],
-        rng: Randomness,
-    ) -> list[Evidence]:
-        """Return what the noisy votes of every query say, or None where it is not answered."""
-        generator = rng.child("votes").numpy()
-        draw = generator.laplace if self.noise == "laplace" else generator.normal
-        deviation = scale * math.sqrt(2) if self.noise == "laplace" else scale
-
-        def answer(counts: NDArray[np.int64]) -> Evidence:
-            noisy = noisy_counts(counts, lambda shape: draw(0.0, scale, shape))
-            return evidence(noisy, self.agreement * self.teachers, deviation)
-
-        if self.noise != "confident":
-            return [answer(counts) for counts in ballots]
-        asked, answers, share = settings
-        test_noise = confident_test_noise(scale, int(asked), int(answers), share)
-        answered: list[Evidence] = []
-        given = 0
-        for counts in ballots:
-            sure = given < answers and confident(
-                counts,
-                self.threshold * self.teachers,
-                lambda shape: draw(0.0, test_noise, shape),
-            )
-            given += sure
-            answered.append(answer(counts) if sure else None)
-        return answered
+            notes["answers"] = sum(noisy is not None for noisy in answers)
+        return Trained(weights_of(student), mechanism.event, notes, mechanism.unit)

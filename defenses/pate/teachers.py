@@ -7,42 +7,75 @@ be exact.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from defenses.pate.votes import ballot
+from defenses.base import JsonValue
+from defenses.pate.votes import count_votes
 from defenses.public.pseudo_labels import Shortlist, shortlists
 from targets.core.errors import OverheardError
 from targets.core.progress import report, stage
 from targets.core.randomness import Randomness
-from targets.speech.utterance import Unit, Utterance
+from targets.speech.utterance import Unit, Utterance, unit_key
 from targets.training.ensemble import fit_ensemble
 from targets.training.recipe import Recipe, Schedule
 
 SHARD_BATCH = 8  # a shard holds few utterances, and a teacher needs more than a step an epoch
-PROPOSED, TAUGHT = 0.15, 0.85  # where in the work these have been done; the rest is asking
+PROPOSED, TAUGHT = 0.15, 0.85  # where in the work these have been done; the rest is transcribing
 
 
 @dataclass(frozen=True, eq=False)
-class Ballots:
+class Votes:
     """What the teachers voted: private, until noise is added to it.
 
     `lists` are the public model's hypotheses for all untranscribed public speech; `counts` (K,) the
-    votes among them, for the first utterances, which were asked about.
+    votes among them, for the first utterances, which were voted on.
     """
 
     lists: Sequence[Shortlist]
     counts: Sequence[NDArray[np.int64]]
 
+    def to_json(self) -> dict[str, JsonValue]:
+        """Return the votes as JSON knows them: no digit is lost."""
+        return {
+            "texts": [list(one.texts) for one in self.lists],
+            "log_probs": [one.log_probs.tolist() for one in self.lists],
+            "counts": [counts.tolist() for counts in self.counts],
+        }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Votes:
+        """Return the votes of which `to_json` made this; other keys are passed over.
+
+        Raises:
+            OverheardError: a key is missing, or the lists do not fit each other.
+        """
+        try:
+            texts, log_probs = content["texts"], content["log_probs"]
+            lists = [
+                Shortlist(list(t), np.array(p, dtype=np.float64))
+                for t, p in zip(texts, log_probs, strict=True)
+            ]
+            counts = [np.array(c, dtype=np.int64) for c in content["counts"]]
+        except (KeyError, TypeError, ValueError) as error:
+            kind = type(error).__name__
+            raise OverheardError(f"these are no votes of teachers: {kind}: {error}") from None
+        sizes = [(len(one.texts),) for one in lists]
+        fit = all(one.log_probs.shape == size for one, size in zip(lists, sizes, strict=True))
+        if not fit or [c.shape for c in counts] != sizes[: len(counts)]:
+            raise OverheardError("these are no votes of teachers: lists and counts do not fit")
+        return cls(lists, counts)
+
 
 @dataclass(frozen=True)
-class Poll:
-    """How teachers are taught and what they are asked: all of PATE that needs the members.
+class TeacherVotes:
+    """How teachers are taught and what they vote on: all of PATE that needs the members.
 
-    Neither ε nor the noise enters, so that schemes which differ in those alone can share one poll.
+    Neither ε nor the noise enters, so that schemes which differ in those alone can share it.
     """
 
     teachers: int
@@ -51,6 +84,11 @@ class Poll:
     queries: int
     hypotheses: int
     unit: Unit
+
+    @property
+    def name(self) -> str:
+        """See `SharedWork`."""
+        return "teacher-votes"
 
     def asked(self, public: Sequence[Utterance]) -> list[Utterance]:
         """Return the public utterances that are voted on.
@@ -63,13 +101,23 @@ class Poll:
             raise OverheardError("PATE needs untranscribed public speech to vote on: there is none")
         return asked
 
-    def take(
+    def compute(
         self,
         recipe: Recipe,
         members: Sequence[Utterance],
         public: Sequence[Utterance],
         rng: Randomness,
-    ) -> Ballots:
+    ) -> dict[str, JsonValue]:
+        """See `SharedWork`: `collect`, as JSON knows it."""
+        return self.collect(recipe, members, public, rng).to_json()
+
+    def collect(
+        self,
+        recipe: Recipe,
+        members: Sequence[Utterance],
+        public: Sequence[Utterance],
+        rng: Randomness,
+    ) -> Votes:
         """Train the teachers, from the recipe's student or start, and count their votes.
 
         Raises:
@@ -84,24 +132,23 @@ class Poll:
         with stage(PROPOSED, TAUGHT):
             teachers = fit_ensemble(recipe, dealt, schedule, rng.child("teachers"))
         heard = zip(*teachers.transcribe(asked), strict=True)
-        counts = [ballot(s.texts, said) for s, said in zip(lists, heard, strict=False)]
+        counts = [count_votes(s.texts, said) for s, said in zip(lists, heard, strict=False)]
         report(1.0)
-        return Ballots(lists, counts)
+        return Votes(lists, counts)
 
 
 def shards(
     members: Sequence[Utterance], count: int, rng: Randomness, unit: Unit = "utterance"
 ) -> list[list[Utterance]]:
-    """Deal the members into disjoint shards, each by its own id or by its speaker's.
+    """Deal the members into disjoint shards, each by the name of its privacy unit.
 
-    By id and not by position: one unit more or less must not move any other one, or it
+    By name and not by position: one unit more or less must not move any other one, or it
     would change more than one teacher. An utterance that is listed several times (a repeated
     canary) stays with one teacher.
     """
     dealt: list[list[Utterance]] = [[] for _ in range(count)]
     for member in members:
-        name = member.id if unit == "utterance" else member.speaker
-        dealt[rng.child(name).integer() % count].append(member)
+        dealt[rng.child(unit_key(member, unit)).integer() % count].append(member)
     return dealt
 
 

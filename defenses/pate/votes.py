@@ -30,7 +30,7 @@ def watching_votes() -> Iterator[list[NDArray[np.float64]]]:
         _watched.reset(token)
 
 
-def ballot(candidates: Sequence[str], transcripts: Sequence[str]) -> NDArray[np.int64]:
+def count_votes(candidates: Sequence[str], transcripts: Sequence[str]) -> NDArray[np.int64]:
     """Return the votes (K,) of teachers for K candidates: each for the nearest to what it heard.
 
     Nearest by edit distance in characters; of equally near ones, the first. One teacher gives one

@@ -88,7 +88,7 @@ class _Rig(nn.Module):
         """Return the crafted gradients: of norm `LOUD`, equal parts in every tensor."""
         found = []
         for utterance in utterances:
-            features = torch.zeros(self._shape)
+            features = torch.zeros(self._shape, device="cpu")
             features[:, self._of[utterance.id]] = LOUD / math.sqrt(self._shape[0])
             found.append(Example(features, []))
         return found
@@ -109,6 +109,7 @@ class _RigRecipe:
     of: Mapping[str, int]
     delta: float
     expected_members: int
+    device: str = "cpu"
 
     def build(self) -> _Rig:
         return _Rig(self.tensors, self.directions, self.of)
@@ -135,16 +136,16 @@ def watching_updates() -> Iterator[list[Tensor]]:
 
 
 def train_and_watch(
-    setting: Setting, canaries: Sequence[bool], rng: Randomness
+    setting: Setting, is_member: Sequence[bool], rng: Randomness
 ) -> tuple[DpEvent, Updates]:
-    """Train once with the canaries whose coin is True; return the event and the updates.
+    """Train once with the canaries that are members; return the event and the updates.
 
     The first directions of the updates are the canaries', in order, whether they are in or not.
     """
-    names = [f"canary-{i}" for i in range(len(canaries))]
+    names = [f"canary-{i}" for i in range(len(is_member))]
     others = [f"company-{i}" for i in range(setting.company)]
     of = {name: i for i, name in enumerate([*names, *others])}
-    chosen = [name for name, heads in zip(names, canaries, strict=True) if heads]
+    chosen = [name for name, inside in zip(names, is_member, strict=True) if inside]
     present = [name for name in chosen for _ in range(setting.repetitions)] + others
     recipe = _RigRecipe(
         setting.tensors,
@@ -168,16 +169,16 @@ def many_runs(setting: Setting, runs: int, rng: Randomness) -> Evidence:
     event: DpEvent | None = None
     sides: dict[bool, list[dict[str, float]]] = {True: [], False: []}
     for number in range(2 * runs):
-        heads = number % 2 == 0
+        is_member = number % 2 == 0
         with listening(None):
-            claimed, updates = train_and_watch(setting, [heads], rng.child("run", number))
+            claimed, updates = train_and_watch(setting, [is_member], rng.child("run", number))
         if event is not None and claimed != event:
             raise OverheardError(f"the event depends on the data: {event} and {claimed}")
         event = claimed
         found = statistics(updates[:, :1], event, setting.repetitions)
         if setting.company:
             found["quiet"] = quiet(updates[:, 1 + setting.company :])
-        sides[heads].append({name: float(values[0]) for name, values in found.items()})
+        sides[is_member].append({name: float(values[0]) for name, values in found.items()})
         report((number + 1) / (2 * runs))
     assert event is not None
     trials = {

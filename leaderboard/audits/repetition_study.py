@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from attacks.statistics.audit import Verdict, audited_epsilon, verdict
+from defenses.accounting.event_algebra import noise_kind
 from defenses.accounting.groups import group_guarantee
 from defenses.accounting.price import price
 from leaderboard.audits import gradient_canaries
@@ -68,7 +69,8 @@ def repeated_audits(
         stream = rng.child(scheme, f"{epsilon:g}", count)
         most = runs or runs_for(epsilon * count, delta)
         evidence = gradient_canaries.many_runs(setting, most, stream)
-        audited = audited_epsilon(evidence.trials, delta=delta, level=level, noise="gaussian")
+        noise = noise_kind(evidence.event)
+        audited = audited_epsilon(evidence.trials, delta=delta, level=level, noise=noise)
         yield RepeatedAudit(
             scheme,
             count,

@@ -18,6 +18,7 @@ from dp_accounting import DpEvent
 from attacks.statistics.audit import Verdict, audited_epsilon, verdict
 from attacks.statistics.evidence import Design, Noise
 from attacks.statistics.gdp import mu_from_epsilon
+from defenses.accounting.event_algebra import noise_kind
 from defenses.accounting.price import Guarantee, price
 from defenses.dpsgd.scheme import DPSGD, EDPSGD
 from defenses.pate.scheme import PATE
@@ -90,11 +91,15 @@ def conclude(
     *,
     delta: float,
     level: float = 0.95,
-    noise: Noise = "gaussian",
     seconds: float = 0.0,
 ) -> TrainingAudit:
-    """Price the event and bound ε by all statistics together, which share the level."""
-    audited = audited_epsilon(evidence.trials, delta=delta, level=level, noise=noise)
+    """Price the event and bound ε by all statistics together, which share the level.
+
+    Which bounds are valid follows from the noise of the event.
+    """
+    audited = audited_epsilon(
+        evidence.trials, delta=delta, level=level, noise=noise_kind(evidence.event)
+    )
     some = next(iter(evidence.trials.values()))
     claimed = _price(evidence.event, delta)
     return TrainingAudit(scheme, watched, some.design, some.size, claimed, audited, seconds)
@@ -172,13 +177,11 @@ def audit_votes(
     )
     # The second teacher answers the third, and the canary's teacher decides.
     setting = VoteSetting(defense, delta, company=1)
-    noise = vote_canaries.noise_of(setting)
+    noise = noise_kind(defense.mechanism(defense.queries).event)
     runs = runs or runs_for(epsilon, delta, noise)
     evidence = vote_canaries.many_runs(setting, runs, rng.child(scheme, f"{epsilon:g}"))
     seconds = time.monotonic() - began
     for watched, name in (("noisy counts", "counts"), ("labels", "labels")):
         # Two audits of the same runs for two kinds of access, each at its own level.
         part = Evidence(evidence.event, {name: evidence.trials[name]})
-        yield conclude(
-            scheme, watched, part, delta=delta, level=level, noise=noise, seconds=seconds
-        )
+        yield conclude(scheme, watched, part, delta=delta, level=level, seconds=seconds)

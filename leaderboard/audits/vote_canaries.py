@@ -21,8 +21,8 @@ from dp_accounting import DpEvent
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from attacks.statistics.evidence import Noise, Trials
-from defenses.pate import teachers as poll
+from attacks.statistics.evidence import Trials
+from defenses.pate import teachers
 from defenses.pate.scheme import PATE
 from defenses.pate.votes import watching_votes
 from leaderboard.audits.gradient_canaries import Evidence
@@ -76,9 +76,9 @@ class _Rig(nn.Module):
         self._lessons = lessons
 
     def examples(self, utterances: Sequence[Utterance]) -> list[Example]:
-        """Return one feature an utterance, and note the texts: they are what a student is told."""
+        """Return one feature an utterance, and note the texts: a student is taught them."""
         self._lessons[:] = [u.text for u in utterances]
-        return [Example(torch.ones(1, 1), []) for _ in utterances]
+        return [Example(torch.ones(1, 1, device="cpu"), []) for _ in utterances]
 
     def example_losses(self, batch: Sequence[Example]) -> Tensor:
         """Return (B,): each example pulls the weight up."""
@@ -86,7 +86,8 @@ class _Rig(nn.Module):
 
     def logmel(self, utterances: Sequence[Utterance]) -> tuple[Tensor, Tensor]:
         """Return the one feature of every query, (B, 1, 1), and how many frames each has."""
-        return torch.ones(len(utterances), 1, 1), torch.ones(len(utterances))
+        count = len(utterances)
+        return torch.ones(count, 1, 1, device="cpu"), torch.ones(count, device="cpu")
 
     def transcribe_features(self, features: Tensor, counts: Tensor) -> list[str]:
         """Return what the teachers hear: the poison's word, where they were taught any."""
@@ -107,6 +108,7 @@ class _RigRecipe:
     delta: float
     lessons: list[str] = field(default_factory=list)
     schedule: Schedule = ALL_AT_ONCE
+    device: str = "cpu"
 
     def self_trained(self) -> _RigRecipe:
         return self
@@ -135,10 +137,10 @@ def many_runs(setting: VoteSetting, runs: int, rng: Randomness) -> Evidence:
     event: DpEvent | None = None
     sides: dict[bool, list[tuple[float, float]]] = {True: [], False: []}
     for number in range(2 * runs):
-        heads = number % 2 == 0
+        is_member = number % 2 == 0
         with listening(None):
             claimed, noise, noisy, labels = train_and_watch(
-                setting, heads, rng.child("run", number)
+                setting, is_member, rng.child("run", number)
             )
         if event is not None and claimed != event:
             raise OverheardError(f"the event depends on the data: {event} and {claimed}")
@@ -147,10 +149,10 @@ def many_runs(setting: VoteSetting, runs: int, rng: Randomness) -> Evidence:
         # orders equals, and tells nothing.
         fraction = float(rng.child("tie", number).numpy().random())
         label_score = labels.count(YES) - labels.count(NO) + fraction
-        sides[heads].append((likelihood(setting, noise, noisy), label_score))
+        sides[is_member].append((likelihood(setting, noise, noisy), label_score))
         report((number + 1) / (2 * runs))
     assert event is not None
-    members, others = (np.array(sides[heads]) for heads in (True, False))
+    members, others = (np.array(sides[inside]) for inside in (True, False))
     trials = {
         name: Trials(members[:, i], others[:, i], "utterance", "many_runs")
         for i, name in enumerate(("counts", "labels"))
@@ -175,11 +177,6 @@ def likelihood(setting: VoteSetting, noise: float, noisy: NDArray[np.float64]) -
     return ratio + 1e-9 * difference / noise
 
 
-def noise_of(setting: VoteSetting) -> Noise:
-    """Return which bounds are valid for the votes."""
-    return "gaussian" if setting.defense.noise == "gaussian" else "any"
-
-
 def _company(setting: VoteSetting, rng: Randomness) -> list[Utterance]:
     """Return poisoned members, one each for so many teachers that are not the canary's.
 
@@ -190,7 +187,7 @@ def _company(setting: VoteSetting, rng: Randomness) -> list[Utterance]:
     pool = [_utterance(CANARY, YES), *(_utterance(f"company-{i}", YES) for i in range(COMPANY))]
     others = [
         shard[0]
-        for shard in poll.shards(pool, setting.defense.teachers, rng)
+        for shard in teachers.shards(pool, setting.defense.teachers, rng)
         if shard and shard[0].id != CANARY
     ]
     return others[: setting.company]

@@ -13,8 +13,8 @@ import typer
 
 from attacks.base import Weights
 from defenses.accounting.price import price
-from leaderboard.experiment.start import recipe_from_start, train_start
-from leaderboard.game.build import deal
+from leaderboard.experiment.experiment import Experiment
+from leaderboard.experiment.start import PublicStart
 from leaderboard.game.game import Game
 from leaderboard.spec.load import load_suite
 from leaderboard.submissions import sandbox
@@ -74,9 +74,9 @@ def _telling(place: str) -> Iterator[None]:
 
 
 def _practice() -> tuple[Recipe, Game]:
-    conditions, target, seed = (suite := load_suite(PRACTICE)).conditions, suite.targets[0], 0
-    nowhere = Path()  # the suite has no real speech
+    suite = load_suite(PRACTICE)
     with tempfile.TemporaryDirectory(prefix="overheard-") as folder:
-        train_start(conditions, target, seed, Path(folder), nowhere, report=lambda _: None)
-        game = deal(conditions, seed, nowhere)
-        return recipe_from_start(conditions, target, seed, Path(folder), nowhere, game), game
+        nowhere = Path()  # the suite has no real speech
+        experiment = Experiment(suite.conditions, suite.targets[0], 0, Path(folder), nowhere)
+        PublicStart(experiment).compute()
+        return experiment.recipe, experiment.game

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,7 @@ from leaderboard.commands.options import DATA, Data, Device, Out, SuiteName, Wor
 from leaderboard.commands.seeds import Fresh, Given, at_seeds
 from leaderboard.experiment.plan import plan
 from leaderboard.jobs import scheduler
+from leaderboard.jobs.job import Pool
 from leaderboard.jobs.processes import Processes
 from leaderboard.jobs.progress import watching
 from leaderboard.records import provenance
@@ -49,7 +51,7 @@ def run(
         read_records(out, chosen.conditions.digest)
     # A worker with a GPU of its own uses it, unless another device is asked for.
     device = device or ("cuda" if gpus and chosen.device == "cpu" else chosen.device)
-    pool = None
+    pool: Callable[[Path], Pool] | None = None
     if ray is not None:
         from leaderboard.jobs.ray_pool import RayPool
 

@@ -11,12 +11,12 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 from safetensors.torch import save_file
-from targets.core.device import resolve_device
 
 from defenses.base import weights_of
 from leaderboard.commands.options import Device
 from leaderboard.game.build import EMBEDDED, SPEECH_SEED
 from leaderboard.views.table import compact
+from targets.core.device import resolve_device
 from targets.core.errors import OverheardError
 from targets.core.files import whole_file
 from targets.core.progress import listening

@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from leaderboard.commands.check import Trust
-from leaderboard.experiment.plan import cell_job, needs_of, poll_jobs, reference_jobs, start_job
+from leaderboard.experiment.plan import cell_jobs
 from leaderboard.jobs import scheduler as runner
-from leaderboard.jobs.job import Job, Named
+from leaderboard.jobs.job import Job
 from leaderboard.jobs.progress import watching
 from leaderboard.records import provenance
 from leaderboard.records.agreement import agreement, overall, summary
@@ -67,11 +67,4 @@ def _jobs(
         keep(submitted, out)
         confined = ConfinedDefense(submitted, LIMITS, trust)
         return submitted_jobs([cell], confined, out, data)
-    before = [
-        start_job(cell.conditions, cell.target, cell.seed, out, data),
-        *reference_jobs([cell], out, data),
-    ]
-    polls = list(poll_jobs([cell], out, data).values())
-    needs = (*needs_of(cell, before), *(poll.id for poll in polls))
-    work = cell_job(cell, Named("leaderboard.experiment.train", "run_cell"), (), out, data, needs)
-    return [*before, *polls, work]
+    return cell_jobs([cell], out, data)

@@ -11,6 +11,7 @@ import numpy as np
 from attacks.base import VIEWS, Findings, view_of
 from attacks.references import References
 from attacks.registry import ATTACKS
+from defenses.accounting.event_text import noise_kind_of_text
 from leaderboard.experiment import measure
 from leaderboard.experiment.choices import attacks_of
 from leaderboard.experiment.experiment import Experiment
@@ -97,7 +98,7 @@ def _judged(record: Record, game: Game) -> Record:
         findings,
         record.coins,
         delta,
-        noise_of_text(str(record.event)),
+        noise_kind_of_text(str(record.event)),
         game.unit,
         record.guarantee.unit,
     )

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from attacks.base import Findings, Scores
 from attacks.registry import ATTACKS
 from attacks.statistics.audit import audited_epsilon
-from attacks.statistics.evidence import Labels, Noise, Trials
+from attacks.statistics.evidence import Noise, Trials
 from attacks.statistics.means import mean, mean_difference
 from attacks.statistics.ranking import auc, balanced_accuracy, tpr_at_fpr
-from leaderboard.game.game import is_single, unit_of
+from leaderboard.game.game import is_single
 from targets.core.estimate import Estimate
 from targets.core.randomness import Randomness
-from targets.speech.utterance import Unit
+from targets.speech.utterance import Unit, unit_key
 
 COHORTS = ("gender", "accent")  # attributes of utterances that some corpora give
 FEWEST_OF_COHORT = 20  # members, and held-out candidates, below which a cohort says nothing
@@ -143,7 +143,7 @@ def _cohorts(
 
 def _units(findings: Findings, chosen: NDArray[np.bool_], unit: Unit) -> int:
     chosen_of = zip(findings.candidates, chosen, strict=True)
-    return len({unit_of(c, unit) for c, is_chosen in chosen_of if is_chosen})
+    return len({unit_key(c, unit) for c, is_chosen in chosen_of if is_chosen})
 
 
 def _trials(
@@ -155,10 +155,10 @@ def _trials(
     kept = np.ones_like(heads) if kept is None else kept
     speakers = np.array([c.speaker for c in findings.candidates])
     inside, outside = heads & kept, ~heads & kept
-    if unit == "speaker":
+    if unit != "utterance":
         return Trials(
-            _pooled(findings.scores[inside], speakers[inside]),
-            _pooled(findings.scores[outside], speakers[outside]),
+            _per_unit(findings, findings.scores, inside, unit),
+            _per_unit(findings, findings.scores, outside, unit),
             unit,
             "one_run",
         )
@@ -173,14 +173,12 @@ def _trials(
 
 
 def _per_unit(findings: Findings, values: Scores, chosen: NDArray[np.bool_], unit: Unit) -> Scores:
-    """Return the chosen values, one for each unit: independent of each other, as intervals need."""
+    """Return the chosen values, one for each unit: independent of each other, as intervals need.
+
+    Of a unit that holds several utterances it is their mean.
+    """
     if unit == "utterance":
         return values[chosen]
-    speakers = np.array([c.speaker for c in findings.candidates])
-    return _pooled(values[chosen], speakers[chosen])
-
-
-def _pooled(scores: Scores, speakers: Labels) -> Scores:
-    """Return one score a speaker (S,): the mean over what they said."""
-    _, index = np.unique(speakers, return_inverse=True)
-    return np.bincount(index, scores) / np.bincount(index)
+    units = np.array([unit_key(c, unit) for c in findings.candidates])
+    _, index = np.unique(units[chosen], return_inverse=True)
+    return np.bincount(index, values[chosen]) / np.bincount(index)

@@ -18,8 +18,8 @@ SCHEME = "scheme"  # the key of its code in a record's fingerprints; the others 
 class Pending:
     """The record whose training still holds, if any, and the attacks to run on its weights.
 
-    With nothing to train on, every attack is pending. `finished` means that the last record says all
-    there is to say, `recorded` that there is a record, of whatever.
+    With nothing to train on, every attack is pending. `finished` means that the last record says
+    all there is to say, `recorded` that there is a record, of whatever.
     """
 
     finished: bool

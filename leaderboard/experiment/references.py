@@ -133,7 +133,7 @@ class ReferenceModels:
             views.append(view_of("weights", ensemble.recognizer(number), start, public))
             members = _other_coins(game, number, self._rng).members
             trained_on.append(frozenset(m.id for m in members))
-        # By its number, from when a stream told the seed it came from; another one is other numbers.
+        # By its number, from when a stream told its seed: another stream is other numbers.
         own = Randomness(self._rng.child("signals").integer())
         return References(views, trained_on, own, memory)
 

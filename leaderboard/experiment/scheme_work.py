@@ -19,7 +19,7 @@ from leaderboard.experiment.fingerprints import module_code
 from leaderboard.game.game import Game
 from targets.core.digests import digest_of
 from targets.core.files import whole_file
-from targets.core.progress import stage
+from targets.core.progress import listening, stage
 from targets.speech.utterance import Corpus
 
 DIGITS = 8  # of a digest, in the name of a file
@@ -82,7 +82,8 @@ class SchemeWork:
         """
         kept = self._read()
         if kept.get("speech") != _speech(self.experiment.game):
-            self.compute()
+            with listening(None):
+                self.compute()
             kept = self._read()
         return kept["found"], kept["seconds"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -19,7 +20,7 @@ from leaderboard.experiment.references import ReferenceModels, references_wanted
 from leaderboard.experiment.scheme_work import SchemeWork
 from leaderboard.game.game import Game
 from leaderboard.jobs.job import Report
-from leaderboard.records.record import Record, hardware_of, write_record
+from leaderboard.records.record import Guarantee, Record, hardware_of, write_record
 from leaderboard.spec.paths import weights_digest, weights_file
 from leaderboard.spec.suite import SUBMISSION, Cell
 from targets.core.clock import Clock
@@ -107,6 +108,7 @@ def _train(
     basis = "claimed" if cell.scheme == SUBMISSION else "audited code"
     # No promise is contradicted by an audit of whatever shares a coin.
     unit = game.unit if isinstance(trained.event, NonPrivateDpEvent) else trained.unit
+    guarantee = price(trained.event, recipe.delta, unit=unit, basis=basis)
     with stage(0.9, 1.0), clock("transcribing"):
         error_rates = {
             name: word_error_rate(
@@ -121,7 +123,7 @@ def _train(
         stamps=experiment.stamps,
         weights=weights_digest(out, cell),
         event=repr(trained.event),
-        guarantee=price(trained.event, recipe.delta, unit=unit, basis=basis),
+        guarantee=Guarantee(**asdict(guarantee)),
         wer=error_rates["test"],
         wer_members=error_rates["members"],
         wer_held_out=error_rates["held_out"],

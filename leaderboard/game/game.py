@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
-from targets.speech.utterance import Unit, Utterance
+from targets.speech.utterance import Unit, Utterance, unit_key
 
 REPETITIONS = "repetitions"  # the attribute of a canary that says how often a member is trained on
 
@@ -29,16 +29,10 @@ def repetitions(candidate: Utterance) -> int:
 def flip(candidates: Iterable[Utterance], rng: Randomness, unit: Unit = "utterance") -> Coins:
     """Return the coin (N,) of each candidate; True makes it a member.
 
-    Every unit has a fair coin of its own, from its own name: candidates of one speaker share one
-    where the unit is the speaker. Adding, removing or reordering candidates leaves the coins of the
-    others alone.
+    Every unit has a fair coin of its own, from its own name, that all its candidates share.
+    Adding, removing or reordering candidates leaves the coins of the others alone.
     """
-    return np.array([rng.child(unit_of(c, unit)).integer() & 1 for c in candidates], dtype=bool)
-
-
-def unit_of(candidate: Utterance, unit: Unit) -> str:
-    """Return the name of what shares a candidate's coin."""
-    return candidate.id if unit == "utterance" else candidate.speaker
+    return np.array([rng.child(unit_key(c, unit)).integer() & 1 for c in candidates], dtype=bool)
 
 
 def is_single(candidate: Utterance, unit: Unit) -> bool:
@@ -47,7 +41,7 @@ def is_single(candidate: Utterance, unit: Unit) -> bool:
     Only such candidates may audit ε. A canary said sixteen times is a group of sixteen utterances,
     protected by a far weaker guarantee, but part of one speaker, however often it is said.
     """
-    return unit == "speaker" or repetitions(candidate) == 1
+    return unit != "utterance" or repetitions(candidate) == 1
 
 
 @dataclass(frozen=True)
@@ -111,8 +105,8 @@ class Game:
                 f"{len(self.candidates)} candidates, but coins of shape {self.coins.shape}"
             )
         self.coins.setflags(write=False)
-        tossed = zip((unit_of(c, self.unit) for c in self.candidates), self.coins, strict=True)
-        if len(set(tossed)) > len({unit_of(c, self.unit) for c in self.candidates}):
+        tossed = zip((unit_key(c, self.unit) for c in self.candidates), self.coins, strict=True)
+        if len(set(tossed)) > len({unit_key(c, self.unit) for c in self.candidates}):
             raise GameError(f"the coins of one {self.unit} differ")
         groups = {"public": self.public, "private": self.candidates, "test": self.test}
         _refuse_repeated_ids(groups)

@@ -6,7 +6,6 @@ import os
 import platform
 import re
 import subprocess
-import sys
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -74,9 +73,8 @@ def ram_gib() -> float:
     return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
 
 
-def accelerator() -> str | None:
-    """Return the name of the GPU that torch sees; None without one, or where torch is not used."""
-    torch = sys.modules.get("torch")
-    if torch is None or not torch.cuda.is_available():
-        return None
-    return torch.cuda.get_device_name()
+def accelerator(device: str) -> str | None:
+    """Return the name of the accelerator that a device is; None for the CPU."""
+    from targets.core.device import device_name  # which needs torch for accelerators alone
+
+    return device_name(device)

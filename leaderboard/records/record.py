@@ -155,6 +155,16 @@ class Hardware(_Part):
     """Name of the GPU; null where none was used."""
 
 
+def hardware_of(device: str) -> Hardware:
+    """Return what something runs on, given the device that its tensors are made on."""
+    return Hardware(
+        cpu=provenance.cpu(),
+        cores=provenance.cores(),
+        ram_gib=provenance.ram_gib(),
+        accelerator=provenance.accelerator(device),
+    )
+
+
 class Guarantee(_Part):
     """The promise: ε and δ for which unit, under which relation, by whose accounting."""
 
@@ -225,14 +235,7 @@ class Record(_Part):
     """Which code ran last; what it kept of an earlier record, `supersedes` leads to."""
     packages: dict[str, str] = Field(default_factory=provenance.packages)
     """Versions of Python and of what overheard depends on."""
-    hardware: Hardware = Field(
-        default_factory=lambda: Hardware(
-            cpu=provenance.cpu(),
-            cores=provenance.cores(),
-            ram_gib=provenance.ram_gib(),
-            accelerator=provenance.accelerator(),
-        )
-    )
+    hardware: Hardware = Field(default_factory=lambda: hardware_of("cpu"))
     """What it ran on."""
     made: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     """When, in UTC (ISO 8601)."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from leaderboard.records.attack_result import Siege, disproof, on, sieges, status
 from leaderboard.records.record import Record, RecordError, read_history
+from leaderboard.spec.paths import SOUNDS
 from leaderboard.views.table import place
 
 PICTURE = "spectrograms.png"

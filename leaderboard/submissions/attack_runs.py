@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from attacks.base import view_of
+from defenses.accounting.event_text import noise_kind_of_text
 from leaderboard.experiment import measure
-from leaderboard.experiment.evaluate import noise_of
+from leaderboard.experiment.experiment import Experiment
 from leaderboard.experiment.fingerprints import submission_code
-from leaderboard.experiment.start import recipe_from_start
 from leaderboard.experiment.train import load_recognizer
-from leaderboard.game.build import deal
 from leaderboard.jobs.job import Job, Named, Report
 from leaderboard.records.attack_result import (
     ERROR,
@@ -33,7 +32,6 @@ from leaderboard.submissions.sandbox import DisqualifiedError, Limits
 from leaderboard.submissions.submission import ConfinedAttack, Submission
 from targets.core.errors import OverheardError
 from targets.core.progress import listening
-from targets.core.randomness import Randomness
 
 
 def siege_jobs(
@@ -117,11 +115,11 @@ def run_siege(
     """Run an attack on the weights of a cell, and write what it found."""
     cell, began = record.cell, time.monotonic()
     assert record.guarantee is not None
-    game = deal(cell.conditions, cell.seed, data)
-    recipe = recipe_from_start(cell.conditions, cell.target, cell.seed, out, data, game)
+    experiment = Experiment.of(cell, out, data)
+    game, recipe = experiment.game, experiment.recipe
     public = [u for u in game.public if u.text]
-    view = view_of("weights", load_recognizer(recipe, out, cell), recipe.build(), public)
-    rng = Randomness(cell.seed).child("siege", begun.attack)
+    view = view_of("weights", load_recognizer(experiment, cell), recipe.build(), public)
+    rng = experiment.rng("siege", begun.attack)
     confined = ConfinedAttack(submission, recipe, limits, trust)
     try:
         with listening(report):
@@ -134,7 +132,7 @@ def run_siege(
             found,
             record.coins,
             record.guarantee.delta or 0.0,
-            noise_of(str(record.event)),
+            noise_kind_of_text(str(record.event)),
             1 - ERROR / 2**number,
             game.unit,
             record.guarantee.unit,

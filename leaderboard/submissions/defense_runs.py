@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from defenses.registry import SCHEMES
-from leaderboard.experiment.pending import finished
-from leaderboard.experiment.plan import cell_job, needs_of, reference_jobs, start_job
+from leaderboard.experiment.experiment import Experiment
+from leaderboard.experiment.plan import cell_jobs
 from leaderboard.experiment.train import run_cell
 from leaderboard.jobs.job import Job, Named, Report
 from leaderboard.records.record import failed_record, history, write_record
-from leaderboard.spec.paths import stamps, submitted_file
+from leaderboard.spec.paths import submitted_file
 from leaderboard.spec.suite import NAME, SUBMISSION, Cell, Suite
 from leaderboard.submissions.sandbox import DisqualifiedError
 from leaderboard.submissions.submission import (
@@ -126,35 +126,19 @@ def submitted_jobs(
     cells: Iterable[Cell], confined: ConfinedDefense, out: Path, data: Path
 ) -> list[Job]:
     """Return the jobs of a submission's cells, and of what those still to run need."""
-    cells = list(cells)
-    now = stamps(cells[0].conditions, data)
-    todo = [cell for cell in cells if not finished(out, cell, now)]
-    wanted = dict.fromkeys((cell.target, cell.seed) for cell in todo)
-    before = [start_job(cells[0].conditions, *pair, out, data) for pair in wanted]
-    before += reference_jobs(todo, out, data)
-    work = [
-        cell_job(
-            cell,
-            Named("leaderboard.submissions.defense_runs", "run_submitted"),
-            (confined,),
-            out,
-            data,
-            needs_of(cell, before) if cell in todo else (),
-        )
-        for cell in cells
-    ]
-    return [*before, *work]
+    work = Named("leaderboard.submissions.defense_runs", "run_submitted")
+    return cell_jobs(list(cells), out, data, function=work, more=(confined,))
 
 
 def run_submitted(
-    cell: Cell, confined: ConfinedDefense, out: Path, data: Path, *, report: Report
+    cell: Cell, experiment: Experiment, confined: ConfinedDefense, *, report: Report
 ) -> None:
     """Train, attack and measure one cell of a submission, and write its record.
 
     What the rules forbid ends in a record too: it is an outcome, and is not tried again.
     """
     try:
-        run_cell(cell, out, data, report=report, defense=confined)
+        run_cell(cell, experiment, report=report, defense=confined)
     except DisqualifiedError as error:
         record = failed_record(cell, str(error), "disqualified")
-        write_record(record, out, correction=True)
+        write_record(record, experiment.out, correction=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -50,6 +50,18 @@ class Utterance:
     def duration(self) -> float:
         """Seconds of audio."""
         return len(self.samples) / SAMPLE_RATE
+
+
+# What a privacy unit groups by: a further unit is one entry here, and its name in `Unit`.
+UNIT_KEYS: Mapping[Unit, Callable[[Utterance], str]] = {
+    "utterance": lambda utterance: utterance.id,
+    "speaker": lambda utterance: utterance.speaker,
+}
+
+
+def unit_key(utterance: Utterance, unit: Unit) -> str:
+    """Return the name of the privacy unit that an utterance belongs to."""
+    return UNIT_KEYS[unit](utterance)
 
 
 @dataclass(frozen=True, eq=False)

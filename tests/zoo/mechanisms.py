@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from unittest.mock import patch
@@ -17,11 +17,11 @@ from unittest.mock import patch
 import torch
 from dp_accounting import ComposedDpEvent, GaussianDpEvent, LaplaceDpEvent, SelfComposedDpEvent
 
-from defenses.dpsgd import clipping
-from defenses.dpsgd import scheme as dpsgd
+from defenses.dpsgd import clipping, scheme
+from defenses.dpsgd import mechanism as dpsgd
 from defenses.dpsgd.scheme import DPSGD, EDPSGD
-from defenses.pate import scheme as pate
-from defenses.pate import teachers as poll
+from defenses.pate import mechanism as pate
+from defenses.pate import teachers
 from defenses.pate.scheme import PATE
 from leaderboard.audits import gradient_canaries, vote_canaries
 from leaderboard.audits.gradient_canaries import Evidence, Setting
@@ -69,9 +69,10 @@ def _noise_reused():
     return patch.object(dpsgd, "set_noisy_mean", broken)
 
 
+@contextmanager
 def _mean_over_the_drawn_batch():
     """Divide by the number of examples that were drawn: the size of the noise tells it."""
-    real_sum, real_mean = dpsgd.clipped_sum_one_by_one, dpsgd.set_noisy_mean
+    real_sum, real_mean = scheme.clipped_sum_one_by_one, dpsgd.set_noisy_mean
     drawn = [0]
 
     def counted(recognizer, batch, clip):
@@ -81,7 +82,11 @@ def _mean_over_the_drawn_batch():
     def broken(total, deviation, expected_batch, generator):  # noqa: ARG001
         real_mean(total, deviation, max(1, drawn[0]), generator)
 
-    return patch.multiple(dpsgd, clipped_sum_one_by_one=counted, set_noisy_mean=broken)
+    with (
+        patch.object(scheme, "clipped_sum_one_by_one", counted),
+        patch.object(dpsgd, "set_noisy_mean", broken),
+    ):
+        yield
 
 
 # DP-SGD: clipping
@@ -101,7 +106,7 @@ def _clip_the_mean():
                 sum_ += gradient * (clip / norm.clamp_min(clip)) * BATCH
         return total
 
-    return patch.object(dpsgd, "clipped_sum_one_by_one", broken)
+    return patch.object(scheme, "clipped_sum_one_by_one", broken)
 
 
 def _clip_every_layer():
@@ -117,7 +122,7 @@ def _clip_every_layer():
                 sum_ += gradient * (clip / gradient.norm().clamp_min(clip))
         return total
 
-    return patch.object(dpsgd, "clipped_sum_one_by_one", broken)
+    return patch.object(scheme, "clipped_sum_one_by_one", broken)
 
 
 def _no_normalisation():
@@ -156,12 +161,12 @@ def _batches_in_order():
 
 def _one_epoch():
     """Claim what one epoch costs for all of them."""
-    real = dpsgd.dp_sgd_event
+    real = dpsgd.subsampled_gaussian_event
 
-    def broken(noise, rate, steps):  # noqa: ARG001
-        return real(noise, rate, round(1 / rate))
+    def broken(noise, rate, steps, *stages):  # noqa: ARG001
+        return real(noise, rate, round(1 / rate), *stages)
 
-    return patch.object(dpsgd, "dp_sgd_event", broken)
+    return patch.object(dpsgd, "subsampled_gaussian_event", broken)
 
 
 # PATE
@@ -173,7 +178,7 @@ def _same_shard():
     def broken(members, count, rng, *_):  # noqa: ARG001
         return [list(members) for _ in range(count)]
 
-    return patch.object(poll, "shards", broken)
+    return patch.object(teachers, "shards", broken)
 
 
 def _gaussian_votes_once(noise, votes):
@@ -211,25 +216,22 @@ class Broken:
         with self.breaking() if broken else nullcontext():
             evidence = self.watch(self.runs, Randomness(0).child("zoo", self.name))
         seconds = time.monotonic() - began
-        noise = "any" if self.scheme == "pate-lnmax" else "gaussian"
-        return conclude(
-            self.scheme, "", evidence, delta=DELTA, level=level, noise=noise, seconds=seconds
-        )
+        return conclude(self.scheme, "", evidence, delta=DELTA, level=level, seconds=seconds)
 
 
 def descent(epsilon=4.0, rate=0.25, epochs=2.0, *, tensors=1, company=0, defense=DPSGD):
     """Watch the updates of DP-SGD for `epochs` epochs of 1 / rate steps."""
-    scheme = defense(epsilon, epochs=epochs, batch_size=BATCH)
-    setting = Setting(scheme, round(BATCH / rate), DELTA, tensors, company)
+    chosen = defense(epsilon, epochs=epochs, batch_size=BATCH)
+    setting = Setting(chosen, round(BATCH / rate), DELTA, tensors, company)
     return partial(gradient_canaries.many_runs, setting)
 
 
 def votes(noise, epsilon=4.0, *, company=0):
     """Watch one vote of PATE, with the canary's teacher and three others."""
-    scheme = PATE(
+    chosen = PATE(
         epsilon, noise, teachers=4, teacher_epochs=1, queries=1, hypotheses=2, student_epochs=1
     )
-    return partial(vote_canaries.many_runs, VoteSetting(scheme, DELTA, company))
+    return partial(vote_canaries.many_runs, VoteSetting(chosen, DELTA, company))
 
 
 ZOO = (

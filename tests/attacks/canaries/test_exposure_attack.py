@@ -31,7 +31,9 @@ def logmel():
 
 
 def attacked(name, target, logmel, canaries):
-    return ATTACKS.load(name)().score(view_of("scores", target, Constant(logmel), PUBLIC), canaries, RNG)
+    return ATTACKS.load(name)().score(
+        view_of("scores", target, Constant(logmel), PUBLIC), canaries, RNG
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 import torch
 
-from defenses.accounting.price import dp_sgd_event
 from defenses.registry import SCHEMES
 from leaderboard.experiment import evaluate, train
 from leaderboard.experiment.choices import attacks_of, defense_of
@@ -307,27 +306,6 @@ def test_a_false_claim_is_falsified(out, monkeypatch):
     assert record.status == "falsified"
     assert record.audited_epsilon.low > record.guarantee.epsilon
     assert "audited ε is at least" in record.reason
-
-
-@pytest.mark.parametrize(
-    ("event", "noise"),
-    [
-        (dp.GaussianDpEvent(1.0), "gaussian"),
-        (dp_sgd_event(1.0, 0.1, 5), "gaussian"),
-        (dp.ComposedDpEvent([dp.GaussianDpEvent(1.0), dp.GaussianDpEvent(2.0)]), "gaussian"),
-        (dp.LaplaceDpEvent(1.0), "any"),
-        (dp.SelfComposedDpEvent(dp.ComposedDpEvent([dp.LaplaceDpEvent(1.0)] * 2), 5), "any"),
-        (dp.PoissonSampledDpEvent(0.1, dp.LaplaceDpEvent(1.0)), "any"),
-        (dp.ComposedDpEvent([dp.GaussianDpEvent(1.0), dp.LaplaceDpEvent(1.0)]), "any"),
-        (dp.RandomizedResponseDpEvent(0.5, 4), "any"),
-        (dp.UnsupportedDpEvent(), "any"),
-        (dp.NonPrivateDpEvent(), "any"),
-        (dp.ComposedDpEvent([dp.GaussianDpEvent(1.0), dp.NonPrivateDpEvent()]), "any"),
-    ],
-    ids=repr,
-)  # fmt: skip
-def test_only_gaussian_noise_is_trusted_to_be_gaussian(event, noise):
-    assert noise_of(repr(event)) == noise
 
 
 def test_weights_that_do_not_fit_are_refused_in_words():

@@ -22,7 +22,7 @@ def with_points(monkeypatch, *objects):
             return found
 
     points = [Point(str(n), "plugin:entry", "overheard.tests") for n in range(len(objects))]
-    monkeypatch.setattr(registry.metadata, "entry_points", lambda group: points)
+    monkeypatch.setattr(registry.metadata, "entry_points", lambda group: points)  # noqa: ARG005
     return Registry("thing", "overheard.tests", (HERE,))
 
 
