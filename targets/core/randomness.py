@@ -8,9 +8,12 @@ the operating system instead.
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
+
+if TYPE_CHECKING:
+    import torch
 
 
 class Randomness:
@@ -41,4 +44,6 @@ class Randomness:
 
     def torch(self, device: str | torch.device = "cpu") -> torch.Generator:
         """Return a fresh generator for torch on a device, always in the same initial state."""
+        import torch  # here alone, so that a run can be planned without it
+
         return torch.Generator(device).manual_seed(self.integer())

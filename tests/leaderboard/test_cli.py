@@ -167,7 +167,7 @@ def test_a_fault_of_ours_is_one_line_too(overheard, monkeypatch):
     def plan(*_: object) -> None:
         raise KeyError("oops")
 
-    monkeypatch.setattr(sys.modules[__name__], "plan", plan)
+    monkeypatch.setattr("leaderboard.commands.run.plan", plan)
     words = ("run", "--suite", "small.toml")
     code, _, errors = overheard(*words)
     assert code == cli.MISTAKE
@@ -205,8 +205,9 @@ def test_version_and_help(overheard):
 SCRIPT = """
 import sys
 import leaderboard.cli
+import leaderboard.commands.run
 import tests.leaderboard.test_cli
-sys.modules["leaderboard.experiment.plan"] = tests.leaderboard.test_cli
+leaderboard.commands.run.plan = tests.leaderboard.test_cli.plan
 if __name__ == "__main__":
     leaderboard.cli.main()
 """

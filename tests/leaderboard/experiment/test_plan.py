@@ -57,25 +57,25 @@ def edited(old: str, new: str):
 def test_everything_is_to_do_in_a_new_folder(tmp_path):
     cells = [cell.id for cell in SUITE.cells()]
     jobs = {job.id: job for job in plan(SUITE, tmp_path, tmp_path)}
-    start, poll, *others = jobs
+    start, votes, *others = jobs
     assert start == "start-rnnt-seed0"
-    assert poll.startswith("poll-rnnt-seed0-")
+    assert votes.startswith("teacher-votes-rnnt-seed0-")
     assert [name for name in others if name != "spectrograms"] == cells
     for cell in cells:
-        polled = (poll,) if "pate" in cell else ()
-        assert jobs[cell].needs == (start, *polled)
+        shared = (votes,) if "pate" in cell else ()
+        assert jobs[cell].needs == (start, *shared)
     # The panel stands after the cells that it shows, and before the rest.
     assert set(others[: others.index("spectrograms")]) == set(jobs["spectrograms"].needs)
     assert todo(SUITE, tmp_path) == list(jobs)
 
 
-def test_one_poll_serves_all_schemes_with_the_same_teachers(tmp_path):
+def test_one_vote_serves_all_schemes_with_the_same_teachers(tmp_path):
     shared, own = "epsilon = [4]", "epsilon = [4]\noptions = {teachers = 7}"
     for lines, expected in ((shared, 1), (own, 2)):
         scheme = f'[[schemes]]\nname = "pate-lnmax"\n{lines}\n\n[[attacks]]'
         suite = parse_suite("small.toml", SMALL.replace("[[attacks]]", scheme, 1))
         jobs = [job.id for job in plan(suite, tmp_path, tmp_path)]
-        assert len([name for name in jobs if name.startswith("poll-")]) == expected
+        assert len([name for name in jobs if name.startswith("teacher-votes-")]) == expected
 
 
 def test_only_what_changed_is_to_do(tmp_path):
