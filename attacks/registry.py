@@ -7,7 +7,7 @@ from functools import partial
 
 from attacks.base import Attack
 from attacks.canaries.decoding import BeamSearch, LanguageModel
-from attacks.canaries.exposure_attack import Exposure
+from attacks.canaries.exposure import Exposure
 from attacks.canaries.token_inversion import TokenInversion
 from attacks.canaries.transcripts import Dictation, NoiseMasking
 from attacks.inversion.descent import Inversion
