@@ -1,5 +1,8 @@
 # Two commands set everything up on a fresh machine: `make leaderboard` and `make test`.
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# The first Python that is new enough and runs: a shim of pyenv may be there for one that does not.
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3 python; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null && \
+	command -v $$python && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -33,6 +36,8 @@ types: $(VENV)/installed
 
 # Written last, so that an interrupted installation is taken up again.
 $(VENV)/installed: pyproject.toml constraints.txt
+	@test -x $(BIN)/python || test -n "$(PYTHON)" || \
+		{ echo "no Python 3.11 or later here: install one, or make PYTHON=/path/to/python"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@

@@ -143,7 +143,7 @@ ATTACKS: Registry[AttackEntry] = Registry(
         ),
         AttackEntry(
             name="canary",
-            path="attacks.canaries.exposure_attack:Exposure",
+            path="attacks.canaries.exposure:Exposure",
             summary="exposure: rank of the true secret, given the canary with the secret covered",
             family="canaries",
             access="scores",
@@ -159,7 +159,7 @@ ATTACKS: Registry[AttackEntry] = Registry(
         ),
         AttackEntry(
             name="canary-heard",
-            path="attacks.canaries.exposure_attack:Exposure",
+            path="attacks.canaries.exposure:Exposure",
             options={"given": "heard", "calibration": 0.5},
             summary="exposure, given the whole canary, less what the public start hears",
             family="canaries",
@@ -168,7 +168,7 @@ ATTACKS: Registry[AttackEntry] = Registry(
         ),
         AttackEntry(
             name="canary-voice",
-            path="attacks.canaries.exposure_attack:Exposure",
+            path="attacks.canaries.exposure:Exposure",
             options={"given": "voice"},
             summary="exposure, given the carrier sentence in another voice",
             family="canaries",
@@ -177,7 +177,7 @@ ATTACKS: Registry[AttackEntry] = Registry(
         ),
         AttackEntry(
             name="canary-silent",
-            path="attacks.canaries.exposure_attack:Exposure",
+            path="attacks.canaries.exposure:Exposure",
             options={"given": "nothing"},
             summary="exposure, given silence",
             family="canaries",

@@ -1,121 +1,89 @@
-"""How far a planted secret stands out among all the secrets it could have been, in bits.
+"""Canary exposure: how much likelier than all others does the model find the true secret?
 
-Source: Carlini, Liu, Erlingsson, Kos and Song (2019), "The Secret Sharer". A canary the model has
-never seen takes a uniform rank and has 1.44 bits on average; one that it ranks first among |R| has
-log2 |R|. A higher score means "was a member": give minus the loss.
+Every secret of the space is ranked by the target's loss, in a recording that the attacker has: the
+canary with the secret covered ("masked") or as it is ("heard"), another voice that says the
+carrier ("voice"), or none at all ("nothing").
+
+The public start's losses may be subtracted. Where the secret is not heard they only add noise: a
+secret drawn uniformly has a uniform rank under any model that does not know it. Where it is heard
+any good recogniser ranks it first, and what the start hears has to be discounted.
+
+Source: Carlini et al. 2019, "The Secret Sharer"; for speech, Wang et al. 2023, "Unintended
+memorization in large ASR models".
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import numpy as np
-import numpy.typing as npt
-from scipy.integrate import quad
-from scipy.special import betaincinv, stdtrit
-from scipy.stats import skewnorm
 
-from attacks.statistics.evidence import Scores, check_level
-from targets.core.estimate import Estimate
+from attacks.base import Access, Findings, LossScores, Scores
+from attacks.canaries.canary import (
+    canaries_among,
+    in_another_voice,
+    mask_secret,
+    silence,
+    template_of,
+)
+from attacks.canaries.ranking import rank_secrets
+from targets.core.randomness import Randomness
+from targets.speech.utterance import Utterance
 
-# The skewness a skew-normal can have ends at 0.9953; the fit stays short of it.
-_LARGEST_SKEW = 0.99
+AT_ONCE = 2_000  # transcripts of one audio that are scored together, for the sake of memory
+
+Given = Literal["masked", "heard", "voice", "nothing"]
 
 
-def exposure(canary_score: float, other_scores: npt.ArrayLike) -> float:
-    """Return log2 |R| - log2 rank, over the whole space R.
+@dataclass(frozen=True)
+class Exposure:
+    """Rank the true secret among all, given a recording.
 
-    `other_scores`, shape (|R| - 1,), are the scores of every other secret in the space. Ties count
-    against the canary: a model that scores all alike exposes nothing.
-
-    Raises:
-        ValueError: for a score that is not finite.
+    `calibration` is the share of the public start's losses that is subtracted.
     """
-    others = _finite(other_scores)
-    _finite([canary_score])
-    rank = 1 + int(np.sum(others >= canary_score))
-    return math.log2(len(others) + 1) - math.log2(rank)
 
+    access: ClassVar[Access] = "scores"
+    given: Given = "masked"
+    calibration: float = 0.0
 
-def extrapolated_exposure(canary_score: float, reference_scores: npt.ArrayLike) -> float:
-    """Return -log2 P[reference >= canary], by a skew-normal fitted to a sample of the space.
+    def score(self, view: LossScores, candidates: Sequence[Utterance], rng: Randomness) -> Findings:
+        """See `Attack`.
 
-    For spaces too large to score. The fit matches the first three moments, which needs no
-    optimiser; far beyond the sample the figure is as good as the skew-normal assumption, and
-    it is not limited by the sample's size.
+        The score is the exposure in bits, or the extrapolated one where the secret is heard: by
+        how much it leads still tells where it always comes first.
+        """
+        canaries = canaries_among(candidates)
+        audio = self._recordings(canaries, rng)
 
-    Raises:
-        ValueError: for fewer than 10 references, references without spread, or NaN.
-    """
-    references = _finite(reference_scores)
-    _finite([canary_score])
-    if len(references) < 10:
-        raise ValueError(f"{len(references)} reference scores cannot be extrapolated; give 10")
-    shape, location, scale = _fit_skew_normal(references)
-    return -_log_upper_tail((canary_score - location) / scale, shape) / math.log(2)
+        def evidence(canary: Utterance, texts: Sequence[str]) -> Scores:
+            parts = (texts[n : n + AT_ONCE] for n in range(0, len(texts), AT_ONCE))
+            return np.concatenate([self._evidence(view, audio[canary.id], p) for p in parts])
 
+        return rank_secrets(
+            canaries, evidence, lambda c: audio[c.id].id, rng, by_margin=self.given == "heard"
+        )
 
-def mean_exposure(exposures: npt.ArrayLike, space_size: float, level: float = 0.95) -> Estimate:
-    """Return the mean exposure of several canaries in bits, with ceiling log2 |R|.
+    def _evidence(self, view: LossScores, heard: Utterance, texts: Sequence[str]) -> Scores:
+        found = -view.score(heard, texts)
+        if self.calibration:
+            found += self.calibration * view.start.score(heard, texts).cpu().numpy()
+        return found
 
-    The interval is Student's t over the canaries, cut at 0 and the ceiling. Where all canaries
-    agree it has no width; then the lower end is the mean times the Clopper-Pearson limit of the
-    share of canaries that would agree, exposure being at least 0 for the rest, and the upper end
-    accordingly. One canary leaves the whole range open but for that limit.
-
-    Raises:
-        ValueError: for no canary, or an exposure outside [0, log2 |R|].
-    """
-    check_level(level)
-    bits = _finite(exposures)
-    ceiling = math.log2(space_size)
-    if not len(bits):
-        raise ValueError("no canary to average over")
-    if bits.min() < -1e-9 or bits.max() > ceiling + 1e-9:
-        raise ValueError(f"exposures must lie between 0 and log2 |R| = {ceiling:.4g} bits")
-    value = float(bits.mean())
-    tail = (1 - level) / 2
-    if len(bits) > 1 and bits.std() > 0:
-        half = float(stdtrit(len(bits) - 1, 1 - tail) * bits.std(ddof=1)) / math.sqrt(len(bits))
-        low, high = max(0.0, value - half), min(ceiling, value + half)
-        method = f"exposure, Student's t over {len(bits)} canaries"
-    else:
-        agree = float(betaincinv(len(bits), 1, tail))
-        low, high = value * agree, value * agree + ceiling * (1 - agree)
-        method = f"exposure, {len(bits)} canaries that agree"
-    return Estimate(value, low, high, level, method, ceiling)
-
-
-def _finite(raw: npt.ArrayLike) -> Scores:
-    scores = np.asarray(raw, dtype=np.float64).ravel()
-    if not np.isfinite(scores).all():
-        raise ValueError("scores must be finite")
-    return scores
-
-
-def _fit_skew_normal(sample: Scores) -> tuple[float, float, float]:
-    """Return shape, location and scale of the skew-normal with the sample's first three moments."""
-    mean, deviation = float(sample.mean()), float(sample.std())
-    if deviation == 0.0:
-        raise ValueError("the reference scores have no spread: nothing to extrapolate")
-    skew = float(np.mean(((sample - mean) / deviation) ** 3))
-    skew = math.copysign(min(abs(skew), _LARGEST_SKEW), skew)
-    power = abs(skew) ** (2 / 3)
-    slant = math.sqrt(math.pi / 2 * power / (power + ((4 - math.pi) / 2) ** (2 / 3)))
-    slant = math.copysign(slant, skew)
-    shape = slant / math.sqrt(1 - slant**2)
-    scale = deviation / math.sqrt(1 - 2 * slant**2 / math.pi)
-    return shape, mean - scale * slant * math.sqrt(2 / math.pi), scale
-
-
-def _log_upper_tail(x: float, shape: float) -> float:
-    """Return ln P[X >= x] of the standard skew-normal, accurate also where P underflows."""
-    if x < 1.0:
-        return float(skewnorm.logsf(x, shape))
-    # Factor the density at x out of the integral; beyond x = 1 it falls at least exponentially,
-    # so that the rest is of order one and quadrature keeps its relative accuracy.
-    peak = float(skewnorm.logpdf(x, shape))
-    rest, _ = quad(
-        lambda step: math.exp(float(skewnorm.logpdf(x + step, shape)) - peak), 0.0, math.inf
-    )
-    return peak + math.log(rest)
+    def _recordings(self, canaries: Sequence[Utterance], rng: Randomness) -> dict[str, Utterance]:
+        """Return the recording that the attacker has for each canary, by its id."""
+        if self.given == "heard":
+            return {c.id: c for c in canaries}
+        if self.given == "masked":
+            return {c.id: mask_secret(c, rng.child("noise", c.id)) for c in canaries}
+        templates = {template_of(c).name: template_of(c) for c in canaries}
+        if self.given == "nothing":
+            shared = {name: silence(template) for name, template in templates.items()}
+        else:
+            taken = {c.speaker for c in canaries}
+            shared = {
+                name: in_another_voice(template, taken, rng.child("voice", name))
+                for name, template in templates.items()
+            }
+        return {c.id: shared[template_of(c).name] for c in canaries}

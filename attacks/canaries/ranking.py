@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from attacks.base import Findings, Scores
 from attacks.canaries.canary import by_kind, secret_of, template_of
-from attacks.canaries.exposure import exposure, extrapolated_exposure
+from attacks.statistics.exposure import exposure, extrapolated_exposure
 from targets.core.progress import report
 from targets.core.randomness import Randomness
 from targets.speech.utterance import Utterance

@@ -7,12 +7,11 @@ more from the same guesses; it is valid only if the mechanism's curve lies above
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
 from statistics import NormalDist
 
-from attacks.statistics.evidence import Noise, Trials, check_delta, check_level, refusal
-from attacks.statistics.gdp import epsilon_from_mu
+from attacks.statistics.evidence import Noise, Trials
+from attacks.statistics.gdp import ProvenMu, gaussian_bound
 from attacks.statistics.guesses import count_correct, guess_plans, perfect_counts
 from targets.core.estimate import Estimate
 from targets.speech.utterance import Unit
@@ -83,32 +82,30 @@ def f_dp_bound(
     noise: Noise = "any",
 ) -> Estimate:
     """Return the one-run f-DP lower bound on ε(δ), corrected for the numbers of guesses tried."""
-    check_level(level)
-    check_delta(delta)
-    reason = refusal(
+    return gaussian_bound(
         trials,
-        designs=("one_run",),
+        _prove_mu,
+        design="one_run",
+        delta=delta,
+        level=level,
         guarantee_unit=guarantee_unit,
-        needs_noise="gaussian",
         noise=noise,
     )
-    if delta == 0.0:
-        reason = reason or "no Gaussian mechanism is (ε, 0)-DP: state the δ of the guarantee"
-    if reason:
-        return Estimate.unscored(reason)
+
+
+def _prove_mu(trials: Trials, error: float) -> ProvenMu:
     plans = guess_plans(trials.size)
-    share = (1.0 - level) / len(plans)
+    share = error / len(plans)
 
     def best(counts: list[int]) -> float:
-        mu = max(
+        return max(
             mu_from_guesses(trials.size, plan.guesses, count, share)
             for plan, count in zip(plans, counts, strict=True)
         )
-        return epsilon_from_mu(mu, delta)
 
-    value = best(count_correct(trials, plans))
-    ceiling = best(perfect_counts(trials, plans))
-    method = (
-        f"one run, f-DP (Mahloujifar et al. 2024), δ={delta:g}, Bonferroni over {len(plans)} plans"
+    return ProvenMu(
+        best(count_correct(trials, plans)),
+        best(perfect_counts(trials, plans)),
+        "one run, f-DP (Mahloujifar et al. 2024)",
+        f"{len(plans)} plans",
     )
-    return Estimate(value, value, math.inf, level, method, ceiling)

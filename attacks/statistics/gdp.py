@@ -7,6 +7,8 @@ two neighbouring datasets apart is no easier than telling N(0, 1) from N(μ, 1).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -14,7 +16,7 @@ from scipy.optimize import brentq
 from scipy.special import log_ndtr, ndtr, ndtri
 
 from attacks.statistics.clopper_pearson import Limits, anchored_limits, perfect_limits
-from attacks.statistics.evidence import Noise, Trials, check_delta, check_level, refusal
+from attacks.statistics.evidence import Design, Noise, Trials, check_delta, check_level, refusal
 from targets.core.estimate import Estimate
 from targets.speech.utterance import Unit
 
@@ -62,6 +64,62 @@ def mu_from_limits(limits: Limits) -> float:
     return max(0.0, float(np.max(signed)))
 
 
+@dataclass(frozen=True)
+class ProvenMu:
+    """The μ that trials prove, the most that perfect scores could have, and by what method."""
+
+    value: float
+    ceiling: float
+    method: str
+    corrected_over: str
+
+
+def gaussian_bound(
+    trials: Trials,
+    prove: Callable[[Trials, float], ProvenMu],
+    *,
+    design: Design,
+    delta: float,
+    level: float,
+    guarantee_unit: Unit,
+    noise: Noise,
+) -> Estimate:
+    """Return the lower bound on ε(δ) that follows from a lower bound on μ.
+
+    Refused where the trade-off curve is not known to be Gaussian, or the design is not `design`.
+
+    Args:
+        trials: scores of members and of others.
+        prove: the lower bound on μ from trials, at an error rate.
+        design: the only one for which `prove` is valid.
+        delta: δ of the guarantee.
+        level: confidence that the true ε lies above the bound.
+        guarantee_unit: the privacy unit of the guarantee.
+        noise: what is known of the mechanism.
+
+    Raises:
+        ValueError: for a level or δ out of range.
+    """
+    check_level(level)
+    check_delta(delta)
+    reason = refusal(
+        trials,
+        designs=(design,),
+        guarantee_unit=guarantee_unit,
+        needs_noise="gaussian",
+        noise=noise,
+    )
+    if delta == 0.0:
+        reason = reason or "no Gaussian mechanism is (ε, 0)-DP: state the δ of the guarantee"
+    if reason:
+        return Estimate.unscored(reason)
+    proven = prove(trials, 1.0 - level)
+    value = epsilon_from_mu(proven.value, delta)
+    ceiling = epsilon_from_mu(proven.ceiling, delta)
+    method = f"{proven.method}, δ={delta:g}, Bonferroni over {proven.corrected_over}"
+    return Estimate(value, value, math.inf, level, method, ceiling)
+
+
 def gdp_bound(
     trials: Trials,
     *,
@@ -75,22 +133,18 @@ def gdp_bound(
     Far stronger than Clopper-Pearson alone, because one point of a Gaussian trade-off curve fixes
     all of it; and refused where the curve is not known to be Gaussian.
     """
-    check_level(level)
-    check_delta(delta)
-    reason = refusal(
+    return gaussian_bound(
         trials,
-        designs=("many_runs",),
+        _prove_mu,
+        design="many_runs",
+        delta=delta,
+        level=level,
         guarantee_unit=guarantee_unit,
-        needs_noise="gaussian",
         noise=noise,
     )
-    if delta == 0.0:
-        reason = reason or "no Gaussian mechanism is (ε, 0)-DP: state the δ of the guarantee"
-    if reason:
-        return Estimate.unscored(reason)
-    found, perfect = anchored_limits(trials, 1.0 - level), perfect_limits(trials, 1.0 - level)
-    value = epsilon_from_mu(mu_from_limits(found), delta)
-    ceiling = epsilon_from_mu(mu_from_limits(perfect), delta)
-    thresholds = len(found.false_positive)
-    method = f"Gaussian DP, δ={delta:g}, Bonferroni over {thresholds} thresholds"
-    return Estimate(value, value, math.inf, level, method, ceiling)
+
+
+def _prove_mu(trials: Trials, error: float) -> ProvenMu:
+    found, perfect = anchored_limits(trials, error), perfect_limits(trials, error)
+    thresholds = f"{len(found.false_positive)} thresholds"
+    return ProvenMu(mu_from_limits(found), mu_from_limits(perfect), "Gaussian DP", thresholds)

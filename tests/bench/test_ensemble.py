@@ -7,22 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 import pytest
 import torch
 
 from targets.core.randomness import Randomness
+from targets.models.recognizer import Recognizer
 from targets.speech.features import HOP
 from targets.speech.tokens import Characters
 from targets.speech.utterance import Utterance
-from targets.training.ensemble import fit_ensemble
+from targets.training.ensemble import Ensemble, fit_ensemble
 from targets.training.fit import fit
 from targets.training.recipe import Recipe, Schedule
 from tests.bench.test_steps import examples
 
 TEACHER, REFERENCE = Schedule(1, batch_size=8), Schedule(1, batch_size=16)
 RNG = Randomness(0)
+
+Shards = list[list[Utterance]]
+Result = TypeVar("Result")
 
 
 @pytest.fixture(autouse=True)
@@ -52,22 +57,41 @@ def recipe_of(target: str) -> Recipe:
     return replace(recipe, start=recipe.untrained(RNG).state_dict())
 
 
-def train_on_all(recipe: Recipe, shards: list[list[Utterance]], _: Schedule) -> None:
-    fit(recipe.build(), [u for shard in shards for u in shard], REFERENCE, RNG)
+def train_on_all(recipe: Recipe, shards: Shards, _: Schedule) -> list[Recognizer]:
+    recognizer = recipe.build()
+    fit(recognizer, [u for shard in shards for u in shard], REFERENCE, RNG)
+    return [recognizer]
 
 
-def train_one_by_one(recipe: Recipe, shards: list[list[Utterance]], schedule: Schedule) -> None:
+def train_one_by_one(recipe: Recipe, shards: Shards, schedule: Schedule) -> list[Recognizer]:
+    recognizers = []
     for shard in shards:
-        fit(recipe.build(), shard, schedule, RNG)
+        recognizer = recipe.build()
+        fit(recognizer, shard, schedule, RNG)
+        recognizers.append(recognizer)
+    return recognizers
 
 
-def train_together(recipe: Recipe, shards: list[list[Utterance]], schedule: Schedule) -> None:
-    fit_ensemble(recipe, shards, schedule, RNG)
+def train_together(recipe: Recipe, shards: Shards, schedule: Schedule) -> Ensemble:
+    return fit_ensemble(recipe, shards, schedule, RNG)
 
 
-def timed(benchmark, group: str, run: Callable[..., object], *arguments: object) -> None:
+def assert_learnt(trained: Ensemble | list[Recognizer], recipe: Recipe, shards: Shards) -> None:
+    """Each model's mean loss on what it heard is finite and below that of where it started."""
+    before = recipe.build()
+    if isinstance(trained, Ensemble):
+        trained = [trained.recognizer(k) for k in range(trained.size)]
+    elif len(trained) < len(shards):
+        shards = [[u for shard in shards for u in shard]]
+    for recognizer, shard in zip(trained, shards, strict=True):
+        loss = recognizer.loss(shard[:8]).mean()
+        assert torch.isfinite(loss)
+        assert loss < before.loss(shard[:8]).mean()
+
+
+def timed(benchmark, group: str, run: Callable[..., Result], *arguments: object) -> Result:
     benchmark.group = group
-    benchmark.pedantic(run, arguments, rounds=1)
+    return benchmark.pedantic(run, arguments, rounds=1)
 
 
 @pytest.mark.parametrize("train", [train_on_all, train_one_by_one, train_together])
@@ -77,7 +101,9 @@ def test_teachers(benchmark, target: str, train: Callable[..., None]) -> None:
     spoken, rng = speech(17 * models), np.random.default_rng(1)
     owners = rng.integers(models, size=len(spoken))
     shards = [[u for u, k in zip(spoken, owners, strict=True) if k == m] for m in range(models)]
-    timed(benchmark, f"teachers, {target}", train, recipe_of(target), shards, TEACHER)
+    recipe = recipe_of(target)
+    trained = timed(benchmark, f"teachers, {target}", train, recipe, shards, TEACHER)
+    assert_learnt(trained, recipe, shards)
 
 
 @pytest.mark.parametrize("train", [train_one_by_one, train_together])
@@ -86,19 +112,41 @@ def test_reference_models(benchmark, target: str, train: Callable[..., None]) ->
     models, spoken = (8, speech(128)) if benchmark.enabled else (2, speech(8))
     rng = np.random.default_rng(1)
     shards = [[u for u in spoken if rng.random() < 0.5] for _ in range(models)]
-    timed(benchmark, f"reference models, {target}", train, recipe_of(target), shards, REFERENCE)
+    recipe = recipe_of(target)
+    trained = timed(benchmark, f"reference models, {target}", train, recipe, shards, REFERENCE)
+    assert_learnt(trained, recipe, shards)
 
 
 @pytest.mark.parametrize("how", ["one_by_one", "together"])
 @pytest.mark.parametrize("verb", ["loss", "transcribe"])
 @pytest.mark.parametrize("target", ["ctc", "rnnt"])
 def test_asking(benchmark, target: str, verb: str, how: str) -> None:
-    spoken = speech(64 if benchmark.enabled else 4)
-    models = fit_ensemble(recipe_of(target), [[]] * 16, TEACHER, RNG)
+    count, spoken = (16, speech(64)) if benchmark.enabled else (3, speech(2))
+    models = unlike_models(recipe_of(target), count)
     alone = [models.recognizer(k) for k in range(models.size)]
 
-    def ask() -> None:
-        for model in [models] if how == "together" else alone:
-            getattr(model, verb)(spoken)
+    def ask(how: str) -> list[object]:
+        if how == "together":
+            return list(getattr(models, verb)(spoken))
+        return [getattr(model, verb)(spoken) for model in alone]
 
-    timed(benchmark, f"{verb}, {target}", ask)
+    found = timed(benchmark, f"{verb}, {target}", ask, how)
+    other = ask("together" if how == "one_by_one" else "one_by_one")
+    if verb == "loss":
+        losses = torch.stack(found)
+        assert losses.std(0).median() > 0  # the models differ
+        torch.testing.assert_close(losses, torch.stack(other), atol=1e-3, rtol=1e-4)
+    else:
+        assert found == other
+
+
+def unlike_models(recipe: Recipe, count: int) -> Ensemble:
+    """Return models that differ a little, so that an answer of the wrong one is seen."""
+    rng = RNG.child("models").torch()
+    weights = {
+        name: torch.stack(
+            [w * (1 + 0.01 * torch.randn(w.shape, generator=rng)) for _ in range(count)]
+        )
+        for name, w in recipe.build().network.state_dict().items()
+    }
+    return Ensemble(recipe, weights)

@@ -1,7 +1,7 @@
 """`make bench`: what a private step costs beside a plain one, one thread, ratios in one run."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache, partial
 from itertools import accumulate
 from statistics import median
 from time import process_time
@@ -9,6 +9,7 @@ from time import process_time
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
 from defenses.dpsgd.clipping import clipped_sum_one_by_one, normalised_sum
@@ -22,24 +23,34 @@ from tests.bench.opacus_twin import HARMLESS, ghost_step, hooks_step, physical
 FRAMES, UNITS = (120, 260), (14, 40)  # shortest and longest, as in the embedded corpus
 CLIP = 1.0
 
-Step = Callable[[Sequence[Example]], object]
+Step = Callable[[Sequence[Example]], Iterable[Tensor]]
 
 
-def plain(recognizer: Recognizer, batch: Sequence[Example]) -> None:
+def plain(recognizer: Recognizer, batch: Sequence[Example]) -> list[Tensor]:
     """Add up the gradients of a batch without privacy, in the same physical batches."""
     recognizer.zero_grad()
     for part in physical(batch):
         recognizer.example_losses(part).sum().backward()
+    return [parameter.grad for parameter in recognizer.network.parameters()]
 
 
 STEPS: dict[str, Callable[[Recognizer], Step]] = {
     "plain": lambda recognizer: partial(plain, recognizer),
-    "edpsgd": lambda recognizer: partial(normalised_sum, recognizer, clip=CLIP),
-    "dpsgd": lambda recognizer: partial(clipped_sum_one_by_one, recognizer, clip=CLIP),
+    "edpsgd": lambda recognizer: lambda batch: normalised_sum(recognizer, batch, CLIP).values(),
+    "dpsgd": lambda recognizer: (
+        lambda batch: clipped_sum_one_by_one(recognizer, batch, CLIP).values()
+    ),
     "opacus hooks": partial(hooks_step, clip=CLIP),
     "opacus ghost": partial(ghost_step, clip=CLIP),
 }
 SLOW = set(STEPS) - {"plain", "edpsgd"}
+# What an example's gradient is multiplied by, from its norm: the definition of each step.
+CLIPPED = "clipped"
+FACTORS: dict[str, Callable[[Tensor], Tensor]] = {
+    "plain": torch.ones_like,
+    "edpsgd": lambda norm: CLIP / (norm + 0.01),
+    CLIPPED: lambda norm: CLIP / norm.clamp_min(CLIP),
+}
 
 
 def examples(count: int) -> list[Example]:
@@ -50,6 +61,38 @@ def examples(count: int) -> list[Example]:
         features = torch.from_numpy(rng.normal(size=(frames, 64)).astype(np.float32))
         made.append(Example(features, rng.integers(1, 28, units).tolist()))
     return made
+
+
+@cache
+def sums_by_definition(target: str, batch_size: int) -> dict[str, Tensor]:
+    """Return every weighted sum of `FACTORS`, (P,) over all parameters, one example at a time."""
+    recognizer = recipe_of(target, batch_size).untrained(Randomness(0))
+    sums = dict.fromkeys(FACTORS, torch.zeros(()))
+    for example in examples(batch_size):
+        loss = recognizer.example_losses([example])[0]
+        gradient = flat(torch.autograd.grad(loss, list(recognizer.network.parameters())))
+        for name, factor in FACTORS.items():
+            sums[name] = sums[name] + factor(gradient.norm()) * gradient
+    return sums
+
+
+def flat(gradients: Iterable[Tensor]) -> Tensor:
+    return torch.cat([g.detach().flatten() for g in gradients])
+
+
+def assert_is_its_definition(
+    found: Iterable[Tensor], name: str, target: str, batch_size: int
+) -> None:
+    """Compare a step's sum with the slow one; sorted for Opacus, whose twin has another layout."""
+    sums = flat(found), sums_by_definition(target, batch_size)[name if name in FACTORS else CLIPPED]
+    if name.startswith("opacus"):
+        sums = tuple(one.sort().values for one in sums)
+    found, wanted = sums
+    torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-4 * wanted.abs().max().item())
+
+
+def recipe_of(target: str, batch_size: int) -> Recipe:
+    return Recipe(target, Characters(), 128, 96, Schedule(1), 1e-5, batch_size)
 
 
 def peak_bytes(step: Step, batch: Sequence[Example]) -> int:
@@ -78,7 +121,9 @@ def _one_thread():
 def test_step(benchmark, target: str, batch_size: int, name: str) -> None:
     if not benchmark.enabled and (batch_size > 32 or name in SLOW):
         pytest.skip("timed by `make bench` only")
-    recipe = Recipe(target, Characters(), 128, 96, Schedule(1), 1e-5, batch_size)
+    if not benchmark.enabled:
+        batch_size = 4  # enough for whether it is right
+    recipe = recipe_of(target, batch_size)
     reference = recipe.untrained(Randomness(0))
     step = STEPS[name](recipe.untrained(Randomness(0)))
     batch = examples(batch_size)
@@ -93,14 +138,15 @@ def test_step(benchmark, target: str, batch_size: int, name: str) -> None:
         beside.append(process_time() - began)
 
     if not benchmark.enabled:
-        benchmark.pedantic(step, (batch,))
+        assert_is_its_definition(benchmark.pedantic(step, (batch,)), name, target, batch_size)
         return
     if batch_size == 32:
         # One physical batch, one example where they come alone. Before anything else, so that no
         # gradient of an earlier step is freed by this one.
         alone = [max(batch, key=lambda e: len(e.features))]
         benchmark.extra_info["peak_bytes"] = peak_bytes(step, alone if name == "dpsgd" else batch)
-    benchmark.pedantic(step, (batch,), setup=plain_first, rounds=rounds, warmup_rounds=1)
+    found = benchmark.pedantic(step, (batch,), setup=plain_first, rounds=rounds, warmup_rounds=1)
+    assert_is_its_definition(found, name, target, batch_size)
     pairs = zip(benchmark.stats.stats.data, beside[-rounds:], strict=True)
     benchmark.extra_info["over_plain"] = median(time / other for time, other in pairs)
 
@@ -111,6 +157,6 @@ def test_peak_memory_is_counted():
         second = first + 1
         del first
         third = second + 1
-        return third[: len(batch)]
+        return [third[: len(batch)]]
 
     assert 8000 <= peak_bytes(step, [None]) < 12000

@@ -1,112 +1,133 @@
-"""Exposure in bits: by rank over a whole space, and extrapolated from a sample of it."""
+"""Canary exposure: the true secret's rank among all, whatever recording the attacker has."""
+
+from __future__ import annotations
 
 import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy.stats import norm, skewnorm
 
-from attacks.canaries.exposure import exposure, extrapolated_exposure, mean_exposure
+from attacks.base import view_of
+from attacks.canaries import ranking as canary_ranking
+from attacks.canaries.exposure import Exposure
+from attacks.canaries.ranking import rank_secrets
+from attacks.registry import ATTACKS
+from targets.core.randomness import Randomness
+from targets.speech.features import LogMel
+from targets.synthetic.phrases import CANARIES
+from tests.fakes import Constant, Memoriser, canary, speech
 
-
-def test_first_and_last_rank():
-    others = np.arange(1023.0)
-    assert exposure(5000.0, others) == 10.0
-    assert exposure(-1.0, others) == 0.0
-
-
-@given(
-    st.integers(-5, 5).map(float),
-    st.lists(st.integers(-5, 5).map(float), max_size=50),
-)
-def test_rank_by_sorting(canary, others):
-    # Pessimistic: the canary stands last among those with its score.
-    rank = sorted([canary, *others], reverse=True).index(canary) + others.count(canary) + 1
-    expected = math.log2(len(others) + 1) - math.log2(rank)
-    assert exposure(canary, others) == pytest.approx(expected)
+PUBLIC = speech(3, "public")
+RNG = Randomness(0)
+NAMES = ("canary", "canary-heard", "canary-voice", "canary-silent")
+SECRETS = (17, 512, 903, 4, 666, 250, 42, 801)
 
 
-def test_a_constant_model_exposes_nothing():
-    assert exposure(0.0, np.zeros(999)) == 0.0
+@pytest.fixture(scope="module")
+def logmel():
+    made = LogMel()
+    made.calibrate(PUBLIC)
+    return made
 
 
-def test_an_unseen_canary_has_1_44_bits_on_average():
-    space = 4096
-    bits = [math.log2(space) - math.log2(rank) for rank in range(1, space + 1)]
-    assert np.mean(bits) == pytest.approx(1 / math.log(2), abs=0.01)
-
-
-@pytest.mark.parametrize("shape", [-3.0, 0.0, 1.5, 4.0])
-@pytest.mark.parametrize("quantile", [0.5, 1e-3, 1e-6])
-def test_extrapolation_finds_the_tail_of_a_skew_normal(shape, quantile):
-    references = skewnorm.rvs(shape, loc=-40, scale=7, size=200_000, random_state=0)
-    canary = -40 + 7 * skewnorm.isf(quantile, shape)
-    assert extrapolated_exposure(canary, references) == pytest.approx(
-        -math.log2(quantile), rel=0.07, abs=0.02
+def attacked(name, target, logmel, canaries):
+    return ATTACKS.load(name)().score(
+        view_of("scores", target, Constant(logmel), PUBLIC), canaries, RNG
     )
 
 
-def test_extrapolation_survives_where_probabilities_underflow():
-    references = norm.rvs(size=100_000, random_state=0)
-    found = extrapolated_exposure(45.0, references - references.mean())
-    assert math.isfinite(found)
-    assert found == pytest.approx(-norm.logsf(45.0) / math.log(2), rel=0.1)
+@pytest.mark.parametrize("name", NAMES)
+def test_planted_secrets_are_fully_exposed(logmel, name):
+    canaries = [canary(n, secret) for n, secret in enumerate(SECRETS)]
+    target = Memoriser(canaries[:4], logmel)
+    found = attacked(name, target, logmel, [*PUBLIC, *canaries])
+    assert [c.id for c in found.candidates] == [c.id for c in canaries]
+    assert found.scores[:4].min() > found.scores[4:].max() + 1
+    bits, words = found.figures["exposure"], found.figures["words_recovered"]
+    # Four are stored, all with a loss of zero: the best rank that each can have is the fourth.
+    assert bits[:4] == pytest.approx([math.log2(1000 / 4)] * 4)
+    assert (bits[4:] < math.log2(1000 / 5)).all()
+    assert (words[4:] < 1).all()
+    alone = attacked(name, Memoriser(canaries[:1], logmel), logmel, canaries[:1])
+    assert alone.figures["exposure"].tolist() == [math.log2(1000)]
+    assert alone.figures["words_recovered"].tolist() == [1.0]
+    assert alone.ceilings["exposure"] == math.log2(1000)
 
 
-def test_extrapolation_agrees_with_ranks_inside_the_sample():
-    references = skewnorm.rvs(2.0, size=20_000, random_state=0)
-    canary = float(np.sort(references)[-20])
-    assert extrapolated_exposure(canary, references) == pytest.approx(
-        exposure(canary, references), abs=0.6
+@pytest.mark.parametrize("name", NAMES)
+def test_a_constant_model_exposes_nothing(logmel, name):
+    found = attacked(name, Constant(logmel), logmel, [canary(0, 5), canary(1, 7)])
+    assert found.scores.tolist() == [0.0, 0.0]
+    assert found.figures["exposure"].tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_model_that_never_heard_the_canaries_ranks_them_at_random(logmel, name):
+    canaries = [canary(n, (37 * n + 11) % 1000) for n in range(40)]
+    found = attacked(name, Memoriser([], logmel), logmel, canaries)
+    # The mean over ranks 1 to |R| is 1.44 bits, their deviation as well.
+    assert found.figures["exposure"].mean() == pytest.approx(1.44, abs=4 * 1.44 / math.sqrt(40))
+
+
+def test_secrets_of_unequal_length_are_compared(logmel):
+    canaries = [canary(0, 0, "birthday"), canary(1, 30, "birthday")]
+    found = attacked("canary", Memoriser(canaries[:1], logmel), logmel, canaries)
+    assert found.figures["words_recovered"][0] == 1.0
+    assert 0 <= found.figures["words_recovered"][1] < 1.0
+
+
+def test_no_canaries_no_findings(logmel):
+    found = attacked("canary", Constant(logmel), logmel, PUBLIC)
+    assert found.candidates == ()
+    assert found.scores.shape == (0,)
+
+
+def _gains(template, shift):
+    """Return gains that are normal draws, one a text, and the planted canary's higher."""
+    space = CANARIES[template]
+    draws = Randomness(5).numpy().normal(size=space.space_size)
+
+    def gains(who, texts):
+        indices = range(space.space_size) if len(texts) == space.space_size else None
+        indices = indices or [space.index(t) for t in texts]
+        return draws[indices] + [shift * (t == who.text) for t in texts]
+
+    return gains
+
+
+def test_extrapolated_exposure_agrees_with_the_rank_where_there_is_one(monkeypatch):
+    canaries = [canary(n, 97 * n, "pin") for n in range(1, 9)]
+    gains = _gains("pin", 1.0)
+    exact = rank_secrets(canaries, gains, lambda c: c.id, RNG).figures
+    assert 1 < exact["exposure"].mean() < 8
+    close = {"rtol": 0.2, "atol": 0.6}
+    np.testing.assert_allclose(exact["exposure_extrapolated"], exact["exposure"], **close)
+    monkeypatch.setattr(canary_ranking, "MOST", 9_999)
+    sampled = rank_secrets(canaries, gains, lambda c: c.id, RNG).figures
+    np.testing.assert_allclose(sampled["exposure"], exact["exposure"], **close)
+    assert np.isnan(sampled["words_recovered"]).all()
+
+
+def test_a_space_of_a_million_is_sampled():
+    planted = canary(0, 123_456, "pin6")
+    asked = []
+
+    def gains(who, texts):
+        asked.extend(texts)
+        return _gains("pin6", 20.0)(who, texts)
+
+    found = rank_secrets([planted], gains, lambda c: c.id, RNG)
+    assert len(asked) <= canary_ranking.SAMPLE + 1
+    assert found.figures["exposure"].tolist() == [math.log2(10**6)]
+    assert found.figures["exposure_extrapolated"][0] > 20
+
+
+def test_texts_are_scored_in_parts(logmel, monkeypatch):
+    whole = Exposure().score(
+        view_of("scores", Memoriser([], logmel), Constant(logmel), PUBLIC), [canary(0, 5)], RNG
     )
-
-
-def test_higher_scores_are_never_less_exposed():
-    references = skewnorm.rvs(-2.0, size=5_000, random_state=0)
-    bits = [extrapolated_exposure(score, references) for score in np.linspace(-4, 12, 60)]
-    assert bits == sorted(bits)
-
-
-@pytest.mark.parametrize(
-    ("references", "message"),
-    [([1.0, 2.0], "give 10"), ([1.0] * 20, "no spread"), ([math.nan] * 20, "finite")],
-)
-def test_references_that_cannot_be_fitted_are_errors(references, message):
-    with pytest.raises(ValueError, match=message):
-        extrapolated_exposure(0.0, references)
-
-
-def test_mean_exposure_is_an_estimate_with_a_ceiling():
-    found = mean_exposure([10.0, 8.0, 9.0, 9.5], 1024)
-    assert found.value == pytest.approx(9.125)
-    assert found.ceiling == 10.0
-    assert 7.5 < found.low < found.value < found.high <= 10.0
-    assert found.scored
-
-
-def test_canaries_that_agree_are_not_certainty():
-    found = mean_exposure([10.0] * 20, 1024)
-    assert found.high == pytest.approx(10.0)
-    # 20 of 20 leave a share of at least 0.832 at 97.5 %.
-    assert found.low == pytest.approx(8.32, abs=0.01)
-    alone = mean_exposure([4.0], 1024)
-    assert alone.low < 0.2
-    assert alone.high > 9.8
-
-
-def test_mean_exposure_covers():
-    rng = np.random.default_rng(0)
-    missed = 0
-    for _ in range(500):
-        ranks = rng.integers(1, 1025, size=30)
-        found = mean_exposure(10 - np.log2(ranks), 1024)
-        missed += not found.low <= 1 / math.log(2) - 0.01 <= found.high
-    assert missed / 500 < 0.08
-
-
-@pytest.mark.parametrize("bits", [[], [11.0], [-1.0], [math.nan]])
-def test_impossible_exposures_are_errors(bits):
-    with pytest.raises(ValueError, match=r"canary|exposures|finite"):
-        mean_exposure(bits, 1024)
+    monkeypatch.setattr("attacks.canaries.exposure.AT_ONCE", 7)
+    parts = Exposure().score(
+        view_of("scores", Memoriser([], logmel), Constant(logmel), PUBLIC), [canary(0, 5)], RNG
+    )
+    assert whole.scores.tolist() == parts.scores.tolist()

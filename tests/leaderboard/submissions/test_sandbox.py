@@ -45,7 +45,8 @@ pytestmark = pytest.mark.skipif(reason is not None, reason=f"no sandbox: {reason
 
 
 def source_of(name: str, **places: object) -> str:
-    source = (HOSTILE / f"{name}.py").read_text()
+    (path,) = HOSTILE.rglob(f"{name}.py")
+    source = path.read_text()
     for place, value in places.items():
         source = source.replace(f"@{place}@", str(value))
     return source
@@ -278,7 +279,7 @@ def test_the_run_goes_on_to_a_record_of_each(tmp_path):
     suite = suite.model_copy(update={"attacks": suite.attacks[:1]})
     stood = write_record(failed_record(suite.cells()[0], "stood here before"), tmp_path)
     before = stood.read_bytes()
-    names = sorted(path.stem for path in HOSTILE.glob("*.py") if path.stem != "__init__")
+    names = sorted(path.stem for path in HOSTILE.rglob("*.py") if path.stem != "__init__")
     assert len(names) >= 20
     jobs, ids = [], {}
     for name in names:
