@@ -72,7 +72,7 @@ def run(
     fresh_seed: Fresh = False,
 ) -> None:
     """Train, attack and score every cell of a suite; go on where an earlier run stopped."""
-    from leaderboard.records.record import FOLDER, read_records
+    from leaderboard.records.run_folder import FOLDER, read_records
     from leaderboard.spec.load import load_suite
 
     chosen = at_seeds(load_suite(suite), seed, fresh_seed)

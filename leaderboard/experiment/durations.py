@@ -10,7 +10,8 @@ from statistics import mean
 
 from leaderboard.experiment.pending import Remaining
 from leaderboard.records import provenance
-from leaderboard.records.record import FOLDER, Record, read_records
+from leaderboard.records.record import Record
+from leaderboard.records.run_folder import FOLDER, read_records
 from leaderboard.spec.suite import Cell, Conditions
 
 TRAINING = ("speech", "training", "transcribing")  # the stages before the attacks

@@ -100,6 +100,7 @@ def besiege(
     dropped = set(begun.leakages) - set(every)
     prints = {n: p for n, p in begun.fingerprints.items() if n == SCHEME or n in kept}
     content: dict[str, Any] = {
+        "access": {name: attack.access for name, attack in every.items()},
         "scores": {name: scores[name] for name in every if name in scores},
         "leakages": {name: leakages[name] for name in every},
         "seconds": {name: s for name, s in seconds.items() if name not in dropped},

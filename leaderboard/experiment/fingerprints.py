@@ -15,8 +15,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
+from targets.core.moved import home_now, path_now
+
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("defenses", "attacks")
+API = "api"  # the module of a room that only lists what others may import
 
 
 def scheme_code(name: str) -> str:
@@ -31,10 +34,39 @@ def scheme_code(name: str) -> str:
 def submission_code(source: str) -> str:
     """Return the digest of a submitted file and of the code of ours that it is built on."""
     parts = [source]
+    used = set(_modules_of(ast.parse(source)))
     for room in ROOMS:
-        modules = [module for module, _ in _imports(ast.parse(source), room)]
+        modules = [m.removeprefix(f"{room}.") for m in used if m.startswith(f"{room}.")]
         parts += _dumped(_closure(ROOT / room, modules))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _modules_of(tree: ast.Module) -> Iterator[str]:
+    """Yield the modules of ours, and others, behind a submission's imports.
+
+    Old paths lead where their content is today, a name from `api` to the module that defines it: a
+    submission is not built on everything that `api` lists.
+    """
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield from _behind(alias.name)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            for alias in node.names:
+                yield from _behind(node.module, alias.name)
+                yield from _behind(f"{node.module}.{alias.name}")  # where that is a module
+
+
+def _behind(module: str, name: str = "*") -> Iterator[str]:
+    room, _, rest = module.partition(".")
+    if room not in ROOMS or rest != API:
+        yield path_now(module) if name == "*" else home_now(module, name)
+        return
+    for node in ast.walk(_code(ROOT / room / f"{API}.py")):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                if name in ("*", alias.asname or alias.name):
+                    yield from _behind(node.module, alias.name)
 
 
 def attack_code(name: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from leaderboard.experiment.panel.cells import panel_cells, panel_key, panel_shows
 from leaderboard.experiment.pending import attempted, finished, last_digest, remaining
 from leaderboard.jobs.job import Job, Named
-from leaderboard.records.record import record_failure
+from leaderboard.records.run_folder import record_failure
 from leaderboard.spec.paths import stamps, start_file, weights_file
 from leaderboard.spec.suite import Cell, Conditions, Suite
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,8 @@ from leaderboard.experiment.teacher_votes import load_ballots
 from leaderboard.game.build import deal
 from leaderboard.game.game import Game
 from leaderboard.jobs.job import Report
-from leaderboard.records.record import Guarantee, Record, write_record
+from leaderboard.records.record import Record
+from leaderboard.records.run_folder import write_record
 from leaderboard.spec.paths import stamps, weights_digest, weights_file
 from leaderboard.spec.suite import SUBMISSION, Cell
 from targets.core.clock import Clock
@@ -145,14 +145,7 @@ def _train(
         stamps=stamps(cell.conditions, data),
         weights=weights_digest(out, cell),
         event=repr(trained.event),
-        guarantee=Guarantee(
-            epsilon=None if math.isinf(guarantee.epsilon) else guarantee.epsilon,
-            delta=guarantee.delta,
-            unit=guarantee.unit,
-            relation=guarantee.relation,
-            accountant=guarantee.accountant,
-            basis=guarantee.basis,
-        ),
+        guarantee=guarantee,
         wer=error_rates["test"],
         wer_members=error_rates["members"],
         wer_held_out=error_rates["held_out"],

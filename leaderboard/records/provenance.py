@@ -74,9 +74,20 @@ def ram_gib() -> float:
     return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
 
 
-def accelerator() -> str | None:
-    """Return the name of the GPU that torch sees; None without one, or where torch is not used."""
-    torch = sys.modules.get("torch")
-    if torch is None or not torch.cuda.is_available():
+def accelerator(device: str) -> str | None:
+    """Return the name of the device that was used, like "cuda:1" or "mps"; None for the CPU.
+
+    Raises:
+        ValueError: there is no such kind of device, or torch is not there to ask for its name.
+    """
+    kind = device.partition(":")[0]
+    if kind == "cpu":
         return None
-    return torch.cuda.get_device_name()
+    if kind == "mps":
+        return f"{cpu()} (MPS)"
+    # Whoever used a GPU has torch; whoever reads records need not load it.
+    torch = sys.modules.get("torch")
+    if kind != "cuda" or torch is None:
+        raise ValueError(f"{device}: no device that work can have been done on")
+    name: str = torch.cuda.get_device_name(device)
+    return name

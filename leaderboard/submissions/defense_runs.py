@@ -11,16 +11,13 @@ from leaderboard.experiment.pending import finished
 from leaderboard.experiment.plan import cell_job, needs_of, reference_jobs, start_job
 from leaderboard.experiment.train import run_cell
 from leaderboard.jobs.job import Job, Named, Report
-from leaderboard.records.record import failed_record, history, write_record
+from leaderboard.records.record import failed_record
+from leaderboard.records.run_folder import history, write_record
 from leaderboard.spec.paths import stamps, submitted_file
 from leaderboard.spec.suite import NAME, SUBMISSION, Cell, SchemeName, Suite
-from leaderboard.submissions.sandbox import DisqualifiedError
-from leaderboard.submissions.submission import (
-    ConfinedDefense,
-    Submission,
-    SubmissionError,
-    check_source,
-)
+from leaderboard.submissions.limits import DisqualifiedError
+from leaderboard.submissions.sandboxed import SandboxedDefense
+from leaderboard.submissions.submission import Submission, SubmissionError, check_source
 from targets.core.files import whole_file
 
 
@@ -122,7 +119,7 @@ def keep(submission: Submission, out: Path) -> None:
 
 
 def submitted_jobs(
-    cells: Iterable[Cell], confined: ConfinedDefense, out: Path, data: Path
+    cells: Iterable[Cell], sandboxed: SandboxedDefense, out: Path, data: Path
 ) -> list[Job]:
     """Return the jobs of a submission's cells, and of what those still to run need."""
     cells = list(cells)
@@ -135,7 +132,7 @@ def submitted_jobs(
         cell_job(
             cell,
             Named("leaderboard.submissions.defense_runs", "run_submitted"),
-            (confined,),
+            (sandboxed,),
             out,
             data,
             needs_of(cell, before) if cell in todo else (),
@@ -146,14 +143,14 @@ def submitted_jobs(
 
 
 def run_submitted(
-    cell: Cell, confined: ConfinedDefense, out: Path, data: Path, *, report: Report
+    cell: Cell, sandboxed: SandboxedDefense, out: Path, data: Path, *, report: Report
 ) -> None:
     """Train, attack and measure one cell of a submission, and write its record.
 
     What the rules forbid ends in a record too: it is an outcome, and is not tried again.
     """
     try:
-        run_cell(cell, out, data, report=report, defense=confined)
+        run_cell(cell, out, data, report=report, defense=sandboxed)
     except DisqualifiedError as error:
         record = failed_record(cell, str(error), "disqualified")
         write_record(record, out, correction=True)

@@ -25,7 +25,7 @@ from leaderboard.experiment.references import (
 from leaderboard.experiment.start import recipe_from_start, train_start
 from leaderboard.experiment.train import run_cell
 from leaderboard.game.game import Game
-from leaderboard.records.record import read_records
+from leaderboard.records.run_folder import read_records
 from leaderboard.spec.load import load_suite
 from leaderboard.spec.suite import AttackChoice
 from targets.core.randomness import Randomness

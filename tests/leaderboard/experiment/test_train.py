@@ -25,7 +25,7 @@ from leaderboard.experiment.start import default_delta, recipe_from_start, train
 from leaderboard.experiment.teacher_votes import ballots_file, load_ballots, take_poll
 from leaderboard.experiment.train import defense_of, recognizer_of, run_cell
 from leaderboard.game.game import Game
-from leaderboard.records.record import history, read_records, record_failure
+from leaderboard.records.run_folder import history, read_records, record_failure
 from leaderboard.spec.load import load_suite
 from leaderboard.spec.paths import weights_file
 from leaderboard.views.table import HEADLINE

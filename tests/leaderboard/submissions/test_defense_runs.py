@@ -7,6 +7,8 @@ from pathlib import Path
 import dp_accounting as dp
 import numpy as np
 import pytest
+from leaderboard.submissions.limits import LIMITS, DisqualifiedError, SubmissionFailedError
+from leaderboard.submissions.sandboxed import SandboxedDefense
 
 from attacks.base import Findings
 from defenses.base import Trained
@@ -16,12 +18,13 @@ from leaderboard.experiment import train as cells
 from leaderboard.experiment.pending import finished
 from leaderboard.experiment.start import train_start
 from leaderboard.game.game import Game
-from leaderboard.records.attack_result import disproof, sieges, strongest
-from leaderboard.records.record import history, read_records
+from leaderboard.records.attack_result import read_results
+from leaderboard.records.run_folder import history, read_records
+from leaderboard.records.strongest import disproof, strongest
 from leaderboard.spec.load import load_suite
 from leaderboard.spec.paths import weights_file
-from leaderboard.submissions import attack_runs as besieged
-from leaderboard.submissions.attack_runs import run_siege, siege_jobs
+from leaderboard.submissions import attack_runs as attacked
+from leaderboard.submissions.attack_runs import attack_jobs, run_attack
 from leaderboard.submissions.defense_runs import (
     keep,
     refuse_taken,
@@ -29,8 +32,7 @@ from leaderboard.submissions.defense_runs import (
     submitted_cells,
     submitted_jobs,
 )
-from leaderboard.submissions.sandbox import LIMITS, DisqualifiedError, SubmissionFailedError
-from leaderboard.submissions.submission import ConfinedDefense, Submission, SubmissionError
+from leaderboard.submissions.submission import Submission, SubmissionError
 from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
 from tests.fakes import canary, speech, without_text
@@ -50,7 +52,7 @@ def small_game(conditions, seed, data):  # noqa: ARG001
 
 @pytest.fixture(autouse=True)
 def tones(monkeypatch):
-    for module in (cells, start, besieged):
+    for module in (cells, start, attacked):
         monkeypatch.setattr(module, "deal", small_game)
 
 
@@ -88,7 +90,7 @@ def test_its_promise_is_a_claim_and_it_is_trained_once(out, monkeypatch):
     assert record.guarantee.epsilon > 0
     assert record.cell.options["sha256"] == MINE.sha256
     assert finished(out, CELL, {})
-    assert submitted_jobs([CELL], ConfinedDefense(MINE), out, Path())[0].finished()
+    assert submitted_jobs([CELL], SandboxedDefense(MINE), out, Path())[0].finished()
     # Corrected code of ours that it is built on makes it stale.
     monkeypatch.setattr("leaderboard.experiment.pending.submission_code", lambda _: "edited")
     assert not finished(out, CELL, {})
@@ -98,7 +100,7 @@ def test_its_promise_is_a_claim_and_it_is_trained_once(out, monkeypatch):
     other = Submission("mine.py", "class Mine: ... # better", "Mine", "defense")
     (cell,) = submitted_cells(TINY, other, "mine", [0])
     assert not finished(out, cell, {})
-    assert [j.id for j in submitted_jobs([cell], ConfinedDefense(other), out, Path())] == [
+    assert [j.id for j in submitted_jobs([cell], SandboxedDefense(other), out, Path())] == [
         "start-ctc-seed0",
         cell.id,
     ]
@@ -123,7 +125,7 @@ def test_what_did_not_come_to_an_end_fails_and_is_tried_again(out):
     reason = "it took longer than the 2 s allowed"
     with pytest.raises(SubmissionFailedError, match=reason):
         run(Claims(None, SubmissionFailedError(reason)), out)
-    (*_, job) = submitted_jobs([CELL], ConfinedDefense(MINE), out, Path())
+    (*_, job) = submitted_jobs([CELL], SandboxedDefense(MINE), out, Path())
     job.on_failure(reason)
     (record,) = read_records(out)
     assert (record.status, record.reason) == ("failed", reason)
@@ -148,13 +150,13 @@ def besiege(out, monkeypatch, score):
         def score(self, view, candidates, rng):  # noqa: ARG002
             return score(candidates)
 
-    monkeypatch.setattr(besieged, "ConfinedAttack", Confined)
-    (job,) = siege_jobs(read_records(out), HIT, None, out, Path(), limits=LIMITS, trust=True)
+    monkeypatch.setattr(attacked, "SandboxedAttack", Confined)
+    (job,) = attack_jobs(read_records(out), HIT, None, out, Path(), limits=LIMITS, trust=True)
     assert job.id == "hit-on-ctc-mine-seed0"
     assert not job.finished()
-    run_siege(*job.arguments, report=lambda _: None)
+    run_attack(*job.arguments, report=lambda _: None)
     assert job.finished()
-    return sieges(out)
+    return read_results(out)
 
 
 def test_an_attack_that_knows_falsifies(out, claimed, monkeypatch):
@@ -178,7 +180,7 @@ def test_an_attack_that_knows_falsifies(out, claimed, monkeypatch):
     assert siege.weights == claimed.weights
     assert not disproof(claimed.model_copy(update={"weights": "0" * 64}), [siege])
     other = Submission("hit.py", "class Hit: ... # again", "Hit", "attack")
-    (job,) = siege_jobs([claimed], other, None, out, Path(), limits=LIMITS, trust=True)
+    (job,) = attack_jobs([claimed], other, None, out, Path(), limits=LIMITS, trust=True)
     assert job.arguments[0].number == 2
 
 
@@ -188,20 +190,20 @@ def test_an_attack_is_run_again_where_what_it_is_built_on_changed(out, claimed, 
 
     (siege,) = besiege(out, monkeypatch, guess)
     assert siege.fingerprint
-    monkeypatch.setattr(besieged, "submission_code", lambda _: "corrected")
-    (job,) = siege_jobs([claimed], HIT, None, out, Path(), limits=LIMITS, trust=True)
+    monkeypatch.setattr(attacked, "submission_code", lambda _: "corrected")
+    (job,) = attack_jobs([claimed], HIT, None, out, Path(), limits=LIMITS, trust=True)
     assert not job.finished()
     # It is one more attack, with a share of its own.
     assert job.arguments[0].number == 2
     job.function(*job.arguments, report=lambda _: None)
-    assert sorted(s.number for s in sieges(out)) == [1, 2]
+    assert sorted(s.number for s in read_results(out)) == [1, 2]
 
 
 def test_weights_that_are_not_the_records_are_not_attacked(out, claimed):
     with weights_file(out, claimed.cell).open("ab") as file:
         file.write(b" ")
     with pytest.raises(OverheardError, match="not the weights that the record of ctc-mine-seed0"):
-        siege_jobs([claimed], HIT, None, out, Path(), limits=LIMITS, trust=True)
+        attack_jobs([claimed], HIT, None, out, Path(), limits=LIMITS, trust=True)
 
 
 def test_an_attack_that_guesses_changes_nothing(out, claimed, monkeypatch):
@@ -230,4 +232,4 @@ def test_without_weights_there_is_nothing_to_attack(out, claimed):
     for path in (out / "weights").iterdir():
         path.unlink()
     with pytest.raises(OverheardError, match="holds no weights to attack"):
-        siege_jobs([claimed], HIT, None, out, Path(), limits=LIMITS, trust=True)
+        attack_jobs([claimed], HIT, None, out, Path(), limits=LIMITS, trust=True)

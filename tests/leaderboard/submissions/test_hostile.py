@@ -16,22 +16,24 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save
-
-from defenses.accounting.event_json import MOST_TEXT
-from leaderboard.jobs import scheduler as runner
-from leaderboard.records.record import failed_record, read_records, write_record
-from leaderboard.spec.load import load_suite
-from leaderboard.submissions import sandbox
-from leaderboard.submissions.defense_runs import submitted_cells, submitted_jobs
-from leaderboard.submissions.sandbox import (
+from leaderboard.submissions.limits import (
     DisqualifiedError,
     Limits,
     SandboxError,
     SubmissionFailedError,
 )
+from leaderboard.submissions.sandboxed import SandboxedDefense
+from safetensors.torch import save
+
+from defenses.accounting.event_json import MOST_TEXT
+from leaderboard.jobs import scheduler as runner
+from leaderboard.records.record import failed_record
+from leaderboard.records.run_folder import read_records, write_record
+from leaderboard.spec.load import load_suite
+from leaderboard.submissions import sandbox
+from leaderboard.submissions.defense_runs import submitted_cells, submitted_jobs
 from leaderboard.submissions.sandbox_worker import EVENT, WEIGHTS
-from leaderboard.submissions.submission import ConfinedDefense, Submission
+from leaderboard.submissions.submission import Submission
 from targets.core.randomness import Randomness
 from tests.fakes import recipe_for, speech
 
@@ -220,7 +222,7 @@ def train(name: str, **settings: str):
     public = speech(3, "public")
     recipe = recipe_for("ctc", public)
     limits = Limits(seconds=600)
-    return ConfinedDefense(submission, limits).train(
+    return SandboxedDefense(submission, limits).train(
         recipe, speech(4, "private"), public, Randomness(0)
     )
 
@@ -287,7 +289,7 @@ def test_the_run_goes_on_to_a_record_of_each(tmp_path):
         limits = replace(limits, memory=2 << 30) if settings else limits
         source = source_of(name, RECORD=stood, PORT=1)
         submission = Submission(f"{name}.py", source, "Hostile", "defense", settings)
-        confined = ConfinedDefense(submission, limits)
+        confined = SandboxedDefense(submission, limits)
         cells = submitted_cells(suite, submission, name.replace("_", "-"), [0])
         ids[name] = cells[0].id
         known = {job.id for job in jobs}

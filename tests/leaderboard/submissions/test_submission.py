@@ -8,6 +8,8 @@ import os
 import numpy as np
 import pytest
 import torch
+from leaderboard.submissions.limits import DisqualifiedError
+from leaderboard.submissions.sandboxed import SandboxedAttack, SandboxedDefense
 from safetensors.torch import load, save
 
 from attacks.base import Weights
@@ -16,15 +18,8 @@ from leaderboard.game.game import REPETITIONS
 from leaderboard.spec.load import load_suite
 from leaderboard.submissions import sandbox, submission
 from leaderboard.submissions.defense_runs import keep, label_of, submission_of, submitted_cells
-from leaderboard.submissions.sandbox import DisqualifiedError
 from leaderboard.submissions.sandbox_worker import EVENT, SCORES, WEIGHTS
-from leaderboard.submissions.submission import (
-    ConfinedAttack,
-    ConfinedDefense,
-    Submission,
-    SubmissionError,
-    read_submission,
-)
+from leaderboard.submissions.submission import Submission, SubmissionError, read_submission
 from targets.core.randomness import Randomness
 from tests.fakes import canary, recipe_for, speech
 
@@ -151,7 +146,7 @@ def test_what_it_is_given_tells_nothing_else(mine, monkeypatch):
     members = [*speech(5, "private"), *[canary(1, 123, repetitions=4)] * 4]
     weights = {EVENT: b'{"kind": "no_op"}', WEIGHTS: save(dict(recipe.start))}
     given = answers(monkeypatch, lambda _: weights)
-    confined = ConfinedDefense(read_submission(f"{mine}:Mine", "defense"))
+    confined = SandboxedDefense(read_submission(f"{mine}:Mine", "defense"))
     trained = confined.train(recipe, members, public, Randomness(12345).child("training"))
     assert trained.notes == {}
 
@@ -177,7 +172,7 @@ def attack_on(monkeypatch, answer):
     recipe = recipe_for("ctc", public)
     start = recipe.build().requires_grad_(False)
     answers(monkeypatch, answer)
-    confined = ConfinedAttack(Submission("a.py", "", "Mine", "attack"), recipe)
+    confined = SandboxedAttack(Submission("a.py", "", "Mine", "attack"), recipe)
     found = confined.score(Weights(start, start, public), candidates, Randomness(0))
     return candidates, found
 
@@ -218,7 +213,7 @@ def test_the_sandbox_changes_no_weight(mine):
     recipe, rng = recipe_for("ctc", public), Randomness(3)
     defense = read_submission(f"{mine}:Mine", "defense", ["epsilon=5"])
     trust = sandbox.unavailable() is not None
-    found = ConfinedDefense(defense, trust=trust).train(recipe, members, public, rng)
+    found = SandboxedDefense(defense, trust=trust).train(recipe, members, public, rng)
     shuffled = [members[i] for i in rng.child("order").numpy().permutation(len(members))]
     here = EDPSGD(5.0, epochs=1, batch_size=4).train(
         recipe, shuffled, public, Randomness(rng.integer())
