@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -31,6 +30,7 @@ from defenses.accounting.event_algebra import (
     parts_of,
     query_of,
 )
+from defenses.accounting.guarantee import Guarantee as Guarantee
 from defenses.accounting.renyi import renyi_curve
 from targets.core.errors import OverheardError
 from targets.speech.utterance import Unit
@@ -49,23 +49,6 @@ SMALLEST_EXACT_NOISE = 1e-2  # below it the closed form of one Gaussian query lo
 EXACT_MARGIN = 1e-9  # its root is found to 1e-12
 
 logging.getLogger("absl").setLevel(logging.ERROR)  # orders that did not converge are left out
-
-
-@dataclass(frozen=True)
-class Guarantee:
-    """(ε, δ)-differential privacy, with what it is about and where it comes from.
-
-    `unit` is what may be added or removed; `relation` the neighbouring relation. ε = inf is no
-    guarantee. `basis` says why it should be believed: 'audited code' where this project's own
-    mechanism made the event, 'claimed' where a submission did, 'none' without a guarantee.
-    """
-
-    epsilon: float
-    delta: float
-    unit: Unit
-    relation: str
-    accountant: str
-    basis: str
 
 
 def price(

@@ -19,7 +19,8 @@ from attacks.statistics.audit import Verdict, audited_epsilon, verdict
 from attacks.statistics.evidence import Design, Noise
 from attacks.statistics.gdp import mu_from_epsilon
 from defenses.accounting.event_algebra import noise_kind
-from defenses.accounting.price import Guarantee, price
+from defenses.accounting.guarantee import Guarantee
+from defenses.accounting.price import price
 from defenses.dpsgd.scheme import DPSGD, EDPSGD
 from defenses.pate.scheme import PATE
 from leaderboard.audits import gradient_canaries, vote_canaries

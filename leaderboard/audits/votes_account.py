@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from defenses.accounting.price import Guarantee, gaussian_votes_event, price
+from defenses.accounting.guarantee import Guarantee
+from defenses.accounting.price import gaussian_votes_event, price
 from defenses.pate.rdp import ORDERS, epsilon_of, gnmax_log_q, gnmax_rdp
 from defenses.pate.smooth_sensitivity import sanitised
-from leaderboard.records.record import number_to_json
+from leaderboard.records.numbers import number_to_json
 from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
 

@@ -10,7 +10,7 @@ import typer
 
 from defenses.accounting.price import calibrate, dp_sgd_event, price
 from leaderboard.audits.votes_account import account_votes
-from leaderboard.records.record import number_to_json
+from leaderboard.records.numbers import to_json
 from targets.core.errors import OverheardError
 
 
@@ -41,7 +41,9 @@ def account(
     seed: Annotated[
         int | None, typer.Option(help="Of the sanitising noise: keep it secret, and use it once.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help='Print JSON; an endless ε is "inf".')
+    ] = False,
 ) -> None:
     """Price DP-SGD, or calibrate its noise (--sigma or --epsilon); or price --votes of PATE."""
     if votes is not None:
@@ -65,7 +67,7 @@ def account(
     guarantee = price(dp_sgd_event(sigma, rate, steps), delta)
     if as_json:
         found = {
-            "epsilon": number_to_json(guarantee.epsilon),
+            "epsilon": guarantee.epsilon,
             "delta": delta,
             "sigma": sigma,
             "rate": rate,
@@ -74,7 +76,7 @@ def account(
             "relation": guarantee.relation,
             "accountant": guarantee.accountant,
         }
-        typer.echo(json.dumps(found, ensure_ascii=False))
+        typer.echo(json.dumps(to_json(found), ensure_ascii=False, allow_nan=False))
         return
     typer.echo(f"ε = {guarantee.epsilon:.4g} at δ = {delta:g}, by {guarantee.accountant}")
     typer.echo(f"noise multiplier {sigma:.5g}, rate {rate:g}, {steps} steps")
@@ -83,7 +85,7 @@ def account(
 
 def _print_votes(found: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(found, ensure_ascii=False))
+        typer.echo(json.dumps(to_json(found), ensure_ascii=False, allow_nan=False))
         return
     typer.echo(f"{found['queries']} queries among {found['classes']}, δ = {found['delta']:g}")
     for name in ("data_independent", "data_dependent", "sanitised"):

@@ -18,13 +18,9 @@ from leaderboard.experiment.start import PublicStart
 from leaderboard.game.game import Game
 from leaderboard.spec.load import load_suite
 from leaderboard.submissions import sandbox
-from leaderboard.submissions.sandbox import DisqualifiedError, Limits, SubmissionFailedError
-from leaderboard.submissions.submission import (
-    ConfinedAttack,
-    ConfinedDefense,
-    SubmissionError,
-    read_submission,
-)
+from leaderboard.submissions.limits import DisqualifiedError, Limits, SubmissionFailedError
+from leaderboard.submissions.sandboxed import SandboxedAttack, SandboxedDefense
+from leaderboard.submissions.submission import SubmissionError, read_submission
 from targets.core.randomness import Randomness
 from targets.training.recipe import Recipe
 
@@ -43,9 +39,9 @@ def check(place: Place, settings: Settings = [], trust: Trust = False) -> None: 
     submission = read_submission(place, "defense", settings)
     sandbox.require(trust)
     recipe, game = _practice()
-    confined = ConfinedDefense(submission, Limits(seconds=SECONDS), trust, contract=True)
+    sandboxed = SandboxedDefense(submission, Limits(seconds=SECONDS), trust, contract=True)
     with _telling(place):
-        trained = confined.train(recipe, game.members, game.public, Randomness(0))
+        trained = sandboxed.train(recipe, game.members, game.public, Randomness(0))
     epsilon = price(trained.event, recipe.delta, basis="claimed").epsilon
     promise = "no ε" if math.isinf(epsilon) else f"ε = {epsilon:.3g} at δ = {recipe.delta:g}"
     typer.echo(f"{place} meets the contract; on toy speech it promises {promise}")
@@ -58,9 +54,9 @@ def check_attack(place: Place, settings: Settings = [], trust: Trust = False) ->
     recipe, game = _practice()
     start = recipe.build().requires_grad_(False)
     view = Weights(start, start, [u for u in game.public if u.text])
-    confined = ConfinedAttack(submission, recipe, Limits(seconds=SECONDS), trust, contract=True)
+    sandboxed = SandboxedAttack(submission, recipe, Limits(seconds=SECONDS), trust, contract=True)
     with _telling(place):
-        confined.score(view, game.candidates, Randomness(0))
+        sandboxed.score(view, game.candidates, Randomness(0))
     typer.echo(f"{place} meets the contract")
 
 

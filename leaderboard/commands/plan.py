@@ -21,7 +21,8 @@ from leaderboard.experiment.pending import pending
 from leaderboard.experiment.plan import plan as jobs_of
 from leaderboard.jobs.progress import spoken
 from leaderboard.records import provenance
-from leaderboard.records.record import FOLDER, read_records
+from leaderboard.records.numbers import to_json
+from leaderboard.records.run_folder import FOLDER, read_records
 from leaderboard.spec.load import load_suite
 from leaderboard.spec.paths import stamps
 from leaderboard.spec.suite import Cell, Suite
@@ -71,7 +72,7 @@ def plan(
             "elapsed_seconds": lasting,
             "workers": workers,
         }
-        typer.echo(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False))
+        typer.echo(json.dumps(to_json(content), indent=1, ensure_ascii=False, allow_nan=False))
         return
     typer.echo(
         tabulate(

@@ -17,7 +17,7 @@ from leaderboard.jobs.job import Pool
 from leaderboard.jobs.processes import Processes
 from leaderboard.jobs.progress import watching
 from leaderboard.records import provenance
-from leaderboard.records.record import FOLDER, read_records
+from leaderboard.records.run_folder import FOLDER, read_records
 from leaderboard.spec.load import load_suite
 from leaderboard.views.table import Format, table
 from targets.core.errors import OverheardError

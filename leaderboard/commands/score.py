@@ -15,11 +15,11 @@ from leaderboard.jobs import scheduler as runner
 from leaderboard.jobs.job import Job
 from leaderboard.jobs.progress import watching
 from leaderboard.records import provenance
-from leaderboard.records.attack_result import sieges
-from leaderboard.records.record import FOLDER, read_records
+from leaderboard.records.attack_result import read_results
+from leaderboard.records.run_folder import FOLDER, read_records
 from leaderboard.spec.load import load_suite
 from leaderboard.submissions import sandbox
-from leaderboard.submissions.attack_runs import siege_jobs
+from leaderboard.submissions.attack_runs import attack_jobs
 from leaderboard.submissions.defense_runs import (
     keep,
     label_of,
@@ -27,8 +27,9 @@ from leaderboard.submissions.defense_runs import (
     submitted_cells,
     submitted_jobs,
 )
-from leaderboard.submissions.sandbox import GIB, LIMITS, Limits
-from leaderboard.submissions.submission import ConfinedDefense, read_submission
+from leaderboard.submissions.limits import GIB, LIMITS, Limits
+from leaderboard.submissions.sandboxed import SandboxedDefense
+from leaderboard.submissions.submission import read_submission
 from leaderboard.views.standing import standing
 from leaderboard.views.table import Format, table
 
@@ -76,13 +77,13 @@ def score(
         refuse_taken(cells, out)
     sandbox.require(trust, out, data)
     keep(submission, out)
-    confined = ConfinedDefense(submission, _limits(minutes, memory), trust)
+    sandboxed = SandboxedDefense(submission, _limits(minutes, memory), trust)
     known = plan(chosen, out, data)
     ids = {job.id for job in known}
-    own = [job for job in submitted_jobs(cells, confined, out, data) if job.id not in ids]
+    own = [job for job in submitted_jobs(cells, sandboxed, out, data) if job.id not in ids]
     failed = _run([*known, *own], out, workers)
     typer.echo(table(out, Format.TEXT) + "\n")
-    for line in standing(read_records(out), {cell.id for cell in cells}, sieges(out)):
+    for line in standing(read_records(out), {cell.id for cell in cells}, read_results(out)):
         typer.echo(line)
     _end(failed, out)
 
@@ -104,7 +105,7 @@ def score_attack(
     sandbox.require(trust, out, data)
     keep(submission, out)
     limits = _limits(minutes, memory)
-    jobs = siege_jobs(records, submission, name, out, data, limits=limits, trust=trust)
+    jobs = attack_jobs(records, submission, name, out, data, limits=limits, trust=trust)
     failed = _run(jobs, out, workers)
     typer.echo(table(out, Format.TEXT))
     _end(failed, out)

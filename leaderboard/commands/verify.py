@@ -15,12 +15,13 @@ from leaderboard.jobs.job import Job
 from leaderboard.jobs.progress import watching
 from leaderboard.records import provenance
 from leaderboard.records.agreement import agreement, overall, summary
-from leaderboard.records.record import FOLDER, Record, read_record, read_records
+from leaderboard.records.record import Record
+from leaderboard.records.run_folder import FOLDER, read_record, read_records
 from leaderboard.spec.suite import SUBMISSION
 from leaderboard.submissions import sandbox
 from leaderboard.submissions.defense_runs import keep, submission_of, submitted_jobs
-from leaderboard.submissions.sandbox import LIMITS
-from leaderboard.submissions.submission import ConfinedDefense
+from leaderboard.submissions.limits import LIMITS
+from leaderboard.submissions.sandboxed import SandboxedDefense
 
 DISAGREES = 1
 
@@ -65,6 +66,6 @@ def _jobs(
         home = folder.parent if folder.name == FOLDER else folder  # published ones lie flat
         submitted = submission_of(cell, home, submission)
         keep(submitted, out)
-        confined = ConfinedDefense(submitted, LIMITS, trust)
-        return submitted_jobs([cell], confined, out, data)
+        sandboxed = SandboxedDefense(submitted, LIMITS, trust)
+        return submitted_jobs([cell], sandboxed, out, data)
     return cell_jobs([cell], out, data)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from leaderboard.experiment.pending import Pending
 from leaderboard.records import provenance
-from leaderboard.records.record import FOLDER, Record, read_records
+from leaderboard.records.record import Record
+from leaderboard.records.run_folder import FOLDER, read_records
 from leaderboard.spec.suite import Cell
 
 if TYPE_CHECKING:

@@ -87,7 +87,7 @@ def attacked(
 def _judged(record: Record, game: Game) -> Record:
     """Return a record with its audited ε, and what that says of the promised one."""
     assert record.guarantee is not None
-    claimed, delta = record.guarantee.epsilon, record.guarantee.delta
+    claimed, delta = record.guarantee.promised, record.guarantee.delta
     assert delta is not None
     candidates = {c.id: c for c in game.candidates}
     findings = {

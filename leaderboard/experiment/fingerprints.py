@@ -19,10 +19,12 @@ from pathlib import Path
 
 from attacks.registry import ATTACKS
 from defenses.registry import SCHEMES
+from targets.core.moved import home_now, path_now
 from targets.core.registry import Entry
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("defenses", "attacks")
+API = "api"  # the module of a room that only lists what others may import
 TABLES: Mapping[str, Iterable[Entry]] = {"defenses.registry": SCHEMES, "attacks.registry": ATTACKS}
 
 
@@ -51,7 +53,7 @@ def entry_code(entry: Entry) -> str:
 
 def submission_code(source: str) -> str:
     """Return the digest of a submitted file and of the code of ours that it is built on."""
-    modules = _imports(ast.parse(source), ROOMS)
+    modules = [m for m in _modules_of(ast.parse(source)) if _within(m, ROOMS)]
     return _digest([source, *_dumped(_closure(modules, ROOMS))])
 
 
@@ -86,6 +88,34 @@ def _closure(modules: Iterable[str], rooms: tuple[str, ...]) -> dict[str, ast.Mo
             # Who asks a registry may get anything that is in it.
             pending += [entry.module for entry in TABLES.get(module, ())]
     return found
+
+
+def _modules_of(tree: ast.Module) -> Iterator[str]:
+    """Yield the modules of ours, and others, behind a submission's imports.
+
+    Old paths lead where their content is today, a name from `api` to the module that defines it: a
+    submission is not built on everything that `api` lists.
+    """
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield from _behind(alias.name)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            for alias in node.names:
+                yield from _behind(node.module, alias.name)
+                yield from _behind(f"{node.module}.{alias.name}")  # where that is a module
+
+
+def _behind(module: str, name: str = "*") -> Iterator[str]:
+    room, _, rest = module.partition(".")
+    if room not in ROOMS or rest != API:
+        yield path_now(module) if name == "*" else home_now(module, name)
+        return
+    for node in ast.walk(_code(ROOT / room / f"{API}.py")):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                if name in ("*", alias.asname or alias.name):
+                    yield from _behind(node.module, alias.name)
 
 
 def _file_of(module: str) -> Path | None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from leaderboard.experiment.fingerprints import attack_code, scheme_code, submission_code
-from leaderboard.records.record import Record, history
+from leaderboard.records.record import Record
+from leaderboard.records.run_folder import history
 from leaderboard.spec.paths import submitted_file, weights_digest
 from leaderboard.spec.suite import SUBMISSION, AttackChoice, Cell
 

@@ -11,7 +11,7 @@ from leaderboard.experiment.experiment import Experiment
 from leaderboard.experiment.panel.cells import panel_cells, panel_key, panel_shows
 from leaderboard.experiment.pending import attempted, finished, last_digest, pending
 from leaderboard.jobs.job import Job, Named
-from leaderboard.records.record import record_failure
+from leaderboard.records.run_folder import record_failure
 from leaderboard.spec.paths import weights_file
 from leaderboard.spec.suite import Cell, Suite
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -20,7 +19,8 @@ from leaderboard.experiment.references import ReferenceModels, references_wanted
 from leaderboard.experiment.scheme_work import SchemeWork
 from leaderboard.game.game import Game
 from leaderboard.jobs.job import Report
-from leaderboard.records.record import Guarantee, Record, hardware_of, write_record
+from leaderboard.records.record import Record, hardware_of
+from leaderboard.records.run_folder import write_record
 from leaderboard.spec.paths import weights_digest, weights_file
 from leaderboard.spec.suite import SUBMISSION, Cell
 from targets.core.clock import Clock
@@ -123,7 +123,7 @@ def _train(
         stamps=experiment.stamps,
         weights=weights_digest(out, cell),
         event=repr(trained.event),
-        guarantee=Guarantee(**asdict(guarantee)),
+        guarantee=guarantee,
         wer=error_rates["test"],
         wer_members=error_rates["members"],
         wer_held_out=error_rates["held_out"],

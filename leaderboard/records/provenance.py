@@ -6,6 +6,7 @@ import os
 import platform
 import re
 import subprocess
+import sys
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -74,7 +75,19 @@ def ram_gib() -> float:
 
 
 def accelerator(device: str) -> str | None:
-    """Return the name of the accelerator that a device is; None for the CPU."""
-    from targets.core.device import device_name  # which needs torch for accelerators alone
+    """Return the name of the device that was used, like "cuda:1" or "mps"; None for the CPU.
 
-    return device_name(device)
+    Raises:
+        ValueError: there is no such kind of device, or torch is not there to ask for its name.
+    """
+    kind = device.partition(":")[0]
+    if kind == "cpu":
+        return None
+    if kind == "mps":
+        return f"{cpu()} (MPS)"
+    # Whoever used a GPU has torch; whoever reads records need not load it.
+    torch = sys.modules.get("torch")
+    if kind != "cuda" or torch is None:
+        raise ValueError(f"{device}: no device that work can have been done on")
+    name: str = torch.cuda.get_device_name(device)
+    return name

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from leaderboard.records.attack_result import strongest
-from leaderboard.records.record import Record, number_to_json
+from leaderboard.records.numbers import number_to_json
+from leaderboard.records.record import Record
+from leaderboard.records.strongest import strongest
 from leaderboard.site.entries import Entry, Run
 from leaderboard.views import glossary
 from leaderboard.views.table import HEADLINE, TITLES, compact, headline, identity
@@ -142,7 +143,7 @@ def _point(entry: Entry) -> dict[str, Any]:
         "epsilon": who["epsilon"],
         "status": entry.status,
         "wer": bar(entry.record.wer),
-        "audited": bar(strongest(entry.record, entry.sieges)["strongest_audited"]),
+        "audited": bar(strongest(entry.record, entry.results)["strongest_audited"]),
         "leak": {attack: bar(headline(entry.record, attack)) for attack in HEADLINE},
     }
 
@@ -175,10 +176,10 @@ def cells(entry: Entry) -> list[Shown]:
         _proven(record.audited_epsilon),
         Shown(entry.status, sort=entry.status),
     ]
-    if not entry.sieges:
+    if not entry.results:
         return shown
     # Below what the suite's attacks found stands what is strongest known, and that sorts.
-    known = strongest(record, entry.sieges)
+    known = strongest(record, entry.results)
     later = {
         RANKED: _measured(known["strongest_auc"], ""),
         "audited_epsilon": _proven(known["strongest_audited"]),

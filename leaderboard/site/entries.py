@@ -7,8 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from leaderboard.records.attack_result import Siege, disproof, on, sieges, status
-from leaderboard.records.record import Record, RecordError, read_history
+from leaderboard.records.attack_result import AttackResult, read_results
+from leaderboard.records.record import Record
+from leaderboard.records.run_folder import read_history
+from leaderboard.records.store import RecordError
+from leaderboard.records.strongest import disproof, results_on, status
 from leaderboard.spec.paths import SOUNDS
 from leaderboard.views.table import place
 
@@ -30,7 +33,7 @@ class Entry:
 
     `suite` names the conditions: entries may be compared within one suite only. `name` is unique
     on the page and fit for a file name; `superseded_by` is the name of the entry that corrects it.
-    `sieges` are what attacks submitted later found on its weights, and `disproof` says which of
+    `results` are what attacks submitted later found on its weights, and `disproof` says which of
     them proves more than the record promises.
     """
 
@@ -41,19 +44,19 @@ class Entry:
     digest: str
     run: Run
     superseded_by: str | None
-    sieges: tuple[Siege, ...]
+    results: tuple[AttackResult, ...]
 
     @property
     def disproof(self) -> str | None:
         """In a sentence, what a submitted attack disproved."""
-        return disproof(self.record, self.sieges)
+        return disproof(self.record, self.results)
 
     @property
     def status(self) -> str:
         """The record's status, or what became of it later: superseded, falsified."""
         if self.superseded_by:
             return "superseded"
-        return status(self.record, self.sieges)
+        return status(self.record, self.results)
 
     @property
     def title(self) -> str:
@@ -76,7 +79,7 @@ def read_entries(folders: Sequence[Path]) -> list[Entry]:
     suites = _suites(stored.record for _, history in histories for stored in history)
     entries: dict[str, Entry] = {}
     for number, (folder, history) in enumerate(histories, 1):
-        run, found = _run(folder, number), sieges(folder)
+        run, found = _run(folder, number), read_results(folder)
         named = {s.digest: f"{suites[_conditions(s.record)]}-{s.path.stem}" for s in history}
         later = {s.record.supersedes: named[s.digest] for s in history}
         for path, digest, record in history:
@@ -93,7 +96,7 @@ def read_entries(folders: Sequence[Path]) -> list[Entry]:
                 digest,
                 run,
                 later.get(digest),
-                tuple(on(record, found)),
+                tuple(results_on(record, found)),
             )
     order = list(dict.fromkeys(entry.suite for entry in entries.values()))
     return sorted(

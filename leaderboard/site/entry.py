@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from attacks.statistics.roc import roc
+from leaderboard.records.numbers import guarantee_to_json
 from leaderboard.records.record import Record
 from leaderboard.site.board import Shown, bar, cells
 from leaderboard.site.entries import Entry
@@ -30,9 +31,9 @@ def verdict(record: Record) -> str:
     if promise is None:
         return "Nothing could be measured."
     said = "It promises nothing."
-    if promise.epsilon is not None:
+    if promise.promised is not None:
         failing = "" if promise.delta is None else f" at δ = {promise.delta:g}"
-        said = f"It promises ε = {promise.epsilon:.3g}{failing} per {promise.unit}."
+        said = f"It promises ε = {promise.promised:.3g}{failing} per {promise.unit}."
     if not proof.scored:
         return f"{said} Nothing was audited: {proof.method.removeprefix('unscored: ')}."
     most = "" if proof.ceiling is None else f", of at most {_number(proof.ceiling)}"
@@ -47,7 +48,7 @@ def curves(entry: Entry) -> dict[str, list[list[float]]]:
     record, curves = entry.record, {}
     if record.cell.conditions.unit == "speaker":
         return {}
-    submitted = {siege.called: siege.scores for siege in entry.sieges}
+    submitted = {result.label: result.scores for result in entry.results}
     for attack, scores in (record.scores | submitted).items():
         member = np.array([record.coins[candidate] for candidate in scores], dtype=bool)
         found = np.array(list(scores.values()), dtype=float)
@@ -68,7 +69,7 @@ def facts(entry: Entry) -> dict[str, str]:
         "promised ε": "-" if who["epsilon"] is None else f"{who['epsilon']:.3g}",
         "δ": "-" if who["delta"] is None else f"{who['delta']:g}",
         "unit": who["unit"] or "-",
-        "options": _told(record.cell.options) or "-",
+        "options": _as_text(record.cell.options) or "-",
         "training, seconds": "-" if seconds is None else f"{seconds:g}",
     }
 
@@ -110,9 +111,9 @@ def _figure(name: str, estimate: Estimate) -> dict[str, str]:
 def _all(entry: Entry) -> dict[str, dict[str, Estimate]]:
     record, own = entry.record, ("wer", "wer_members", "wer_held_out", "audited_epsilon")
     submitted = {
-        f"{siege.called}, submitted later from {siege.file}": siege.leakage
-        | {"audited_epsilon": siege.audited_epsilon}
-        for siege in entry.sieges
+        f"{result.label}, submitted later from {result.file}": result.leakage
+        | {"audited_epsilon": result.audited_epsilon}
+        for result in entry.results
     }
     own_figures = {name: getattr(record, name) for name in own}
     return {TARGET: own_figures, **record.leakages, **submitted}
@@ -122,7 +123,7 @@ def provenance(entry: Entry) -> list[dict[str, Any]]:
     """Return where an entry comes from: by topic, labels and texts; what is empty is left out."""
     record = entry.record
     cell, code, made_on = record.cell, record.code, record.hardware
-    promise = record.guarantee
+    stated = {} if record.guarantee is None else guarantee_to_json(record.guarantee)
     state = {None: "", False: ", unchanged", True: ", with changes that were not committed"}
     shared = cell.conditions.model_dump(mode="json")
     parts: dict[str, dict[str, Any]] = {
@@ -135,14 +136,14 @@ def provenance(entry: Entry) -> list[dict[str, Any]]:
             "hardware": f"{made_on.cpu}, {made_on.cores} cores, {made_on.ram_gib:g} GiB"
             + (f", {made_on.accelerator}" if made_on.accelerator else ""),
             "seed": str(cell.seed),
-            "options": _told(cell.options),
+            "options": _as_text(cell.options),
         },
         "The promise": {
             "event": record.event,
-            **({} if promise is None else {k: _told(v) for k, v in promise.model_dump().items()}),
+            **{key: _as_text(value) for key, value in stated.items()},
         },
-        "Notes of the mechanism": {key: _told(value) for key, value in record.notes.items()},
-        "Conditions of the suite": {key: _told(value) for key, value in shared.items()},
+        "Notes of the mechanism": {key: _as_text(value) for key, value in record.notes.items()},
+        "Conditions of the suite": {key: _as_text(value) for key, value in shared.items()},
         "Speech (SHA-256)": record.corpora,
         "Code and weights (SHA-256)": {**record.fingerprints, "weights": record.weights},
         "Seconds": {stage: f"{seconds:g}" for stage, seconds in record.seconds.items()},
@@ -155,13 +156,13 @@ def provenance(entry: Entry) -> list[dict[str, Any]]:
     ]
 
 
-def _told(value: Any) -> str:
+def _as_text(value: Any) -> str:
     """Return a value of a record as text: mappings as `key: value` pairs."""
     if isinstance(value, dict):
-        held = {k: _told(v) for k, v in value.items() if v is not None and v != {}}
+        held = {k: _as_text(v) for k, v in value.items() if v is not None and v != {}}
         return "; ".join(f"{k}: {v}" for k, v in held.items())
     if isinstance(value, list | tuple):
-        return ", ".join(_told(item) for item in value)
+        return ", ".join(_as_text(item) for item in value)
     if isinstance(value, float):
         return f"{value:.6g}"
     return "" if value is None else str(value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -19,22 +18,24 @@ from leaderboard.jobs.job import Job, Named, Report
 from leaderboard.records.attack_result import (
     ERROR,
     SPARE,
-    Siege,
-    read_siege,
-    siege_file,
-    sieges,
-    write_siege,
+    AttackResult,
+    read_result,
+    read_results,
+    result_file,
+    write_result,
 )
 from leaderboard.records.record import Record
+from leaderboard.records.verdict import is_falsified
 from leaderboard.spec.paths import weights_digest, weights_file
 from leaderboard.submissions.defense_runs import label_of
-from leaderboard.submissions.sandbox import DisqualifiedError, Limits
-from leaderboard.submissions.submission import ConfinedAttack, Submission
+from leaderboard.submissions.limits import DisqualifiedError, Limits
+from leaderboard.submissions.sandboxed import SandboxedAttack
+from leaderboard.submissions.submission import Submission
 from targets.core.errors import OverheardError
 from targets.core.progress import listening
 
 
-def siege_jobs(
+def attack_jobs(
     records: Sequence[Record],
     submission: Submission,
     name: str | None,
@@ -57,7 +58,7 @@ def siege_jobs(
         "settings": dict(submission.settings),
         "fingerprint": submission_code(submission.source),
     }
-    known = sieges(out)
+    known = read_results(out)
     earlier = [s.number for s in known if {key: getattr(s, key) for key in entry} == entry]
     number = earlier[0] if earlier else 1 + max((s.number for s in known), default=0)
     jobs = []
@@ -70,7 +71,7 @@ def siege_jobs(
                 f"{weights_file(out, record.cell)}: not the weights that the record of "
                 f"{record.cell.id} is about; `overheard run` trains them again"
             )
-        begun = Siege(
+        begun = AttackResult(
             **entry,
             number=number,
             cell=record.cell.id,
@@ -82,9 +83,9 @@ def siege_jobs(
         jobs.append(
             Job(
                 id=f"{begun.attack}-on-{record.cell.id}",
-                function=Named("leaderboard.submissions.attack_runs", "run_siege"),
+                function=Named("leaderboard.submissions.attack_runs", "run_attack"),
                 arguments=(begun, record, submission, limits, trust, out, data),
-                finished=partial(besieged, out, begun),
+                finished=partial(attacked, out, begun),
                 on_failure=partial(_note_failure, begun, out),
             )
         )
@@ -93,16 +94,16 @@ def siege_jobs(
     return jobs
 
 
-def besieged(out: Path, begun: Siege) -> bool:
+def attacked(out: Path, begun: AttackResult) -> bool:
     """Return whether an attack has had its turn on a cell."""
-    path = siege_file(out, begun)
+    path = result_file(out, begun)
     if not path.exists():
         return False
-    return read_siege(path).status != "failed"
+    return read_result(path).status != "failed"
 
 
-def run_siege(
-    begun: Siege,
+def run_attack(
+    begun: AttackResult,
     record: Record,
     submission: Submission,
     limits: Limits,
@@ -119,13 +120,14 @@ def run_siege(
     game, recipe = experiment.game, experiment.recipe
     public = [u for u in game.public if u.text]
     view = view_of("weights", load_recognizer(experiment, cell), recipe.build(), public)
+    # The name of this stream is older than our words; another would give other intervals.
     rng = experiment.rng("siege", begun.attack)
-    confined = ConfinedAttack(submission, recipe, limits, trust)
+    sandboxed = SandboxedAttack(submission, recipe, limits, trust)
     try:
         with listening(report):
-            found = confined.score(view, game.candidates, rng.child("attack"))
+            found, access = sandboxed.score_with_access(view, game.candidates, rng.child("attack"))
     except DisqualifiedError as error:
-        write_siege(begun.model_copy(update={"status": "disqualified", "reason": str(error)}), out)
+        write_result(begun.model_copy(update={"status": "disqualified", "reason": str(error)}), out)
         return
     audited, *later = (
         measure.audit_alone(
@@ -139,9 +141,10 @@ def run_siege(
         )
         for number in range(begun.number, begun.number + SPARE + 1)
     )
-    claimed = math.inf if record.guarantee.epsilon is None else record.guarantee.epsilon
-    falsified = audited.scored and audited.low > claimed
+    claimed = record.guarantee.promised
+    falsified = is_falsified(audited, claimed)
     content = {
+        "access": access,
         "status": "ok",
         "reason": f"proves more than ε = {claimed:.3g}" if falsified else None,
         "leakage": measure.leakage(found, record.coins, rng.child("intervals"), game.unit),
@@ -150,8 +153,8 @@ def run_siege(
         "scores": {c.id: float(s) for c, s in zip(found.candidates, found.scores, strict=True)},
         "seconds": round(time.monotonic() - began, 1),
     }
-    write_siege(begun.model_copy(update=content), out)
+    write_result(begun.model_copy(update=content), out)
 
 
-def _note_failure(begun: Siege, out: Path, reason: str) -> None:
-    write_siege(begun.model_copy(update={"reason": reason}), out)
+def _note_failure(begun: AttackResult, out: Path, reason: str) -> None:
+    write_result(begun.model_copy(update={"reason": reason}), out)

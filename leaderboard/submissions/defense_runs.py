@@ -12,16 +12,13 @@ from leaderboard.experiment.experiment import Experiment
 from leaderboard.experiment.plan import cell_jobs
 from leaderboard.experiment.train import run_cell
 from leaderboard.jobs.job import Job, Named, Report
-from leaderboard.records.record import failed_record, history, write_record
+from leaderboard.records.record import failed_record
+from leaderboard.records.run_folder import history, write_record
 from leaderboard.spec.paths import submitted_file
 from leaderboard.spec.suite import NAME, SUBMISSION, Cell, Suite
-from leaderboard.submissions.sandbox import DisqualifiedError
-from leaderboard.submissions.submission import (
-    ConfinedDefense,
-    Submission,
-    SubmissionError,
-    check_source,
-)
+from leaderboard.submissions.limits import DisqualifiedError
+from leaderboard.submissions.sandboxed import SandboxedDefense
+from leaderboard.submissions.submission import Submission, SubmissionError, check_source
 from targets.core.files import whole_file
 
 
@@ -123,22 +120,22 @@ def keep(submission: Submission, out: Path) -> None:
 
 
 def submitted_jobs(
-    cells: Iterable[Cell], confined: ConfinedDefense, out: Path, data: Path
+    cells: Iterable[Cell], sandboxed: SandboxedDefense, out: Path, data: Path
 ) -> list[Job]:
     """Return the jobs of a submission's cells, and of what those still to run need."""
     work = Named("leaderboard.submissions.defense_runs", "run_submitted")
-    return cell_jobs(list(cells), out, data, function=work, more=(confined,))
+    return cell_jobs(list(cells), out, data, function=work, more=(sandboxed,))
 
 
 def run_submitted(
-    cell: Cell, experiment: Experiment, confined: ConfinedDefense, *, report: Report
+    cell: Cell, experiment: Experiment, sandboxed: SandboxedDefense, *, report: Report
 ) -> None:
     """Train, attack and measure one cell of a submission, and write its record.
 
     What the rules forbid ends in a record too: it is an outcome, and is not tried again.
     """
     try:
-        run_cell(cell, experiment, report=report, defense=confined)
+        run_cell(cell, experiment, report=report, defense=sandboxed)
     except DisqualifiedError as error:
         record = failed_record(cell, str(error), "disqualified")
         write_record(record, experiment.out, correction=True)

@@ -7,7 +7,7 @@ output, in frames: one letter for the kind, eight bytes of length, the content. 
     in    job      JSON: what to do, the submission's source, settings, names and texts, limits
           tensors  safetensors: samples, the public start, an attack's target
     out   hello, then any number of progress, then either
-          event and weights (a defense), scores (an attack), or
+          event, unit and weights (a defense), access and scores (an attack), or
           raised (the kind of an error whose words are on standard error)
 """
 
@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from targets.training.recipe import Recipe
 
 JOB, TENSORS = b"j", b"t"
-HELLO, PROGRESS, EVENT, WEIGHTS, SCORES, RAISED = b"h", b"p", b"e", b"w", b"s", b"r"
+HELLO, PROGRESS, RAISED = b"h", b"p", b"r"
+EVENT, UNIT, WEIGHTS = b"e", b"u", b"w"
+ACCESS, SCORES = b"a", b"s"
 HEAD = struct.Struct(">cQ")
 
 Send = Callable[[bytes, bytes], None]
@@ -90,6 +92,9 @@ def _kind_of(error: BaseException) -> str:
 
 
 def _do(job: dict[str, Any], tensors: bytes, send: Send) -> None:
+    from targets.core.moved import keep_old_paths
+
+    keep_old_paths()
     made = _maker(job)
 
     import torch
@@ -139,6 +144,7 @@ def _defend(
     if not isinstance(trained, Trained):
         raise TypeError(f"train returned {type(trained).__name__}, not Trained")
     send(EVENT, event_to_json(trained.event).encode())
+    send(UNIT, str(trained.unit).encode())
     weights = {name: w.detach().cpu().contiguous() for name, w in trained.weights.items()}
     send(WEIGHTS, save(weights))
 
@@ -163,6 +169,7 @@ def _attack(
         found = check_attack(attack, view, candidates)
     else:
         found = attack.score(view, candidates, Randomness(job["seed"]))
+    send(ACCESS, str(attack.access).encode())
     places = {c.id: place for place, c in enumerate(candidates)}
     send(
         SCORES,

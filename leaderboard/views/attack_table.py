@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from leaderboard.records.record import Record, read_records
+from leaderboard.records.record import Record
+from leaderboard.records.run_folder import read_records
 from leaderboard.views.table import TITLES, Format, Row, place, render
 from targets.core.estimate import Estimate
 
@@ -40,7 +41,7 @@ def attack_rows(records: Iterable[Record]) -> list[Row]:
     return [
         {
             "scheme": record.cell.label,
-            "epsilon": record.guarantee.epsilon if record.guarantee else record.cell.epsilon,
+            "epsilon": record.guarantee.promised if record.guarantee else record.cell.epsilon,
             "attack": attack,
             **{key: figures.get(key, Estimate.unscored("not measured")) for key in KEYS[3:7]},
             **{name: figure for name, figure in figures.items() if name.startswith(COHORT)},

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from leaderboard.records import attack_result as strongest
-from leaderboard.records.attack_result import Siege
-from leaderboard.records.record import Record, read_records
+from leaderboard.records.attack_result import AttackResult, read_results
+from leaderboard.records.record import Record
+from leaderboard.records.run_folder import read_records
 from leaderboard.views.rank_correlation import permutation_p, spearman
 from leaderboard.views.table import HEADLINE, TITLES, Format, Row, compact, render, rows
 from targets.core.estimate import Estimate
@@ -44,14 +44,14 @@ interval of Bonett and Wright (2000)], p of the permutation test: how often chan
 A dash: fewer than {FEWEST} cells, or all alike."""
 
 
-def comparison(records: Sequence[Record], sieges: Sequence[Siege] = ()) -> list[Row]:
+def comparison(records: Sequence[Record], results: Sequence[AttackResult] = ()) -> list[Row]:
     """Return one row a record: claim, audit, ceiling, their ratio, leakage and WER.
 
     Where attacks were submitted, the audit is the strongest known.
     """
-    found = rows(records, sieges)
+    found = rows(records, results)
     for row in found:
-        if sieges:
+        if results:
             row["audited_epsilon"] = row["strongest_audited"]
         audited, claimed = row["audited_epsilon"], row["epsilon"]
         row["ceiling"] = audited.ceiling
@@ -61,7 +61,7 @@ def comparison(records: Sequence[Record], sieges: Sequence[Siege] = ()) -> list[
 
 def compared(folder: Path) -> list[Row]:
     """Return the comparison of a folder of records, and of what submitted attacks found there."""
-    return comparison(read_records(folder), strongest.sieges(folder))
+    return comparison(read_records(folder), read_results(folder))
 
 
 def compare(folders: Sequence[Path], form: Format) -> str:

@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from tabulate import tabulate
 
+from defenses.accounting.guarantee import Guarantee
+from leaderboard.records.attack_result import AttackResult
 from leaderboard.records.record import SCHEMA_VERSION, Number, Plain, Record
 from targets.core.estimate import Estimate
 from targets.core.files import whole_file
@@ -20,9 +22,10 @@ from targets.core.files import whole_file
 HEAD = f"""\
 # Records
 
-What each key of a record means. Drawn from the models in `leaderboard/records/record.py` and
-`leaderboard/spec/suite.py` (`python -m leaderboard.views.dictionary docs/records.md`); a test
-fails where this page and the models differ.
+What each key of a record means. Drawn from the models in `leaderboard/records/record.py`,
+`leaderboard/records/attack_result.py` and `leaderboard/spec/suite.py`
+(`python -m leaderboard.views.dictionary docs/records.md`); a test fails where this page and the
+models differ.
 
 This is **schema version {SCHEMA_VERSION}**; a record of another version is refused, and an
 unknown key too. A record is one JSON file, `<cell>.json`, UTF-8. What corrects it is
@@ -31,7 +34,12 @@ unknown key too. A record is one JSON file, `<cell>.json`, UTF-8. What corrects 
 damage, not forgery.
 
 JSON has no infinity and no NaN: an endless bound is "inf" or "-inf", what was not measured is null.
+So it is in all JSON that overheard writes: records, `table`, `compare` and `export --format json`,
+`audit --json`, `account --json`, `plan --json`. Only the ε of a guarantee in a record, and in a
+table, is null where nothing is promised.
 WER is a fraction everywhere. `overheard export` writes every estimate of many records as one table.
+
+What an attack submitted later found is a file beside the records, an [AttackResult](#attackresult).
 """
 
 ESTIMATE = {
@@ -43,22 +51,55 @@ ESTIMATE = {
     "ceiling": ("number or null", "The most that the method could have given with as much data."),
 }
 
+GUARANTEE = {
+    "epsilon": ("number or null", "ε; null where nothing is promised."),
+    "delta": ("number or null", "δ."),
+    "unit": ("`utterance`, `speaker`", "Whose presence is hidden: an utterance or a speaker."),
+    "relation": ("text or null", "What neighbouring training sets differ in."),
+    "accountant": ("text or null", "What priced the event."),
+    "basis": ("text", "What the promise rests on: audited code, a claim, or none."),
+}
+
+# What the page says of values that are no models.
+VALUES: dict[str, tuple[str, dict[str, tuple[str, str]]]] = {
+    "Guarantee": (
+        "The promise: ε and δ for which unit, under which relation, by whose accounting.",
+        GUARANTEE,
+    ),
+    "Estimate": ("A figure with what makes it evidence.", ESTIMATE),
+}
+
 WORDS = {str: "text", bool: "true or false", int: "whole number", float: "number"}
+
+# Whatever is installed, here or where a record was made; the schema stays what it is.
+NAMES = {
+    ("Cell", "target"): "name of a target (`overheard list targets`)",
+    ("Cell", "scheme"): "name of a scheme (`overheard list schemes`) or `submission`",
+    ("AttackChoice", "name"): "name of an attack (`overheard list attacks`)",
+}
 
 
 def dictionary() -> str:
     """Return the page."""
     sections = [HEAD]
-    for model in _models(Record):
+    models = _models(Record)
+    models += [model for model in _models(AttackResult) if model not in models]
+    for model in models:
         meanings = _meanings(model)
         rows = [
-            (f"`{name}`", kind(field.annotation), meanings.get(name, ""))
-            for name, field in model.model_fields.items()
+            (f"`{name}`", _kind_of_field(model, name), meanings.get(name, ""))
+            for name in model.model_fields
         ]
         sections.append(_section(model.__name__, inspect.getdoc(model) or "", rows))
-    rows = [(f"`{key}`", kind, meaning) for key, (kind, meaning) in ESTIMATE.items()]
-    sections.append(_section("Estimate", "A figure with what makes it evidence.", rows))
+    for name, (text, keys) in VALUES.items():
+        rows = [(f"`{key}`", kind, meaning) for key, (kind, meaning) in keys.items()]
+        sections.append(_section(name, text, rows))
     return "\n".join(sections)
+
+
+def _kind_of_field(model: type[BaseModel], name: str) -> str:
+    annotation = model.model_fields[name].annotation
+    return NAMES.get((model.__name__, name)) or kind(annotation)
 
 
 def _section(name: str, text: str, rows: list[tuple[str, str, str]]) -> str:
@@ -100,8 +141,8 @@ def kind(annotation: Any) -> str:
     """Return in words what values an annotation allows."""
     if annotation in WORDS:
         return WORDS[annotation]
-    if annotation is Estimate:
-        return "[Estimate](#estimate)"
+    if annotation in (Estimate, Guarantee):
+        return f"[{annotation.__name__}](#{annotation.__name__.lower()})"
     if annotation is Number:
         return 'number, "inf", "-inf" or null'
     if annotation is Any or annotation is get_args(Plain)[0]:

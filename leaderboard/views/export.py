@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from leaderboard.records.attack_result import Siege, on, sieges, status, strongest
-from leaderboard.records.record import Record, read_records
+from leaderboard.records.attack_result import AttackResult, read_results
+from leaderboard.records.record import Record
+from leaderboard.records.run_folder import read_records
+from leaderboard.records.strongest import results_on, status, strongest
 from leaderboard.views.table import TITLES, Format, Row, identity, place, render
 
 KEYS = (
@@ -21,7 +23,7 @@ estimate         value and interval; the CSV and the JSON give level, method and
 strongest ...    of all attacks known, submitted ones included: there where any was submitted"""
 
 
-def figures(records: Iterable[Record], found: Sequence[Siege] = ()) -> list[Row]:
+def figures(records: Iterable[Record], found: Sequence[AttackResult] = ()) -> list[Row]:
     """Return one row an estimate: record by record in the order of the table.
 
     What submitted attacks found on a record's weights, `found`, follows what the suite's did.
@@ -29,23 +31,25 @@ def figures(records: Iterable[Record], found: Sequence[Siege] = ()) -> list[Row]
     return [row for record in sorted(records, key=place) for row in _figures(record, found)]
 
 
-def _figures(record: Record, found: Sequence[Siege]) -> Iterable[Row]:
+def _figures(record: Record, found: Sequence[AttackResult]) -> Iterable[Row]:
     common = {**identity(record), "status": status(record, found)}
     for name in ("wer", "wer_members", "wer_held_out", "audited_epsilon"):
         yield common | {"attack": None, "figure": name, "estimate": getattr(record, name)}
     for attack, figures in record.leakages.items():
         for name, estimate in figures.items():
             yield common | {"attack": attack, "figure": name, "estimate": estimate}
-    later = on(record, found)
-    for siege in later:
-        submitted = siege.leakage | {"audited_epsilon": siege.audited_epsilon}
+    later = results_on(record, found)
+    for result in later:
+        submitted = result.leakage | {"audited_epsilon": result.audited_epsilon}
         for name, estimate in submitted.items():
-            yield common | {"attack": siege.called, "figure": name, "estimate": estimate}
+            yield common | {"attack": result.label, "figure": name, "estimate": estimate}
     for name, estimate in strongest(record, later).items() if later else ():
         yield common | {"attack": None, "figure": name, "estimate": estimate}
 
 
 def export(folders: Sequence[Path], form: Format) -> str:
     """Return every figure of the records in some folders; WER is a fraction here."""
-    rows = [row for folder in folders for row in figures(read_records(folder), sieges(folder))]
+    rows = [
+        row for folder in folders for row in figures(read_records(folder), read_results(folder))
+    ]
     return render(rows, KEYS, TITLES, FOOTER, form)

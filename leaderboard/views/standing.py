@@ -6,8 +6,9 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from leaderboard.records.attack_result import Siege, strongest
+from leaderboard.records.attack_result import AttackResult
 from leaderboard.records.record import Record
+from leaderboard.records.strongest import strongest
 from leaderboard.views.table import compact
 
 NEAREST = 3
@@ -30,13 +31,13 @@ class Place:
         return f"{self.id} (WER {100 * self.wer:.1f} %, AUC {self.leakage:.2f}, {promise})"
 
 
-def places(records: Sequence[Record], found: Sequence[Siege] = ()) -> list[Place]:
+def places(records: Sequence[Record], found: Sequence[AttackResult] = ()) -> list[Place]:
     """Return the entries that have a word error rate and a membership AUC."""
     points = []
     for record in records:
         leakage = strongest(record, found)["strongest_auc"]
         if record.wer.scored and leakage.scored:
-            promise = record.guarantee.epsilon if record.guarantee else None
+            promise = record.guarantee.promised if record.guarantee else None
             epsilon = math.inf if promise is None else promise
             points.append(
                 Place(record.cell.id, record.cell.target, record.wer.value, leakage.value, epsilon)
@@ -86,7 +87,7 @@ def nearest(place: Place, others: Sequence[Place], count: int = NEAREST) -> list
 
 
 def standing(
-    records: Sequence[Record], own: Collection[str], found: Sequence[Siege] = ()
+    records: Sequence[Record], own: Collection[str], found: Sequence[AttackResult] = ()
 ) -> list[str]:
     """Return in lines where the entries with the ids `own` stand."""
     every = places(records, found)

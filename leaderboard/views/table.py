@@ -14,8 +14,11 @@ from typing import Any
 from tabulate import tabulate
 
 from attacks.registry import ATTACKS
-from leaderboard.records import attack_result as strongest
-from leaderboard.records.record import Record, estimate_to_json, read_records
+from leaderboard.records import strongest
+from leaderboard.records.attack_result import AttackResult, read_results
+from leaderboard.records.numbers import estimate_to_json
+from leaderboard.records.record import Record
+from leaderboard.records.run_folder import read_records
 from targets.core.estimate import Estimate
 
 # The attacks that have a column, and the figure that stands for each there.
@@ -60,11 +63,11 @@ class Format(StrEnum):
 Row = dict[str, Any]
 
 
-def rows(records: Iterable[Record], found: Sequence[strongest.Siege] = ()) -> list[Row]:
+def rows(records: Iterable[Record], found: Sequence[AttackResult] = ()) -> list[Row]:
     """Return one row a record, in the order of the table; measured values are Estimates.
 
-    Its status, and what is strongest known of it, is told in the light of what submitted attacks
-    `found`.
+    Its status, and the strongest known attack on it, follow from what submitted attacks `found`
+    too.
     """
     return [_row(record, found) for record in sorted(records, key=place)]
 
@@ -84,12 +87,12 @@ def identity(record: Record) -> Row:
         "scheme": cell.label,
         "seed": cell.seed,
         "unit": promise.unit if promise else None,
-        "epsilon": promise.epsilon if promise else cell.epsilon,
+        "epsilon": promise.promised if promise else cell.epsilon,
         "delta": promise.delta if promise else None,
     }
 
 
-def _row(record: Record, found: Sequence[strongest.Siege]) -> Row:
+def _row(record: Record, found: Sequence[AttackResult]) -> Row:
     return {
         **identity(record),
         "wer": record.wer,
@@ -112,7 +115,7 @@ def headline(record: Record, attack: str) -> Estimate:
 
 def table(folder: Path, form: Format) -> str:
     """Return the table of a folder of records, beside what submitted attacks found, if any."""
-    found = strongest.sieges(folder)
+    found = read_results(folder)
     content = rows(read_records(folder), found)
     if not found:
         return render(content, KEYS, TITLES, FOOTER, form)

@@ -35,6 +35,10 @@ class Entry:
         """The module that holds it."""
         return self.path.partition(":")[0]
 
+    def __call__(self, **options: Any) -> Any:
+        """Make what the entry names, with its options and these."""
+        return self.load()(**options)
+
     def load(self) -> Callable[..., Any]:
         """Import what the entry names and return it, with the entry's options filled in.
 

@@ -17,12 +17,14 @@ import pytest
 import typer
 from rich.console import Console
 
+from defenses.accounting.guarantee import Guarantee
 from leaderboard import cli
 from leaderboard.commands.run import FAILED
 from leaderboard.experiment.pending import finished
 from leaderboard.jobs.job import Job, Outcome, Report
 from leaderboard.jobs.progress import Bars, remaining_seconds, spoken
-from leaderboard.records.record import Guarantee, Record, record_failure, write_record
+from leaderboard.records.record import Record
+from leaderboard.records.run_folder import record_failure, write_record
 from leaderboard.spec.suite import Cell, Suite
 from targets.core.errors import OverheardError
 from targets.core.estimate import Estimate

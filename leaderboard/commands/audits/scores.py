@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from tabulate import tabulate
@@ -15,6 +15,7 @@ from tabulate import tabulate
 from attacks.statistics.audit import Verdict, audited_epsilon, every_bound, verdict
 from attacks.statistics.evidence import Design, Noise, Trials
 from attacks.statistics.ranking import auc, tpr_at_fpr
+from leaderboard.records.numbers import estimate_to_json, number_to_json
 from targets.core.errors import OverheardError
 from targets.core.estimate import Estimate
 
@@ -48,7 +49,12 @@ def audit(
             help="'gaussian' if the mechanism's noise is (DP-SGD, GNMax): stronger bounds."
         ),
     ] = "any",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json", help='Print JSON: "inf" or "-inf" is an endless bound, null not measured.'
+        ),
+    ] = False,
 ) -> None:
     """Bound ε from below by scores and coins, and hold a claimed ε against the bound.
 
@@ -205,29 +211,13 @@ def _json(
             "design": trials.design,
             "delta": delta,
             "level": level,
-            "audited_epsilon": _fields(audited),
-            "bounds": {name: _fields(bound) for name, bound in bounds.items()},
-            "ranking": {name: _fields(figure) for name, figure in ranking.items()},
-            "claimed_epsilon": _finite(claimed_epsilon),
+            "audited_epsilon": estimate_to_json(audited),
+            "bounds": {name: estimate_to_json(bound) for name, bound in bounds.items()},
+            "ranking": {name: estimate_to_json(figure) for name, figure in ranking.items()},
+            "claimed_epsilon": number_to_json(claimed_epsilon),
             "verdict": found,
         },
         ensure_ascii=False,
         indent=2,
         allow_nan=False,
     )
-
-
-def _fields(bound: Estimate) -> dict[str, Any]:
-    """Return an estimate as JSON can hold it: null is "none", and for `high` "no upper limit"."""
-    return {
-        "value": _finite(bound.value),
-        "low": _finite(bound.low),
-        "high": _finite(bound.high),
-        "level": _finite(bound.level),
-        "method": bound.method,
-        "ceiling": _finite(bound.ceiling),
-    }
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from leaderboard.commands import merge as merge_command
 from leaderboard.commands.merge import merge
-from leaderboard.records.attack_result import siege_file, sieges, write_siege
-from leaderboard.records.record import (
-    RecordError,
-    failed_record,
-    history,
-    read_records,
-    write_record,
-)
+from leaderboard.records import merge as merging
+from leaderboard.records.attack_result import read_results, result_file, write_result
+from leaderboard.records.record import failed_record
+from leaderboard.records.run_folder import history, read_records, write_record
+from leaderboard.records.store import RecordError
 from leaderboard.spec.paths import weights_file
-from tests.leaderboard.records.test_attack_result import siege
+from tests.leaderboard.records.test_attack_result import attack_result
 from tests.leaderboard.views.test_table import CELLS, record
 
 TEN = record("rnnt-dpsgd-eps10-seed0", 10.0, 0.55, 0.4)
@@ -36,7 +32,7 @@ def runs(tmp_path):
         keep_weights(run, made)
         (run / "starts").mkdir()
         (run / "starts" / "start").write_text(run.name)
-    write_siege(siege(0.6, 1.0), one)
+    write_result(attack_result(0.6, 1.0), one)
     (two / "submissions").mkdir()
     (two / "submissions" / "abc.py").write_text("class Mine: ...")
     return one, two, tmp_path / "both"
@@ -50,7 +46,7 @@ def test_two_runs_become_one(runs, capsys):
     assert weights_file(both, NONE.cell).read_text() == "weights of two"
     assert (both / "starts" / "start").read_text() == "one"
     assert (both / "submissions" / "abc.py").exists()
-    assert len(sieges(both)) == 1
+    assert len(read_results(both)) == 1
     assert f"{both}: 2 cells, from {one}, {two}" in capsys.readouterr().out
     merge([two], both)
     assert len(read_records(both)) == 2
@@ -80,11 +76,11 @@ def test_a_correction_and_a_success_after_a_failure_win(runs):
 
 def test_what_attacks_found_is_joined_and_conflicts_are_named(runs):
     one, two, both = runs
-    write_siege(siege(0.6, 1.0, status="failed"), two)
+    write_result(attack_result(0.6, 1.0, status="failed"), two)
     merge([two, one], both)
-    assert [s.status for s in sieges(both)] == ["ok"]
-    siege_file(two, siege(0.6, 1.0)).unlink()
-    write_siege(siege(0.9, 1.0), two)
+    assert [s.status for s in read_results(both)] == ["ok"]
+    result_file(two, attack_result(0.6, 1.0)).unlink()
+    write_result(attack_result(0.9, 1.0), two)
     with pytest.raises(RecordError, match=r"differ: keep one"):
         merge([one, two], both)
 
@@ -118,13 +114,13 @@ def test_after_a_crash_it_goes_on(runs, monkeypatch):
         copied.append(place.parent.name)
         copy(source, place)
 
-    copy = merge_command._copy
-    monkeypatch.setattr(merge_command, "_copy", stumble)
+    copy = merging._copy
+    monkeypatch.setattr(merging, "_copy", stumble)
     with pytest.raises(KeyboardInterrupt):
         merge([one, two], both)
     assert len(read_records(both)) == 1
     assert weights_file(both, TEN.cell).exists()
     assert weights_file(both, NONE.cell).exists()
-    monkeypatch.setattr(merge_command, "_copy", copy)
+    monkeypatch.setattr(merging, "_copy", copy)
     merge([one, two], both)
     assert len(read_records(both)) == 2

@@ -72,14 +72,25 @@ def test_a_fingerprint_changes_with_its_code_alone(tmp_path, monkeypatch, change
         "import defenses.a",
         "def train():\n    from defenses.a import A",
         "from defenses.registry import SCHEMES",
+        "from defenses.api import A",
+        "from defenses import api",
+        "import defenses.api as api",
+        "from defenses.old import A",
+        "from targets.old import A",
     ],
 )
 def test_a_submission_follows_what_it_is_built_on(tmp_path, monkeypatch, imports):
+    (tmp_path / "defenses").mkdir()
+    listed = "from defenses.a import A\nfrom defenses.b import B as BB\n"
+    (tmp_path / "defenses" / "api.py").write_text(listed)
+    old = {"defenses.old": "defenses.a", "targets.old": "defenses.a"}
+    monkeypatch.setattr("targets.core.moved.MOVED", old)
     codes(tmp_path, monkeypatch)
-    before = submission_code(imports), submission_code("from defenses.b import B")
+    # Nor is anything built on all that `api` lists, unless it takes all of it.
+    before = submission_code(imports), submission_code("from defenses.api import BB")
     assert before[0] == submission_code(imports) != submission_code(imports + "\n")
     codes(tmp_path, monkeypatch, shared=FILES["shared"].replace("1", "2"))
-    after = submission_code(imports), submission_code("from defenses.b import B")
+    after = submission_code(imports), submission_code("from defenses.api import BB")
     assert before[0] != after[0]
     assert before[1] == after[1]
 

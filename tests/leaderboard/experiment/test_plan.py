@@ -23,7 +23,7 @@ from leaderboard.experiment.durations import (
 from leaderboard.experiment.panel.cells import panel_cells, panel_key, panel_shows
 from leaderboard.experiment.pending import pending
 from leaderboard.experiment.plan import plan
-from leaderboard.records.record import record_failure, write_record
+from leaderboard.records.run_folder import record_failure, write_record
 from leaderboard.spec.load import parse_suite
 from leaderboard.spec.paths import start_file, weights_file
 from targets.core.errors import OverheardError

@@ -19,7 +19,7 @@ from leaderboard.experiment.references import ReferenceModels, references_wanted
 from leaderboard.experiment.start import PublicStart
 from leaderboard.experiment.train import run_cell
 from leaderboard.game.game import Game
-from leaderboard.records.record import read_records
+from leaderboard.records.run_folder import read_records
 from leaderboard.spec.load import load_suite
 from leaderboard.spec.suite import AttackChoice
 from targets.core.randomness import Randomness

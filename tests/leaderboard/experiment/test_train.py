@@ -25,7 +25,7 @@ from leaderboard.experiment.start import PublicStart
 from leaderboard.experiment.train import recognizer_of, run_cell
 from leaderboard.game.game import Game
 from leaderboard.game.recipe import default_delta
-from leaderboard.records.record import history, read_records, record_failure
+from leaderboard.records.run_folder import history, read_records, record_failure
 from leaderboard.spec.load import load_suite
 from leaderboard.spec.paths import weights_file
 from leaderboard.views.table import HEADLINE

@@ -14,7 +14,7 @@ import pytest
 
 from leaderboard.jobs.job import Report
 from leaderboard.jobs.scheduler import run
-from leaderboard.records.record import read_records
+from leaderboard.records.run_folder import read_records
 from targets.core.errors import OverheardError
 from targets.core.files import whole_file
 from tests.leaderboard.experiment.test_train import ALIKE

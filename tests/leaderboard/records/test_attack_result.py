@@ -10,15 +10,15 @@ import pytest
 from leaderboard.records.attack_result import (
     ERROR,
     TOO_LATE,
-    Siege,
-    disproof,
-    read_siege,
-    siege_file,
-    sieges,
-    strongest,
-    write_siege,
+    AttackResult,
+    read_result,
+    read_results,
+    result_file,
+    write_result,
 )
-from leaderboard.records.record import RecordError, write_record
+from leaderboard.records.run_folder import write_record
+from leaderboard.records.store import RecordError
+from leaderboard.records.strongest import disproof, strongest
 from leaderboard.views.table import KEYS, Format, table
 from targets.core.estimate import Estimate
 from tests.leaderboard.views.test_table import measured, record
@@ -26,7 +26,7 @@ from tests.leaderboard.views.test_table import measured, record
 TARGET = record("rnnt-dpsgd-eps10-seed0", 10.0, 0.55, 0.4)
 
 
-def siege(auc: float, epsilon: float, name: str = "mine", **changes) -> Siege:
+def attack_result(auc: float, epsilon: float, name: str = "mine", **changes) -> AttackResult:
     content = {
         "attack": name,
         "file": f"{name}.py",
@@ -40,22 +40,22 @@ def siege(auc: float, epsilon: float, name: str = "mine", **changes) -> Siege:
         "leakage": {"auc": measured(auc)},
         "audited_epsilon": Estimate(epsilon, epsilon, math.inf, 0.975, "one-run"),
     }
-    return Siege(**(content | changes))
+    return AttackResult(**(content | changes))
 
 
 @pytest.mark.parametrize(
     ("found", "auc", "epsilon"),
     [
         ([], 0.55, 0.7),
-        ([siege(0.5, 0.0)], 0.55, 0.7),
-        ([siege(0.7, 0.1)], 0.7, 0.7),
-        ([siege(0.7, 2.0), siege(0.6, 3.0, "other")], 0.7, 3.0),
+        ([attack_result(0.5, 0.0)], 0.55, 0.7),
+        ([attack_result(0.7, 0.1)], 0.7, 0.7),
+        ([attack_result(0.7, 2.0), attack_result(0.6, 3.0, "other")], 0.7, 3.0),
         # No weak attack takes a strong one's place by taking its name.
-        ([siege(0.5, 0.0, "membership")], 0.55, 0.7),
-        ([siege(0.7, 2.0), siege(0.6, 0.1, sha256="1" * 64)], 0.7, 2.0),
-        ([siege(0.9, 9.0, training_digest="other weights")], 0.55, 0.7),
-        ([siege(0.9, 9.0, status="failed")], 0.55, 0.7),
-        ([siege(0.9, 9.0, cell="another")], 0.55, 0.7),
+        ([attack_result(0.5, 0.0, "membership")], 0.55, 0.7),
+        ([attack_result(0.7, 2.0), attack_result(0.6, 0.1, sha256="1" * 64)], 0.7, 2.0),
+        ([attack_result(0.9, 9.0, training_digest="other weights")], 0.55, 0.7),
+        ([attack_result(0.9, 9.0, status="failed")], 0.55, 0.7),
+        ([attack_result(0.9, 9.0, cell="another")], 0.55, 0.7),
     ],
 )
 def test_the_strongest_is_the_largest(found, auc, epsilon):
@@ -72,11 +72,11 @@ def test_every_membership_attack_of_the_suite_counts():
 
 
 def test_the_method_names_the_attack():
-    mine = siege(0.7, 2.0)
+    mine = attack_result(0.7, 2.0)
     method = strongest(TARGET, [mine])["strongest_auc"].method
     assert method == f"test (mine {mine.entry[:8]})"
     assert (
-        disproof(TARGET, [siege(0.99, 10.1)])
+        disproof(TARGET, [attack_result(0.99, 10.1)])
         == "The attack mine, submitted later, proved at least ε = 10.1."
     )
 
@@ -88,7 +88,7 @@ def test_joined_runs_have_one_order_of_attacks(tmp_path):
         return Estimate(9.0 / number, 9.0 / number, math.inf, 1 - ERROR / 2**number, "one-run")
 
     def attack(sha256, number, made, **changes):
-        return siege(
+        return attack_result(
             0.6, 0.0, sha256=sha256 * 64, number=number, made=made, audited_epsilon=audited(number),
             audited_later=tuple(audited(number + n) for n in (1, 2)), **changes,
         )  # fmt: skip
@@ -97,14 +97,14 @@ def test_joined_runs_have_one_order_of_attacks(tmp_path):
         attack("a", 1, "2026-02"), attack("b", 1, "2026-01"), attack("b", 1, "2026-05", cell="x"),
         attack("c", 2, "2026-04"), attack("d", 2, "2026-03"),
     ):  # fmt: skip
-        write_siege(one, tmp_path)
-    found = sieges(tmp_path)
+        write_result(one, tmp_path)
+    found = read_results(tmp_path)
     assert {s.sha256[0]: s.number for s in found} == {"b": 1, "a": 2, "d": 3, "c": 4}
-    spent = {s.called: 1 - s.audited_epsilon.level for s in found}
+    spent = {s.label: 1 - s.audited_epsilon.level for s in found}
     assert sum(spent.values()) <= ERROR
     assert all(s.audited_epsilon == audited(s.number) for s in found)
     # Who had no bound left so far back proves nothing any more.
-    (last,) = (s.at(6) for s in found if s.number == 4)
+    (last,) = (s.numbered(6) for s in found if s.number == 4)
     assert last.audited_epsilon.method == f"unscored: {TOO_LATE}"
 
 
@@ -112,7 +112,7 @@ def test_the_table_shows_both_once_there_is_one(tmp_path):
     write_record(TARGET, tmp_path)
     (before,) = json.loads(table(tmp_path, Format.JSON))
     assert tuple(before) == KEYS
-    write_siege(siege(0.8, 11.0), tmp_path)
+    write_result(attack_result(0.8, 11.0), tmp_path)
     (after,) = json.loads(table(tmp_path, Format.JSON))
     assert after.pop("strongest_auc")["value"] == 0.8
     assert after.pop("strongest_audited")["value"] == 11.0
@@ -123,16 +123,16 @@ def test_the_table_shows_both_once_there_is_one(tmp_path):
 
 
 def test_what_was_found_is_kept_and_cannot_be_changed(tmp_path):
-    write_siege(siege(0.8, 1.0, status="failed"), tmp_path)
-    write_siege(siege(0.8, 1.0), tmp_path)
+    write_result(attack_result(0.8, 1.0, status="failed"), tmp_path)
+    write_result(attack_result(0.8, 1.0), tmp_path)
     with pytest.raises(RecordError, match="never overwritten"):
-        write_siege(siege(0.5, 0.0), tmp_path)
-    write_siege(siege(0.5, 0.0, settings={"power": 2}), tmp_path)
-    assert len(sieges(tmp_path)) == 2
-    path = siege_file(tmp_path, siege(0.8, 1.0))
+        write_result(attack_result(0.5, 0.0), tmp_path)
+    write_result(attack_result(0.5, 0.0, settings={"power": 2}), tmp_path)
+    assert len(read_results(tmp_path)) == 2
+    path = result_file(tmp_path, attack_result(0.8, 1.0))
     path.write_text(path.read_text().replace("0.8", "0.4"))
     with pytest.raises(RecordError, match="damaged or edited"):
-        read_siege(path)
+        read_result(path)
     path.write_text("[]")
-    with pytest.raises(RecordError, match="not what an attack found"):
-        read_siege(path)
+    with pytest.raises(RecordError, match="no result of an attack"):
+        read_result(path)

@@ -5,25 +5,25 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from defenses.accounting.guarantee import Guarantee
 from leaderboard.records import provenance
-from leaderboard.records.record import (
-    Guarantee,
-    Record,
-    RecordError,
-    estimate_from_json,
-    estimate_to_json,
+from leaderboard.records.numbers import estimate_from_json, estimate_to_json, to_json
+from leaderboard.records.record import Record, hardware_of
+from leaderboard.records.run_folder import (
     history,
-    plain,
     read_record,
     read_records,
     record_failure,
     write_record,
 )
+from leaderboard.records.store import RecordError
 from leaderboard.spec.load import load_suite, parse_suite
 from targets.core.digests import digest_of
 from targets.core.estimate import Estimate
@@ -102,14 +102,48 @@ def test_a_record_survives_its_file(tmp_path):
 
 def test_no_promise_is_null():
     promise = {"delta": 0.0, "unit": "utterance", "relation": "", "accountant": "", "basis": "none"}
-    assert Guarantee(epsilon=math.inf, **promise).epsilon is None
-    with pytest.raises(ValueError, match="epsilon"):
-        Guarantee(epsilon=math.nan, **promise)
+    nothing = Guarantee(epsilon=math.inf, **promise)
+    assert nothing.promised is None
+    assert record(guarantee=nothing).content["guarantee"] == {"epsilon": None, **promise}
+    assert record(guarantee={"epsilon": None, **promise}).guarantee == nothing
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"epsilon": math.nan}, {"epsilon": -1.0}, {"epsilon": True}, {"delta": 2.0},
+        {"unit": "device"}, {"basis": None}, {"relation": 1}, {"extra": 1},
+    ],
+)  # fmt: skip
+def test_half_a_guarantee_is_refused(broken):
+    whole = {
+        "epsilon": 1.0, "delta": 0.0, "unit": "speaker", "relation": "", "accountant": "",
+        "basis": "none",
+    }  # fmt: skip
+    assert record(guarantee=whole).guarantee.unit == "speaker"
+    with pytest.raises(ValueError, match=r"guarantee(.|\n)*should be"):
+        record(guarantee=whole | broken)
+
+
+def test_a_record_says_which_device_was_used(monkeypatch):
+    assert record().hardware.accelerator is None
+    torch = SimpleNamespace(cuda=SimpleNamespace(get_device_name=lambda device: f"GPU of {device}"))
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    assert hardware_of().accelerator is None  # seen, but not used
+    assert hardware_of("cuda:1").accelerator == "GPU of cuda:1"
+    assert hardware_of("mps").accelerator.endswith("(MPS)")
+    with pytest.raises(ValueError, match="abacus: no device"):
+        hardware_of("abacus")
+
+
+def test_records_from_before_access_was_kept_keep_their_digests():
+    assert "access" not in record().content
+    assert record(access={"membership": "scores"}).content["access"] == {"membership": "scores"}
 
 
 def test_what_json_cannot_carry_is_refused_early():
     with pytest.raises(ValueError, match="object has no place in a record"):
-        plain({"a": [object()]})
+        to_json({"a": [object()]})
 
 
 def test_a_record_is_never_overwritten_only_superseded(tmp_path):

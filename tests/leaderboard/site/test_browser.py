@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from leaderboard.records.record import write_record
+from leaderboard.records.run_folder import write_record
 from leaderboard.site.build import published_runs, write_site
 from leaderboard.site.entries import read_entries
 from tests.leaderboard.site.test_build import fill

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from leaderboard import cli
-from leaderboard.records.attack_result import write_siege
-from leaderboard.records.record import RecordError, failed_record, read_records, write_record
+from leaderboard.records.attack_result import write_result
+from leaderboard.records.record import failed_record
+from leaderboard.records.run_folder import read_records, write_record
+from leaderboard.records.store import RecordError
 from leaderboard.site.board import COLUMNS, cells
 from leaderboard.site.build import SiteError, published_runs, write_site
 from leaderboard.site.entries import read_entries, sound_label
@@ -22,7 +24,7 @@ from leaderboard.views import glossary
 from leaderboard.views.export import export
 from leaderboard.views.table import HEADLINE, Format
 from targets.core.estimate import Estimate
-from tests.leaderboard.records.test_attack_result import siege
+from tests.leaderboard.records.test_attack_result import attack_result
 from tests.leaderboard.spec.test_suite import SMALL
 from tests.leaderboard.views.test_table import CELLS, measured, promise, record
 
@@ -92,7 +94,7 @@ def files(site: Path) -> dict[str, bytes]:
 
 def test_an_attack_submitted_later_falsifies(tmp_path):
     run = fill(tmp_path / "run")
-    write_siege(siege(0.9, 9.99), run)
+    write_result(attack_result(0.9, 9.99), run)
     site = write_site(tmp_path / "site", [run]).parent
     index = (site / "index.html").read_text(encoding="utf-8")
     name = "small-rnnt-dpsgd-eps10-seed0.2"
@@ -107,7 +109,7 @@ def test_an_attack_submitted_later_falsifies(tmp_path):
     ):
         assert f'data-sort="{sort}">{value}<small>{below}</small>' in row
     assert index.count(">strongest ") == 2
-    assert f"{siege(0.9, 9.99).called}, submitted later from mine.py" in page
+    assert f"{attack_result(0.9, 9.99).label}, submitted later from mine.py" in page
     figures = (site / "figures.csv").read_text(encoding="utf-8")
     assert re.search(r",falsified,mine \w{8},auc,0.9,", figures)
     assert figures == export([run], Format.CSV) + "\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import dp_accounting as dp
@@ -16,12 +17,13 @@ from leaderboard.experiment import train as cells
 from leaderboard.experiment.pending import finished
 from leaderboard.experiment.start import train_start
 from leaderboard.game.game import Game
-from leaderboard.records.attack_result import disproof, sieges, strongest
-from leaderboard.records.record import history, read_records
+from leaderboard.records.attack_result import read_results
+from leaderboard.records.run_folder import history, read_records
+from leaderboard.records.strongest import disproof, strongest
 from leaderboard.spec.load import load_suite
 from leaderboard.spec.paths import weights_file
-from leaderboard.submissions import attack_runs as besieged
-from leaderboard.submissions.attack_runs import run_siege, siege_jobs
+from leaderboard.submissions import attack_runs
+from leaderboard.submissions.attack_runs import attack_jobs, run_attack
 from leaderboard.submissions.defense_runs import (
     keep,
     refuse_taken,
@@ -29,8 +31,10 @@ from leaderboard.submissions.defense_runs import (
     submitted_cells,
     submitted_jobs,
 )
-from leaderboard.submissions.sandbox import LIMITS, DisqualifiedError, SubmissionFailedError
-from leaderboard.submissions.submission import ConfinedDefense, Submission, SubmissionError
+from leaderboard.submissions.limits import LIMITS, DisqualifiedError, SubmissionFailedError
+from leaderboard.submissions.sandboxed import SandboxedDefense
+from leaderboard.submissions.submission import Submission, SubmissionError
+from leaderboard.views.table import Format, table
 from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
 from tests.fakes import canary, speech, without_text
@@ -50,7 +54,7 @@ def small_game(conditions, seed, data):  # noqa: ARG001
 
 @pytest.fixture(autouse=True)
 def tones(monkeypatch):
-    for module in (cells, start, besieged):
+    for module in (cells, start, attack_runs):
         monkeypatch.setattr(module, "deal", small_game)
 
 
@@ -61,17 +65,17 @@ def out(tmp_path):
 
 
 class Claims:
-    """Trains plainly, and claims whatever it is told."""
+    """Trains plainly, and claims whatever it is given."""
 
-    def __init__(self, event, error=None):
-        self.event, self.error, self.times = event, error, 0
+    def __init__(self, event, error=None, unit="utterance"):
+        self.event, self.error, self.unit, self.times = event, error, unit, 0
 
     def train(self, recipe, members, public, rng):
         self.times += 1
         if self.error:
             raise self.error
         trained = NonPrivate().train(recipe, members, public, rng)
-        return Trained(trained.weights, self.event)
+        return Trained(trained.weights, self.event, unit=self.unit)
 
 
 def run(defense, out, cell=CELL):
@@ -88,7 +92,7 @@ def test_its_promise_is_a_claim_and_it_is_trained_once(out, monkeypatch):
     assert record.guarantee.epsilon > 0
     assert record.cell.options["sha256"] == MINE.sha256
     assert finished(out, CELL, {})
-    assert submitted_jobs([CELL], ConfinedDefense(MINE), out, Path())[0].finished()
+    assert submitted_jobs([CELL], SandboxedDefense(MINE), out, Path())[0].finished()
     # Corrected code of ours that it is built on makes it stale.
     monkeypatch.setattr("leaderboard.experiment.pending.submission_code", lambda _: "edited")
     assert not finished(out, CELL, {})
@@ -98,7 +102,7 @@ def test_its_promise_is_a_claim_and_it_is_trained_once(out, monkeypatch):
     other = Submission("mine.py", "class Mine: ... # better", "Mine", "defense")
     (cell,) = submitted_cells(TINY, other, "mine", [0])
     assert not finished(out, cell, {})
-    assert [j.id for j in submitted_jobs([cell], ConfinedDefense(other), out, Path())] == [
+    assert [j.id for j in submitted_jobs([cell], SandboxedDefense(other), out, Path())] == [
         "start-ctc-seed0",
         cell.id,
     ]
@@ -113,6 +117,15 @@ def test_its_promise_is_a_claim_and_it_is_trained_once(out, monkeypatch):
     assert len(read_records(out)) == 1
 
 
+def test_a_promise_for_a_speaker_is_recorded_as_one(out):
+    record = run(Claims(dp.GaussianDpEvent(1.0), unit="speaker"), out)
+    assert record.guarantee.unit == "speaker"
+    assert record.guarantee.relation == "add or remove one speaker"
+    assert record.access == dict.fromkeys(record.leakages, "scores")
+    (row,) = json.loads(table(out, Format.JSON))
+    assert row["unit"] == "speaker"
+
+
 def test_what_the_rules_forbid_is_an_outcome(out):
     record = run(Claims(None, DisqualifiedError("its weights are not finite: bias")), out)
     assert (record.status, record.reason) == ("disqualified", "its weights are not finite: bias")
@@ -123,7 +136,7 @@ def test_what_did_not_come_to_an_end_fails_and_is_tried_again(out):
     reason = "it took longer than the 2 s allowed"
     with pytest.raises(SubmissionFailedError, match=reason):
         run(Claims(None, SubmissionFailedError(reason)), out)
-    (*_, job) = submitted_jobs([CELL], ConfinedDefense(MINE), out, Path())
+    (*_, job) = submitted_jobs([CELL], SandboxedDefense(MINE), out, Path())
     job.on_failure(reason)
     (record,) = read_records(out)
     assert (record.status, record.reason) == ("failed", reason)
@@ -138,23 +151,23 @@ def claimed(out):
     return run(Claims(dp.GaussianDpEvent(50.0)), out)
 
 
-def besiege(out, monkeypatch, score):
-    """Run an attack that answers as told on all entries of a run."""
+def attack(out, monkeypatch, score):
+    """Run an attack that gives certain scores on all entries of a run."""
 
-    class Confined:
+    class Scores:
         def __init__(self, *_):
             pass
 
-        def score(self, view, candidates, rng):  # noqa: ARG002
-            return score(candidates)
+        def score_with_access(self, view, candidates, rng):  # noqa: ARG002
+            return score(candidates), "scores"
 
-    monkeypatch.setattr(besieged, "ConfinedAttack", Confined)
-    (job,) = siege_jobs(read_records(out), HIT, None, out, Path(), limits=LIMITS, trust=True)
+    monkeypatch.setattr(attack_runs, "SandboxedAttack", Scores)
+    (job,) = attack_jobs(read_records(out), HIT, None, out, Path(), limits=LIMITS, trust=True)
     assert job.id == "hit-on-ctc-mine-seed0"
     assert not job.finished()
-    run_siege(*job.arguments, report=lambda _: None)
+    run_attack(*job.arguments, report=lambda _: None)
     assert job.finished()
-    return sieges(out)
+    return read_results(out)
 
 
 def test_an_attack_that_knows_falsifies(out, claimed, monkeypatch):
@@ -164,21 +177,21 @@ def test_an_attack_that_knows_falsifies(out, claimed, monkeypatch):
     def oracle(candidates):
         return Findings(tuple(candidates), np.array([known[c.id] for c in candidates]))
 
-    (siege,) = besiege(out, monkeypatch, oracle)
-    assert siege.leakage["auc"].value == 1.0
-    assert siege.audited_epsilon.level == pytest.approx(0.975)
-    assert siege.number == 1
-    bounds = [siege.audited_epsilon, *siege.audited_later]
+    (result,) = attack(out, monkeypatch, oracle)
+    assert result.leakage["auc"].value == 1.0
+    assert result.audited_epsilon.level == pytest.approx(0.975)
+    assert (result.number, result.access) == (1, "scores")
+    bounds = [result.audited_epsilon, *result.audited_later]
     assert [b.level for b in bounds[:3]] == pytest.approx([0.975, 0.9875, 0.99375])
     assert [b.low for b in bounds] == sorted((b.low for b in bounds), reverse=True)
-    assert disproof(claimed, [siege])
-    assert "proves more than ε" in siege.reason
-    assert strongest(claimed, [siege])["strongest_auc"].value == 1.0
+    assert disproof(claimed, [result])
+    assert "proves more than ε" in result.reason
+    assert strongest(claimed, [result])["strongest_auc"].value == 1.0
     # Nor does it speak of weights that were trained anew since.
-    assert siege.weights == claimed.weights
-    assert not disproof(claimed.model_copy(update={"weights": "0" * 64}), [siege])
+    assert result.weights == claimed.weights
+    assert not disproof(claimed.model_copy(update={"weights": "0" * 64}), [result])
     other = Submission("hit.py", "class Hit: ... # again", "Hit", "attack")
-    (job,) = siege_jobs([claimed], other, None, out, Path(), limits=LIMITS, trust=True)
+    (job,) = attack_jobs([claimed], other, None, out, Path(), limits=LIMITS, trust=True)
     assert job.arguments[0].number == 2
 
 
@@ -186,22 +199,22 @@ def test_an_attack_is_run_again_where_what_it_is_built_on_changed(out, claimed, 
     def guess(candidates):
         return Findings(tuple(candidates), Randomness(5).numpy().normal(size=len(candidates)))
 
-    (siege,) = besiege(out, monkeypatch, guess)
-    assert siege.fingerprint
-    monkeypatch.setattr(besieged, "submission_code", lambda _: "corrected")
-    (job,) = siege_jobs([claimed], HIT, None, out, Path(), limits=LIMITS, trust=True)
+    (result,) = attack(out, monkeypatch, guess)
+    assert result.fingerprint
+    monkeypatch.setattr(attack_runs, "submission_code", lambda _: "corrected")
+    (job,) = attack_jobs([claimed], HIT, None, out, Path(), limits=LIMITS, trust=True)
     assert not job.finished()
     # It is one more attack, with a share of its own.
     assert job.arguments[0].number == 2
     job.function(*job.arguments, report=lambda _: None)
-    assert sorted(s.number for s in sieges(out)) == [1, 2]
+    assert sorted(s.number for s in read_results(out)) == [1, 2]
 
 
 def test_weights_that_are_not_the_records_are_not_attacked(out, claimed):
     with weights_file(out, claimed.cell).open("ab") as file:
         file.write(b" ")
     with pytest.raises(OverheardError, match="not the weights that the record of ctc-mine-seed0"):
-        siege_jobs([claimed], HIT, None, out, Path(), limits=LIMITS, trust=True)
+        attack_jobs([claimed], HIT, None, out, Path(), limits=LIMITS, trust=True)
 
 
 def test_an_attack_that_guesses_changes_nothing(out, claimed, monkeypatch):
@@ -210,10 +223,10 @@ def test_an_attack_that_guesses_changes_nothing(out, claimed, monkeypatch):
     def guess(candidates):
         return Findings(tuple(candidates), Randomness(5).numpy().normal(size=len(candidates)))
 
-    (siege,) = besiege(out, monkeypatch, guess)
-    assert siege.status == "ok"
-    assert not disproof(claimed, [siege])
-    after = strongest(claimed, [siege])
+    (result,) = attack(out, monkeypatch, guess)
+    assert result.status == "ok"
+    assert not disproof(claimed, [result])
+    after = strongest(claimed, [result])
     assert all(after[key].value >= before[key].value for key in before)
 
 
@@ -221,13 +234,13 @@ def test_an_attack_against_the_rules_is_written_down(out, claimed, monkeypatch):
     def refuse(candidates):  # noqa: ARG001
         raise DisqualifiedError("a score is not finite")
 
-    (siege,) = besiege(out, monkeypatch, refuse)
-    assert (siege.status, siege.reason) == ("disqualified", "a score is not finite")
-    assert strongest(claimed, [siege]) == strongest(claimed, [])
+    (result,) = attack(out, monkeypatch, refuse)
+    assert (result.status, result.reason) == ("disqualified", "a score is not finite")
+    assert strongest(claimed, [result]) == strongest(claimed, [])
 
 
 def test_without_weights_there_is_nothing_to_attack(out, claimed):
     for path in (out / "weights").iterdir():
         path.unlink()
     with pytest.raises(OverheardError, match="holds no weights to attack"):
-        siege_jobs([claimed], HIT, None, out, Path(), limits=LIMITS, trust=True)
+        attack_jobs([claimed], HIT, None, out, Path(), limits=LIMITS, trust=True)

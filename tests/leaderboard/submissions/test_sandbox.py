@@ -20,18 +20,21 @@ from safetensors.torch import save
 
 from defenses.accounting.event_json import MOST_TEXT
 from leaderboard.jobs import scheduler as runner
-from leaderboard.records.record import failed_record, read_records, write_record
+from leaderboard.records.record import failed_record
+from leaderboard.records.run_folder import read_records, write_record
 from leaderboard.spec.load import load_suite
-from leaderboard.submissions import sandbox
+from leaderboard.submissions import mounts, sandbox
 from leaderboard.submissions.defense_runs import submitted_cells, submitted_jobs
-from leaderboard.submissions.sandbox import (
+from leaderboard.submissions.exchange import MOST_WORD
+from leaderboard.submissions.limits import (
     DisqualifiedError,
     Limits,
     SandboxError,
     SubmissionFailedError,
 )
-from leaderboard.submissions.sandbox_worker import EVENT, WEIGHTS
-from leaderboard.submissions.submission import ConfinedDefense, Submission
+from leaderboard.submissions.sandbox_worker import EVENT, UNIT, WEIGHTS
+from leaderboard.submissions.sandboxed import SandboxedDefense
+from leaderboard.submissions.submission import Submission
 from targets.core.randomness import Randomness
 from tests.fakes import recipe_for, speech
 
@@ -58,7 +61,7 @@ def submit(name: str, log: io.StringIO | None = None, limits: Limits = LIMITS, *
         "role": "defense", "contract": False, "file": f"{name}.py",
         "source": source_of(name, **places), "class": "Hostile", "settings": {},
     }  # fmt: skip
-    answers = {EVENT: 4 * MOST_TEXT, WEIGHTS: 1 << 20}
+    answers = {EVENT: 4 * MOST_TEXT, UNIT: MOST_WORD, WEIGHTS: 1 << 20}
     nothing = save({"none": torch.zeros(1)})
     return sandbox.run(job, nothing, answers, limits, trust=False, log=log or io.StringIO())
 
@@ -105,6 +108,7 @@ def test_an_answer_that_is_none_disqualifies(name, said):
     [
         ("absurd_event", "event is 75000 characters long"),
         ("unknown_event", "unknown kind of event"),
+        ("unknown_unit", "unknown unit: use one of utterance, speaker"),
         ("broken_weights", "no safetensors"),
     ],
 )
@@ -145,9 +149,9 @@ def test_what_lies_beside_python_is_not_seen(monkeypatch):
             sandbox.require(False, checkout / "runs")
         (checkout / "pyproject.toml").touch()
         (checkout / "record.json").write_text('{"coins": {"a": true}}')
-        for room in sandbox.ROOMS:
+        for room in mounts.ROOMS:
             shutil.copytree(ROOT / room, checkout / room)
-        monkeypatch.setattr(sandbox, "ROOT", checkout)
+        monkeypatch.setattr(mounts, "ROOT", checkout)
         with pytest.raises(SubmissionFailedError, match="raised LookupError"):
             submit("read_coins", RECORD=checkout / "record.json")
     sandbox.require(False, ROOT / "runs")
@@ -186,7 +190,7 @@ def test_a_killed_parent_takes_it_along():
     code = """
 import sys
 from leaderboard.jobs import scheduler as runner
-from leaderboard.submissions import sandbox
+from leaderboard.submissions import mounts, sandbox
 job = {"file": "a", "class": "b", "settings": {}, "source": sys.argv[1]}
 sandbox.run(job, b"", {}, sandbox.LIMITS, trust=False, log=sys.stdout)
 """
@@ -221,7 +225,7 @@ def train(name: str, **settings: str):
     public = speech(3, "public")
     recipe = recipe_for("ctc", public)
     limits = Limits(seconds=600)
-    return ConfinedDefense(submission, limits).train(
+    return SandboxedDefense(submission, limits).train(
         recipe, speech(4, "private"), public, Randomness(0)
     )
 
@@ -266,7 +270,7 @@ def test_nothing_is_unpickled():
 ENDS = {
     "disqualified": {
         "absurd_event", "bad_weights", "broken_weights", "endless_answer", "garbled",
-        "unknown_event",
+        "unknown_event", "unknown_unit",
     },
     "ok": {"bad_event"},  # the pickle, which is taken for the number that it holds
 }  # fmt: skip
@@ -288,11 +292,11 @@ def test_the_run_goes_on_to_a_record_of_each(tmp_path):
         limits = replace(limits, memory=2 << 30) if settings else limits
         source = source_of(name, RECORD=stood, PORT=1)
         submission = Submission(f"{name}.py", source, "Hostile", "defense", settings)
-        confined = ConfinedDefense(submission, limits)
+        sandboxed = SandboxedDefense(submission, limits)
         cells = submitted_cells(suite, submission, name.replace("_", "-"), [0])
         ids[name] = cells[0].id
         known = {job.id for job in jobs}
-        more = submitted_jobs(cells, confined, tmp_path, Path())
+        more = submitted_jobs(cells, sandboxed, tmp_path, Path())
         jobs += [job for job in more if job.id not in known]
     runner.run(jobs, tmp_path)
     records = {r.cell.id: r for r in read_records(tmp_path)}

@@ -1,4 +1,4 @@
-"""Submissions: what is read of a file, what the sandbox is told of speech."""
+"""Submissions: what is read of a file, what the sandbox is given of speech."""
 
 from __future__ import annotations
 
@@ -8,21 +8,24 @@ import os
 import numpy as np
 import pytest
 import torch
+from dp_accounting import GaussianDpEvent
 from safetensors.torch import load, save
 
 from attacks.base import Weights
+from defenses.accounting.event_json import event_to_json
 from defenses.dpsgd.scheme import EDPSGD
 from leaderboard.game.game import REPETITIONS
 from leaderboard.spec.load import load_suite
-from leaderboard.submissions import sandbox, submission
+from leaderboard.submissions import sandbox
 from leaderboard.submissions.defense_runs import keep, label_of, submission_of, submitted_cells
-from leaderboard.submissions.sandbox import DisqualifiedError
-from leaderboard.submissions.sandbox_worker import EVENT, SCORES, WEIGHTS
+from leaderboard.submissions.exchange import MOST_HEADER
+from leaderboard.submissions.limits import LIMITS, DisqualifiedError, SubmissionFailedError
+from leaderboard.submissions.sandbox_worker import ACCESS, EVENT, SCORES, UNIT, WEIGHTS
+from leaderboard.submissions.sandboxed import SandboxedAttack, SandboxedDefense
 from leaderboard.submissions.submission import (
-    ConfinedAttack,
-    ConfinedDefense,
     Submission,
     SubmissionError,
+    check_source,
     read_submission,
 )
 from targets.core.randomness import Randomness
@@ -149,16 +152,16 @@ def test_what_it_is_given_tells_nothing_else(mine, monkeypatch):
     public = speech(3, "public")
     recipe = recipe_for("ctc", public)
     members = [*speech(5, "private"), *[canary(1, 123, repetitions=4)] * 4]
-    weights = {EVENT: b'{"kind": "no_op"}', WEIGHTS: save(dict(recipe.start))}
+    weights = {EVENT: b'{"kind": "no_op"}', UNIT: b"utterance", WEIGHTS: save(dict(recipe.start))}
     given = answers(monkeypatch, lambda _: weights)
-    confined = ConfinedDefense(read_submission(f"{mine}:Mine", "defense"))
-    trained = confined.train(recipe, members, public, Randomness(12345).child("training"))
+    sandboxed = SandboxedDefense(read_submission(f"{mine}:Mine", "defense"))
+    trained = sandboxed.train(recipe, members, public, Randomness(12345).child("training"))
     assert trained.notes == {}
 
     job, tensors = given["job"], given["tensors"]
-    told = json.dumps({k: v for k, v in job.items() if k != "source"})
+    described = json.dumps({k: v for k, v in job.items() if k != "source"})
     for secret in ("canary", REPETITIONS, "12345", "private", "secret", *(m.id for m in members)):
-        assert secret not in told
+        assert secret not in described
     assert len({u["id"] for u in job["speech"]["members"]}) == len(members)
     # The same samples, in another order.
     lengths = [u["samples"] for u in job["speech"]["members"]]
@@ -169,7 +172,7 @@ def test_what_it_is_given_tells_nothing_else(mine, monkeypatch):
         "samples.members", "samples.public", *(f"start.{n}" for n in recipe.start),
     }  # fmt: skip
     least = sum(w.numel() * 4 for w in recipe.start.values())
-    assert least <= given["most"][WEIGHTS] <= least + submission.MOST_HEADER
+    assert least <= given["most"][WEIGHTS] <= least + MOST_HEADER
 
 
 def attack_on(monkeypatch, answer):
@@ -177,21 +180,24 @@ def attack_on(monkeypatch, answer):
     recipe = recipe_for("ctc", public)
     start = recipe.build().requires_grad_(False)
     answers(monkeypatch, answer)
-    confined = ConfinedAttack(Submission("a.py", "", "Mine", "attack"), recipe)
-    found = confined.score(Weights(start, start, public), candidates, Randomness(0))
-    return candidates, found
+    sandboxed = SandboxedAttack(Submission("a.py", "", "Mine", "attack"), recipe)
+    view = Weights(start, start, public)
+    found, access = sandboxed.score_with_access(view, candidates, Randomness(0))
+    return candidates, found, access
 
 
 def test_scores_come_back_to_their_candidates(monkeypatch):
     def lengths_backwards(given):
-        told = given["job"]["speech"]["candidates"]
-        places = list(range(len(told)))[::-1]
-        scores = [float(told[p]["samples"]) for p in places]
+        described = given["job"]["speech"]["candidates"]
+        places = list(range(len(described)))[::-1]
+        scores = [float(described[p]["samples"]) for p in places]
         return {
-            SCORES: save({"places": torch.tensor(places), "scores": torch.tensor(scores).double()})
+            ACCESS: b"scores",
+            SCORES: save({"places": torch.tensor(places), "scores": torch.tensor(scores).double()}),
         }
 
-    candidates, found = attack_on(monkeypatch, lengths_backwards)
+    candidates, found, access = attack_on(monkeypatch, lengths_backwards)
+    assert access == "scores"
     assert {c.id for c in found.candidates} == {c.id for c in candidates}
     assert found.scores.tolist() == [len(c.samples) for c in found.candidates]
 
@@ -208,7 +214,92 @@ def test_scores_come_back_to_their_candidates(monkeypatch):
 def test_scores_that_are_none(places, scores, said, monkeypatch):
     answer = {"places": torch.tensor(places), "scores": torch.tensor(scores).double()}
     with pytest.raises(DisqualifiedError, match=said):
-        attack_on(monkeypatch, lambda _: {SCORES: save(answer)})
+        attack_on(monkeypatch, lambda _: {ACCESS: b"scores", SCORES: save(answer)})
+
+
+@pytest.mark.parametrize("word", [b"", b"everything", b"scores\n", b"\xff", b"SCORES"])
+def test_a_view_that_is_none(word, monkeypatch):
+    answer = {"places": torch.arange(6), "scores": torch.zeros(6).double()}
+    with pytest.raises(DisqualifiedError, match="unknown view of the target") as caught:
+        attack_on(monkeypatch, lambda _: {ACCESS: word, SCORES: save(answer)})
+    assert len(str(caught.value).splitlines()) == 1
+    assert "everything" not in str(caught.value)
+
+
+def defended(monkeypatch, mine, unit):
+    public = speech(3, "public")
+    recipe = recipe_for("ctc", public)
+    event = event_to_json(GaussianDpEvent(1.0)).encode()
+    answer = {EVENT: event, UNIT: unit, WEIGHTS: save(dict(recipe.start))}
+    answers(monkeypatch, lambda _: answer)
+    sandboxed = SandboxedDefense(read_submission(f"{mine}:Mine", "defense"))
+    return sandboxed.train(recipe, speech(4, "private"), public, Randomness(0))
+
+
+@pytest.mark.parametrize("unit", ["utterance", "speaker"])
+def test_whose_guarantee_it_is_comes_through(unit, mine, monkeypatch):
+    assert defended(monkeypatch, mine, unit.encode()).unit == unit
+
+
+@pytest.mark.parametrize("unit", [b"", b"household", b"speaker\n", b"\xff\xfe", b"None"])
+def test_a_unit_that_is_none_disqualifies(unit, mine, monkeypatch):
+    with pytest.raises(DisqualifiedError, match="unknown unit: use one of utter") as caught:
+        defended(monkeypatch, mine, unit)
+    assert len(str(caught.value).splitlines()) == 1
+    assert "household" not in str(caught.value)
+
+
+OLD_DEFENSE = """
+from defenses.accounting import price, calibrated, dp_sgd_event
+from defenses.base import Trained, weights_of
+from defenses.clipping import normalised_sum
+from defenses.dpsgd import EDPSGD, set_noisy_mean
+from defenses.sampling import poisson_batches
+import targets.stamp, targets.speech
+from targets.progress import report
+
+class Mine:
+    def train(self, recipe, members, public, rng):
+        assert all(isinstance(m, targets.speech.Utterance) for m in members)
+        trained = EDPSGD(5.0, epochs=0.5, batch_size=4).train(recipe, members, public, rng)
+        assert price(trained.event, recipe.delta).epsilon > 0
+        return Trained(trained.weights, trained.event, unit="speaker")
+"""
+OLD_ATTACK = """
+import numpy as np
+from attacks.base import Findings
+from attacks.ranking import auc
+from attacks.inversion import Inversion
+from attacks.likeness import padded
+from targets.transcript import normalise
+
+class Mine:
+    access = "transcripts"
+    def score(self, view, candidates, rng):
+        assert Inversion and callable(auc)
+        wrong = [t != normalise(c.text) for t, c in zip(view.transcribe(candidates), candidates)]
+        return Findings(tuple(candidates), -np.array(wrong, dtype=float))
+"""
+
+
+@pytest.mark.slow
+def test_submissions_against_old_paths_still_run():
+    trust = sandbox.unavailable() is not None
+    public, private = speech(3, "public"), speech(8, "private")
+    recipe = recipe_for("ctc", public)
+    defense = Submission("old.py", OLD_DEFENSE, "Mine", "defense")
+    attack = Submission("old.py", OLD_ATTACK, "Mine", "attack")
+    check_source(defense)
+    check_source(attack)
+    trained = SandboxedDefense(defense, trust=trust).train(recipe, private, public, Randomness(3))
+    assert trained.unit == "speaker"
+    start = recipe.build().requires_grad_(False)
+    view = Weights(start, start, public)
+    found, access = SandboxedAttack(attack, recipe, trust=trust).score_with_access(
+        view, private, Randomness(4)
+    )
+    assert access == "transcripts"
+    assert len(found.scores) == len(private)
 
 
 @pytest.mark.slow
@@ -218,7 +309,7 @@ def test_the_sandbox_changes_no_weight(mine):
     recipe, rng = recipe_for("ctc", public), Randomness(3)
     defense = read_submission(f"{mine}:Mine", "defense", ["epsilon=5"])
     trust = sandbox.unavailable() is not None
-    found = ConfinedDefense(defense, trust=trust).train(recipe, members, public, rng)
+    found = SandboxedDefense(defense, trust=trust).train(recipe, members, public, rng)
     shuffled = [members[i] for i in rng.child("order").numpy().permutation(len(members))]
     here = EDPSGD(5.0, epochs=1, batch_size=4).train(
         recipe, shuffled, public, Randomness(rng.integer())
@@ -235,7 +326,7 @@ def test_trusted_it_still_has_limits_and_no_environment(tmp_path, monkeypatch):
     job = {"file": "a.py", "class": "b", "settings": {}, "source": source}
     with (
         open(os.devnull, "w") as log,
-        pytest.raises(sandbox.SubmissionFailedError, match="raised KeyError"),
+        pytest.raises(SubmissionFailedError, match="raised KeyError"),
     ):
-        sandbox.run(job, b"", {}, sandbox.LIMITS, trust=True, log=log)
+        sandbox.run(job, b"", {}, LIMITS, trust=True, log=log)
     assert "HUSH" not in note.read_text()

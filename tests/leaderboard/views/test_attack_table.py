@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from leaderboard.records.record import write_record
+from leaderboard.records.run_folder import write_record
 from leaderboard.views.attack_table import KEYS, attack_table
 from leaderboard.views.table import Format
 from tests.leaderboard.views.test_table import measured, record

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from leaderboard.records.attack_result import write_siege
-from leaderboard.records.record import failed_record, write_record
+from leaderboard.records.attack_result import write_result
+from leaderboard.records.record import failed_record
+from leaderboard.records.run_folder import write_record
 from leaderboard.views.compare import (
     FEWEST,
     compare,
@@ -23,7 +24,7 @@ from leaderboard.views.compare_plot import draw, styles_of
 from leaderboard.views.table import Format
 from targets.core.errors import OverheardError
 from targets.core.estimate import Estimate
-from tests.leaderboard.records.test_attack_result import siege
+from tests.leaderboard.records.test_attack_result import attack_result
 from tests.leaderboard.views.test_table import CELLS, measured, record
 
 NAMES = [f"rnnt-{scheme}-eps{e}-seed0" for scheme in ("dpsgd", "pate-gnmax") for e in (1, 10)]
@@ -50,7 +51,7 @@ def test_the_ratio_is_of_audited_to_claimed(run):
 
 
 def test_a_submitted_attack_is_among_what_is_proven(run, tmp_path):
-    write_siege(siege(0.8, 15.0), run)
+    write_result(attack_result(0.8, 15.0), run)
     rows = json.loads(compare([run], Format.JSON))
     (falsified,) = (row for row in rows if row["status"] == "falsified")
     others = [row for row in rows if row["status"] != "falsified"]

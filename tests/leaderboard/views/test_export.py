@@ -6,11 +6,11 @@ import csv
 import io
 import json
 
-from leaderboard.records.attack_result import write_siege
-from leaderboard.records.record import read_records
+from leaderboard.records.attack_result import write_result
+from leaderboard.records.run_folder import read_records
 from leaderboard.views.export import export
 from leaderboard.views.table import Format
-from tests.leaderboard.records.test_attack_result import siege
+from tests.leaderboard.records.test_attack_result import attack_result
 from tests.leaderboard.views.test_table import run  # noqa: F401
 
 OWN = ["wer", "wer_members", "wer_held_out", "audited_epsilon"]
@@ -38,16 +38,16 @@ def test_every_estimate_is_there_once(run):  # noqa: F811
 
 def test_what_submitted_attacks_found_is_there_too(run):  # noqa: F811
     before = json.loads(export([run], Format.JSON))
-    hit = siege(0.8, 11.0)
-    write_siege(hit, run)
+    hit = attack_result(0.8, 11.0)
+    write_result(hit, run)
     after = json.loads(export([run], Format.JSON))
     assert len(after) == len(before) + 4
     of_it = [x for x in after if x["epsilon"] == 9.98]
     assert {x["status"] for x in of_it} == {"falsified"}
     assert {x["status"] for x in after if x["epsilon"] != 9.98} == {"ok", "failed"}
     told = {(x["attack"], x["figure"]): x["estimate"]["value"] for x in of_it}
-    assert told[hit.called, "auc"] == told[None, "strongest_auc"] == 0.8
-    assert told[hit.called, "audited_epsilon"] == told[None, "strongest_audited"] == 11.0
+    assert told[hit.label, "auc"] == told[None, "strongest_auc"] == 0.8
+    assert told[hit.label, "audited_epsilon"] == told[None, "strongest_audited"] == 11.0
     assert told[None, "audited_epsilon"] == 0.7
 
 

@@ -9,7 +9,9 @@ import math
 
 import pytest
 
-from leaderboard.records.record import Guarantee, Record, failed_record, write_record
+from defenses.accounting.guarantee import Guarantee
+from leaderboard.records.record import Record, failed_record
+from leaderboard.records.run_folder import write_record
 from leaderboard.spec.load import parse_suite
 from leaderboard.views.table import FOOTER, KEYS, MEASURED, TITLES, Format, compact, table
 from targets.core.estimate import Estimate

@@ -1,4 +1,4 @@
-"""Returns an event that no accountant prices, in the way that it is told."""
+"""Returns an event that no accountant prices, as its settings say."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Returns weights that are not the target's, in the way that it is told."""
+"""Returns weights that are not the target's, as its settings say."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Doubles for ever, whatever it is told."""
+"""Doubles for ever, whatever it is given."""
 
 import os
 
