@@ -84,7 +84,14 @@ def attack_jobs(
             Job(
                 id=f"{begun.attack}-on-{record.cell.id}",
                 function=Named("leaderboard.submissions.attack_runs", "run_attack"),
-                arguments=(begun, record, submission, limits, trust, out, data),
+                arguments=(
+                    begun,
+                    record,
+                    submission,
+                    limits,
+                    trust,
+                    Experiment.of(record.cell, out, data),
+                ),
                 finished=partial(attacked, out, begun),
                 on_failure=partial(_note_failure, begun, out),
             )
@@ -108,15 +115,13 @@ def run_attack(
     submission: Submission,
     limits: Limits,
     trust: bool,
-    out: Path,
-    data: Path,
+    experiment: Experiment,
     *,
     report: Report,
 ) -> None:
     """Run an attack on the weights of a cell, and write what it found."""
-    cell, began = record.cell, time.monotonic()
+    cell, out, began = record.cell, experiment.out, time.monotonic()
     assert record.guarantee is not None
-    experiment = Experiment.of(cell, out, data)
     game, recipe = experiment.game, experiment.recipe
     public = [u for u in game.public if u.text]
     view = view_of("weights", load_recognizer(experiment, cell), recipe.build(), public)

@@ -20,12 +20,12 @@ from tabulate import tabulate
 
 from defenses.accounting.price import calibrated, gaussian_votes_event
 from defenses.pate.teachers import SHARD_BATCH, shards
-from defenses.pate.votes import ballot, evidence
+from defenses.pate.votes import count_votes, evidence
 from defenses.public.pseudo_labels import labelled, shortlists, taught
-from leaderboard.experiment.start import recipe_from_start, train_start
+from leaderboard.experiment.experiment import Experiment
+from leaderboard.experiment.start import PublicStart
 from leaderboard.game.build import build_game
 from leaderboard.spec.load import load_suite
-from leaderboard.spec.paths import start_file
 from targets.core.randomness import Randomness
 from targets.training.ensemble import fit_ensemble
 from targets.training.recipe import Schedule
@@ -69,10 +69,10 @@ def main(out: Path) -> None:
     """Train start, teachers and students, and print the table."""
     torch.set_num_threads(1)
     suite = load_suite("schemes")
-    if not start_file(out, suite.conditions, "rnnt", SEED, Path()).exists():
-        train_start(suite.conditions, "rnnt", SEED, out, Path(), report=lambda _: None)
-    game = build_game(suite.conditions, SEED, Path())
-    recipe = recipe_from_start(suite.conditions, "rnnt", SEED, out, Path(), game)
+    experiment = Experiment(suite.conditions, "rnnt", SEED, out, Path())
+    if not experiment.start_file.exists():
+        PublicStart(experiment).compute()
+    game, recipe = experiment.game, experiment.recipe
     rng = Randomness(SEED)
     spoken_text = {u.id: u.text for u in _public_truth(suite, game)}
     audio = [u for u in game.public if not u.text]
@@ -118,7 +118,7 @@ def main(out: Path) -> None:
             row(unit, ASKED * longest, epsilon, agreed, [glue.join(u) for u, _ in written])
         noise = _noise(recipe.delta, ASKED, epsilon)
         generator = rng.child("hypothesis", epsilon).numpy()
-        ballots = [ballot(s.texts, h) for s, h in zip(lists, heard, strict=False)]
+        ballots = [count_votes(s.texts, h) for s, h in zip(lists, heard, strict=False)]
         noisy = [counts + generator.normal(0, noise, len(counts)) for counts in ballots]
         agreed = float(np.mean([b.max() / TEACHERS for b in ballots]))
         winners = [s.texts[int(np.argmax(n))] for s, n in zip(lists, noisy, strict=False)]

@@ -12,10 +12,9 @@ import pytest
 from attacks.base import Findings
 from defenses.base import Trained
 from defenses.public.nonprivate import NonPrivate
-from leaderboard.experiment import start
-from leaderboard.experiment import train as cells
+from leaderboard.experiment.experiment import Experiment
 from leaderboard.experiment.pending import finished
-from leaderboard.experiment.start import train_start
+from leaderboard.experiment.start import PublicStart
 from leaderboard.game.game import Game
 from leaderboard.records.attack_result import read_results
 from leaderboard.records.run_folder import history, read_records
@@ -54,13 +53,12 @@ def small_game(conditions, seed, data):  # noqa: ARG001
 
 @pytest.fixture(autouse=True)
 def tones(monkeypatch):
-    for module in (cells, start, attack_runs):
-        monkeypatch.setattr(module, "deal", small_game)
+    monkeypatch.setattr("leaderboard.game.build.build_game", small_game)
 
 
 @pytest.fixture
 def out(tmp_path):
-    train_start(CELL.conditions, CELL.target, 0, tmp_path, Path(), report=lambda _: None)
+    PublicStart(Experiment.of(CELL, tmp_path, Path())).compute()
     return tmp_path
 
 
@@ -79,7 +77,7 @@ class Claims:
 
 
 def run(defense, out, cell=CELL):
-    run_submitted(cell, defense, out, Path(), report=lambda _: None)
+    run_submitted(cell, Experiment.of(cell, out, Path()), defense, report=lambda _: None)
     return history(out, cell)[-1]
 
 
@@ -97,7 +95,7 @@ def test_its_promise_is_a_claim_and_it_is_trained_once(out, monkeypatch):
     monkeypatch.setattr("leaderboard.experiment.pending.submission_code", lambda _: "edited")
     assert not finished(out, CELL, {})
     monkeypatch.undo()
-    monkeypatch.setattr(cells, "deal", small_game)
+    monkeypatch.setattr("leaderboard.game.build.build_game", small_game)
     # Another file under the same name: a result that supersedes the first.
     other = Submission("mine.py", "class Mine: ... # better", "Mine", "defense")
     (cell,) = submitted_cells(TINY, other, "mine", [0])
