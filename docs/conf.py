@@ -5,6 +5,7 @@ The pages need no network: fonts are the reader's own, and the search runs in th
 
 from __future__ import annotations
 
+import re
 import sys
 import tomllib
 from pathlib import Path
@@ -35,15 +36,30 @@ html_show_sphinx = False
 html_copy_source = False
 
 
-def of_its_room(app: Any, _what: str, _name: str, found: Any, skip: bool, _options: Any) -> bool:
-    """Return whether a member is left out: what one room takes from another is described there."""
-    page = app.env.docname
+def of_another_room(app: Any, _what: str, _name: str, found: Any, skip: bool, _opts: Any) -> bool:
+    """Return whether a member is left out: what a room takes from elsewhere is described there."""
     home = getattr(found, "__module__", None)
-    elsewhere = page.startswith("reference/") and isinstance(home, str)
-    room = home.partition(".")[0] if elsewhere else ""
-    return skip or (room in {"targets", "defenses", "attacks", "leaderboard"} - {page[10:]})
+    room = app.env.docname.removeprefix("reference/")
+    return skip or (isinstance(home, str) and home.partition(".")[0] != room)
+
+
+def from_markdown(
+    _app: Any, _what: str, _name: str, _obj: Any, _opts: Any, lines: list[str]
+) -> None:
+    """Write a docstring's Markdown as the reStructuredText that Sphinx reads, in place."""
+    written: list[str] = []
+    for line in lines:
+        begins = line.startswith("    ") and written and not written[-1]
+        before = next((one for one in reversed(written) if one), "    ")
+        if begins and not before.startswith(" "):
+            written += ["::", ""]  # an indented block is code
+        parts = re.split(r"(`[^`]*`)", line)
+        parts[::2] = [re.sub(r"([*|])", r"\\\1", part) for part in parts[::2]]
+        written.append("".join(parts))
+    lines[:] = written
 
 
 def setup(app: Any) -> None:
-    """Let pages of the reference hold what is their own."""
-    app.connect("autodoc-skip-member", of_its_room)
+    """Let pages of the reference hold what is their own, read as it is written."""
+    app.connect("autodoc-skip-member", of_another_room)
+    app.connect("autodoc-process-docstring", from_markdown, priority=400)  # before napoleon

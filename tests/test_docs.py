@@ -12,7 +12,7 @@ from attacks.registry import ATTACKS
 from defenses.registry import SCHEMES
 from leaderboard.cli import app
 from leaderboard.spec.load import built_in_suites
-from targets.corpora.registry import READERS
+from targets.corpora.registry import CORPORA
 from targets.models.registry import TARGETS
 
 ROOT = Path(__file__).parents[1]
@@ -21,11 +21,12 @@ PAGES = sorted(
     [*DOCS.rglob("*.md"), *(ROOT / f"{n}.md" for n in ("README", "CONTRIBUTING", "CHANGELOG"))]
 )
 LINE = 140
+ROOMS = ("targets", "defenses", "attacks", "leaderboard")
 REGISTRIES = {
     "a target": TARGETS,
     "a scheme": SCHEMES,
     "an attack": ATTACKS,
-    "a corpus reader": READERS,
+    "a corpus reader": CORPORA,
 }
 
 
@@ -68,7 +69,7 @@ def long_lines(text: str) -> list[int]:
 def rows(page: str, heading: str) -> list[list[str]]:
     """Return the cells of the first table below a heading of a page."""
     below = (DOCS / page).read_text(encoding="utf-8").split(f"{heading}\n", 1)[1]
-    table = re.search(r"^\|.*?(?=\n\n)", below, re.DOTALL | re.MULTILINE)
+    table = re.search(r"^\|.*(?:\n\|.*)*", below, re.MULTILINE)
     assert table, heading
     body = table[0].splitlines()[2:]
     return [[cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]] for row in body]
@@ -136,17 +137,29 @@ def test_every_command_is_on_its_page():
     assert {c for c in commands if not re.search(rf"`overheard {c}(?![\w-])", page)} == set()
 
 
+MAP = {
+    row[0].strip("`"): {f"{room}/{name}" for name in code_in(row[2])}
+    for room in ROOMS
+    for row in rows("architecture.md", f"### `{room}/`")
+}
+
+
+def taken_from(package: str) -> set[str]:
+    """Return the sub-packages of its own room that a sub-package imports."""
+    room = package.partition("/")[0]
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / package).rglob("*.py")]
+    named = re.findall(rf"^\s*(?:from|import) ({room}\.\w+)", "\n".join(sources), re.MULTILINE)
+    return {name.replace(".", "/") for name in named} - {package}
+
+
 def test_every_sub_package_is_on_the_map():
-    rooms = ("targets", "defenses", "attacks", "leaderboard")
-    packages = {
-        f"{room}/{init.parent.name}"
-        for room in rooms
-        for init in (ROOT / room).glob("*/__init__.py")
-    }
-    on_map = {
-        row[0].strip("`") for room in rooms for row in rows("architecture.md", f"### `{room}/`")
-    }
-    assert packages == on_map
+    found = {f"{r}/{init.parent.name}" for r in ROOMS for init in (ROOT / r).glob("*/__init__.py")}
+    assert set(MAP) == found
+
+
+@pytest.mark.parametrize("package", MAP)
+def test_a_sub_package_imports_what_the_map_allows(package):
+    assert taken_from(package) <= MAP[package]
 
 
 def test_files_named_on_the_map_are_there():
