@@ -162,11 +162,25 @@ def test_a_sub_package_imports_what_the_map_allows(package):
     assert taken_from(package) <= MAP[package]
 
 
-def test_files_named_on_the_map_are_there():
-    for question, where in rows("architecture.md", "## Where is ...?"):
-        paths = [path for path in code_in(where) if "/" in path]
-        assert paths, question
-        assert [path for path in paths if not (ROOT / path).exists()] == []
+def paths_in(text: str) -> list[str]:
+    """Return the files and folders of the repository that a text names in code."""
+    folders = "|".join((*ROOMS, "tests", "docs"))
+    return re.findall(rf"`((?:{folders})/[\w./-]*[\w/])(?:::\w+)?`", text)
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page.name != "CHANGELOG.md"], ids=name_of
+)
+def test_files_that_are_named_are_there(page):
+    named = paths_in(page.read_text(encoding="utf-8"))
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_a_file_that_is_named_is_seen():
+    assert paths_in("`docs/no.md`, `tests/a.py::test_b`, `runs/x`, targets/y") == [
+        "docs/no.md",
+        "tests/a.py",
+    ]
 
 
 TOUCH = rows("extending.md", "# To add X, touch Y")
