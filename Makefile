@@ -6,7 +6,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3 python;
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: leaderboard test site bench lint types clean
+.PHONY: leaderboard test site docs bench lint types clean
 leaderboard: $(VENV)/installed
 	$(BIN)/overheard run --suite quick
 
@@ -16,6 +16,12 @@ test: $(VENV)/installed
 # The published leaderboard as a page: open build/site/index.html.
 site: $(VENV)/installed
 	$(BIN)/overheard site build/site
+
+# The documentation as pages: open build/docs/index.html. All of it anew each time, since Sphinx
+# warns of a page only when it reads it.
+docs: $(VENV)/installed-docs
+	$(BIN)/python -m sphinx --fail-on-warning --quiet --fresh-env --write-all \
+		--doctree-dir build/doctrees --builder html docs build/docs
 
 # Ratios to plain training, measured within one run: see docs/cost.md. CPU time of one thread, so
 # that what else the machine does counts little.
@@ -40,6 +46,10 @@ $(VENV)/installed: pyproject.toml constraints.txt
 		{ echo "no Python 3.11 or later here: install one, or make PYTHON=/path/to/python"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+$(VENV)/installed-docs: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
 	touch $@
 
 clean:
