@@ -128,7 +128,7 @@ def _file_of(module: str) -> Path | None:
 
 
 def _dumped(modules: Mapping[str, ast.Module]) -> list[str]:
-    return [f"{name} {ast.dump(modules[name])}" for name in sorted(modules)]
+    return [f"{name} {_plain(modules[name])}" for name in sorted(modules)]
 
 
 def _imports(tree: ast.Module, rooms: tuple[str, ...]) -> Iterator[str]:
@@ -155,3 +155,16 @@ def _code(path: Path) -> ast.Module:
             if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
                 node.body = node.body[1:]
     return tree
+
+
+def _plain(node: object) -> str:
+    """Return a syntax tree as text, the same on every Python: that of `ast.dump` differs.
+
+    What is empty is left out, as are the type parameters that 3.12 brought, where there are none.
+    """
+    if isinstance(node, list):
+        return f"[{', '.join(map(_plain, node))}]"
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    fields = [(name, value) for name, value in ast.iter_fields(node) if value not in (None, [])]
+    return f"{type(node).__name__}({', '.join(f'{n}={_plain(value)}' for n, value in fields)})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -101,6 +102,18 @@ def test_everything_built_in_has_one_and_no_two_share_it():
     assert len(set(prints)) == len(prints)
     with pytest.raises(OverheardError, match="none-such"):
         scheme_code("none-such")
+
+
+def test_a_tree_as_text_is_the_same_on_every_python():
+    tree = ast.parse("def f(x, *, y=None):\n    return g(f'{x:.3f}', [], -y)")
+    assert fingerprints._plain(tree) == (
+        "Module(body=[FunctionDef(name='f', args=arguments(args=[arg(arg='x')], "
+        "kwonlyargs=[arg(arg='y')], kw_defaults=[Constant()]), body=[Return(value=Call("
+        "func=Name(id='g', ctx=Load()), args=[JoinedStr(values=[FormattedValue("
+        "value=Name(id='x', ctx=Load()), conversion=-1, format_spec=JoinedStr(values=["
+        "Constant(value='.3f')]))]), List(ctx=Load()), "
+        "UnaryOp(op=USub(), operand=Name(id='y', ctx=Load()))]))])])"
+    )
 
 
 def test_the_code_is_not_imported():
