@@ -118,13 +118,13 @@ def main(out: Path) -> None:
             row(unit, ASKED * longest, epsilon, agreed, [glue.join(u) for u, _ in written])
         noise = _noise(recipe.delta, ASKED, epsilon)
         generator = rng.child("hypothesis", epsilon).numpy()
-        ballots = [count_votes(s.texts, h) for s, h in zip(lists, heard, strict=False)]
-        noisy = [counts + generator.normal(0, noise, len(counts)) for counts in ballots]
-        agreed = float(np.mean([b.max() / TEACHERS for b in ballots]))
+        votes = [count_votes(s.texts, h) for s, h in zip(lists, heard, strict=False)]
+        noisy = [counts + generator.normal(0, noise, len(counts)) for counts in votes]
+        agreed = float(np.mean([b.max() / TEACHERS for b in votes]))
         winners = [s.texts[int(np.argmax(n))] for s, n in zip(lists, noisy, strict=False)]
         row("hypothesis", ASKED, epsilon, agreed, winners)
-        told = [evidence(n, AGREEMENT * TEACHERS, noise) for n in noisy]
-        credits = [s.log_probs + t for s, t in zip(lists, told, strict=False)]
+        nats = [evidence(n, AGREEMENT * TEACHERS, noise) for n in noisy]
+        credits = [s.log_probs + t for s, t in zip(lists, nats, strict=False)]
         weighed = [s.texts[int(np.argmax(c))] for s, c in zip(lists, credits, strict=False)]
         silent = [None] * (len(audio) - ASKED)
         row(
@@ -133,7 +133,7 @@ def main(out: Path) -> None:
             epsilon,
             agreed,
             weighed,
-            labelled(audio, lists, [*told, *silent], KEEP),
+            labelled(audio, lists, [*nats, *silent], KEEP),
         )
     alone = [s.texts[0] for s in lists[:ASKED]]
     rows.append(

@@ -10,7 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from defenses.dpsgd import clipping
-from defenses.dpsgd.clipping import clipped_sum_one_by_one, normalised_sum, zeros
+from defenses.dpsgd.clipping import (
+    ClippedExamples,
+    clipped_sum_one_by_one,
+    normalised_sum,
+    zeros,
+)
+from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
 from targets.models.recognizer import Example
 from tests.fakes import TARGETS, recipe_for, speech
@@ -118,3 +124,18 @@ def test_a_diverged_example_spoils_nothing(recognizer, batch, clipped_sum, poiso
 def test_zeros_are_one_for_every_parameter(recognizer):
     assert not flat(zeros(recognizer)).any()
     assert len(flat(zeros(recognizer))) == sum(p.numel() for p in recognizer.network.parameters())
+
+
+@pytest.mark.parametrize("clipped_sum", SUMS)
+def test_the_sensitivity_of_a_sum_is_its_clip(recognizer, batch, clipped_sum):
+    bounded_sum = ClippedExamples(clipped_sum, 0.3)
+    assert bounded_sum.sensitivity == 0.3
+    assert torch.equal(
+        flat(bounded_sum(recognizer, batch)), flat(clipped_sum(recognizer, batch, 0.3))
+    )
+
+
+@pytest.mark.parametrize("clip", [0.0, -1.0, math.inf, math.nan])
+def test_a_clip_that_lets_nothing_or_all_through_is_refused(clip):
+    with pytest.raises(OverheardError, match=r"clip is .*; give a number above 0"):
+        ClippedExamples(normalised_sum, clip)

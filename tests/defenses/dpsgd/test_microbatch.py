@@ -7,20 +7,18 @@ import math
 import numpy as np
 import pytest
 import torch
-from dp_accounting import ComposedDpEvent, SelfComposedDpEvent
 
-from defenses.accounting.price import dp_sgd_event, price
-from defenses.dpsgd import microbatch
+from defenses.accounting.price import price
+from defenses.dpsgd import mechanism
 from defenses.dpsgd.microbatch import (
     STAGES,
+    ClippedMeans,
     MicrobatchDPSGD,
     clip_norms,
     clipped_means,
     dealt,
-    decaying_event,
     layers_of,
     sensitivity,
-    stage_of,
 )
 from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
@@ -119,6 +117,20 @@ def test_a_diverged_example_spoils_nothing(recognizer):
     assert flat(total).norm() <= sensitivity(layers_of(recognizer)) / 2 * (1 + 1e-5)
 
 
+def test_the_bounded_sum_is_that_of_micro_batches_and_knows_its_sensitivity(
+    recognizer,
+):
+    layers, norms = layers_of(recognizer), settings_of(recognizer, 1.0)
+    batch = recognizer.examples(MEMBERS)
+    bounded_sum = ClippedMeans(layers, norms, 2, np.random.default_rng(3))
+    assert bounded_sum.sensitivity == 2 * math.sqrt(len(layers))
+    parts = dealt(batch, 2, np.random.default_rng(3))
+    assert all(parts)
+    assert torch.equal(
+        flat(bounded_sum(recognizer, batch)), flat(clipped_means(recognizer, parts, norms))
+    )
+
+
 def test_every_example_is_dealt_by_a_draw_of_its_own():
     batch = list(range(4000))
     parts = dealt(batch, 8, np.random.default_rng(0))
@@ -130,34 +142,17 @@ def test_every_example_is_dealt_by_a_draw_of_its_own():
     assert sum(a != b for a, b in zip(parts, fewer, strict=True)) == 1
 
 
-@pytest.mark.parametrize("steps", [1, 3, 4, 10, 41])
-def test_the_event_has_the_noise_of_every_step(steps):
-    event = decaying_event(2.0, 0.1, steps, 0.5)
-    assert isinstance(event, ComposedDpEvent)
-    told = []
-    for part in event.events:
-        assert isinstance(part, SelfComposedDpEvent)
-        told += [part.event.event.noise_multiplier] * part.count
-    assert told == [2.0 * 0.5 ** stage_of(step, steps) for step in range(steps)]
-
-
-def test_without_decay_it_costs_what_dp_sgd_costs():
-    flat_noise = price(decaying_event(1.5, 0.2, 40, 1.0), 1e-5).epsilon
-    assert flat_noise == pytest.approx(price(dp_sgd_event(1.5, 0.2, 40), 1e-5).epsilon, abs=5e-3)
-    assert price(decaying_event(1.5, 0.2, 40, 0.8), 1e-5).epsilon > 1.2 * flat_noise
-
-
 @pytest.mark.slow
 def test_training_adds_the_noise_of_its_event(recipe, monkeypatch):
     """Without members the updates are noise alone: in clip norms, 2 √L times what is priced."""
     draws = []
-    plain = microbatch.set_noisy_mean
+    plain = mechanism.set_noisy_mean
 
     def watched(total, deviation, expected_batch, generator):
         plain(total, deviation, expected_batch, generator)
         draws.append(torch.cat([p.grad.flatten() for p in total]) * expected_batch)
 
-    monkeypatch.setattr(microbatch, "set_noisy_mean", watched)
+    monkeypatch.setattr(mechanism, "set_noisy_mean", watched)
     trained = SCHEME.train(recipe, [], PUBLIC, Randomness(0))
     assert len(draws) == 20
     layers = len(layers_of(recipe.build()))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from defenses.dpsgd.sampling import poisson_batches
+from defenses.dpsgd.sampling import poisson_batches, rate_and_steps
 from targets.core.randomness import Randomness
 
 
@@ -41,3 +41,11 @@ def test_as_many_batches_as_steps_whatever_is_drawn(items, rate, steps):
 def test_rates_of_nothing_and_everything():
     assert list(poisson_batches("ab", 0.0, 2, Randomness(0))) == [[], []]
     assert list(poisson_batches("ab", 1.0, 2, Randomness(0))) == [["a", "b"]] * 2
+
+
+@pytest.mark.parametrize(
+    ("expected", "batch", "epochs", "found"),
+    [(8, 2, 5, (0.25, 20)), (8, 8, 0.1, (1.0, 1)), (7, 2, 1, (2 / 7, 4))],
+)
+def test_rate_and_steps_follow_from_public_numbers(expected, batch, epochs, found):
+    assert rate_and_steps(expected, batch, epochs) == found

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from defenses.pate.votes import (
-    ballot,
     confident,
+    count_votes,
     evidence,
     noisy_counts,
     watching_votes,
@@ -23,7 +23,7 @@ lists = st.lists(texts, min_size=1, max_size=6, unique=True)
 
 @given(lists, st.lists(texts, max_size=8))
 def test_one_vote_a_teacher(candidates, transcripts):
-    counts = ballot(candidates, transcripts)
+    counts = count_votes(candidates, transcripts)
     assert counts.shape == (len(candidates),)
     assert counts.sum() == len(transcripts)
     assert (counts >= 0).all()
@@ -33,21 +33,24 @@ def test_one_vote_a_teacher(candidates, transcripts):
 def test_one_teacher_moves_two_counts_by_one_at_most(candidates, transcripts, other, data):
     place = data.draw(st.integers(0, len(transcripts) - 1))
     changed = [*transcripts[:place], other, *transcripts[place + 1 :]]
-    moved = ballot(candidates, changed) - ballot(candidates, transcripts)
+    moved = count_votes(candidates, changed) - count_votes(candidates, transcripts)
     assert sorted(moved[moved != 0]) in ([], [-1, 1])
 
 
 @given(lists, st.lists(texts, max_size=8))
 def test_teachers_are_not_told_apart(candidates, transcripts):
-    forward, backward = ballot(candidates, transcripts), ballot(candidates, transcripts[::-1])
+    forward, backward = (
+        count_votes(candidates, transcripts),
+        count_votes(candidates, transcripts[::-1]),
+    )
     assert (forward == backward).all()
 
 
 def test_the_nearest_gets_the_vote_the_first_of_equals():
     candidates = ["call emma", "call anna", "dial two"]
     heard = ["call emma", "cal ana", "dial to", "", "call imma"]
-    assert ballot(candidates, heard).tolist() == [2, 1, 2]  # "" is nearest to the shortest
-    assert ballot(["ab", "ba"], ["aa"]).tolist() == [1, 0]
+    assert count_votes(candidates, heard).tolist() == [2, 1, 2]  # "" is nearest to the shortest
+    assert count_votes(["ab", "ba"], ["aa"]).tolist() == [1, 0]
 
 
 def test_without_noise_the_counts_are_the_votes():

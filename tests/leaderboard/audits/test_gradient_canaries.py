@@ -14,7 +14,7 @@ from scipy.stats import norm
 from attacks.statistics.gdp import delta_from_mu, mu_from_epsilon
 from defenses.accounting.price import calibrated, dp_sgd_event
 from defenses.base import Trained
-from defenses.dpsgd import scheme as dpsgd
+from defenses.dpsgd import mechanism
 from defenses.dpsgd.scheme import DPSGD, EDPSGD
 from leaderboard.audits.gradient_canaries import (
     Setting,
@@ -40,7 +40,7 @@ def setting(scheme=DPSGD, epsilon=4.0, rate=0.25, steps=8, **world):
 
 @pytest.fixture
 def _no_noise(monkeypatch):
-    monkeypatch.setattr(dpsgd, "calibrated", lambda *_: 0.0)
+    monkeypatch.setattr(mechanism, "calibrated", lambda *_: 0.0)
 
 
 @pytest.mark.usefixtures("_no_noise")

@@ -38,7 +38,7 @@ def test_the_likelihood_is_that_of_every_number_that_may_be_drawn(repetitions, r
 
 
 def test_every_entry_of_a_canary_is_drawn_by_its_own_coin(monkeypatch):
-    monkeypatch.setattr("defenses.dpsgd.scheme.calibrated", lambda *_: 0.0)
+    monkeypatch.setattr("defenses.dpsgd.mechanism.calibrated", lambda *_: 0.0)
     defense = DPSGD(4.0, epochs=500, batch_size=4)
     _, updates = train_and_watch(Setting(defense, 16, DELTA, repetitions=3), [True, False], RNG)
     assert not updates[:, 1].any()

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import laplace
 
-from defenses.pate import scheme as pate
+from defenses.accounting.event_algebra import noise_kind
+from defenses.pate import mechanism
 from defenses.pate.scheme import PATE
 from defenses.pate.votes import noisy_counts, watching_votes
 from leaderboard.audits.training_audit import audit_votes, conclude
@@ -16,7 +17,6 @@ from leaderboard.audits.vote_canaries import (
     VoteSetting,
     likelihood,
     many_runs,
-    noise_of,
     train_and_watch,
 )
 from targets.core.errors import OverheardError
@@ -42,7 +42,7 @@ def setting(noise="gaussian", epsilon=4.0, *, teachers=3, queries=2, company=1):
 
 @pytest.fixture
 def _no_noise(monkeypatch):
-    monkeypatch.setattr(pate, "calibrated", lambda *_: 1e-6)
+    monkeypatch.setattr(mechanism, "calibrated", lambda *_: 1e-6)
 
 
 @pytest.mark.usefixtures("_no_noise")
@@ -84,15 +84,18 @@ def test_votes_are_watched_only_inside():
 
 
 def test_laplace_noise_gets_no_gaussian_bound():
-    assert noise_of(setting("laplace")) == "any"
-    assert noise_of(setting("gaussian")) == "gaussian"
+    for noise, kind in (("laplace", "any"), ("gaussian", "gaussian")):
+        evidence = many_runs(setting(noise), 20, RNG)
+        assert noise_kind(evidence.event) == kind
+        method = conclude("pate", "votes", evidence, delta=DELTA).audited.method
+        assert ("Gaussian" in method) == (kind == "gaussian"), method
 
 
 @pytest.mark.parametrize(("noise", "epsilon"), [("gaussian", 4.0), ("laplace", 2.0)])
 def test_a_sound_vote_is_consistent_and_much_is_proven(noise, epsilon):
     world = setting(noise, epsilon, queries=1)
     evidence = many_runs(world, 300, RNG)
-    audit = conclude("pate", "votes", evidence, delta=DELTA, noise=noise_of(world))
+    audit = conclude("pate", "votes", evidence, delta=DELTA)
     assert audit.verdict == "consistent"
     assert 0.2 < audit.ratio < 1
 
