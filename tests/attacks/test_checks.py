@@ -20,6 +20,7 @@ from targets.core.randomness import Randomness
 from targets.models.ctc import CTC
 from targets.training.checks import ContractError
 from targets.training.fit import fit
+from tests.devices import named
 from tests.fakes import TARGETS, canary, recipe_for, speech
 
 PUBLIC = speech(4, "public")
@@ -51,8 +52,9 @@ def view_for(attack, target):
 
 @pytest.mark.parametrize("name", ATTACKS.names())
 def test_every_attack_keeps_the_contract(target, name):
-    attack = ATTACKS.load(name)(**OPTIONS.get(name, {}))
-    found = check_attack(attack, view_for(attack, target), CANDIDATES)
+    attack = ATTACKS[name](**OPTIONS.get(name, {}))
+    with named():
+        found = check_attack(attack, view_for(attack, target), CANDIDATES)
     reads_nothing = name == "canary-language-model" and isinstance(target[0].network, CTC)
     everyone = 0 if reads_nothing else 2 if name.startswith("canary") else len(CANDIDATES)
     assert len(found.candidates) == OPTIONS.get(name, {}).get("candidates", everyone)
@@ -215,3 +217,24 @@ def test_views_are_as_narrow_as_they_say(target):
         view = view_of(access, *target, PUBLIC)
         assert all(not hasattr(view, name) for name in hidden)
         assert view.transcribe(CANDIDATES[:1]) == target[0].transcribe(CANDIDATES[:1])
+
+
+def test_views_freeze_the_target_and_the_start():
+    recipe = recipe_for("ctc", PUBLIC)
+    view = view_of("weights", recipe.build(), recipe.build(), PUBLIC)
+    for recognizer in (view.recognizer, view.start):
+        assert not any(p.requires_grad for p in recognizer.parameters())
+
+
+def test_views_give_arrays_wherever_the_target_is():
+    class Far(torch.nn.Module):
+        def loss(self, utterances):
+            return torch.ones(len(utterances), requires_grad=True)
+
+    view = view_of("scores", Far(), Far(), PUBLIC)
+    assert view.loss(CANDIDATES).tolist() == [1.0] * len(CANDIDATES)
+
+
+def test_there_are_no_other_views(target):
+    with pytest.raises(OverheardError, match="access is 'coins'; use one of transcripts, scores"):
+        view_of("coins", *target, PUBLIC)

@@ -10,7 +10,7 @@ from attacks.base import view_of
 from attacks.canaries.canary import mask_secret
 from attacks.canaries.token_inversion import TokenInversion, _unknown_frames
 from targets.core.randomness import Randomness
-from targets.speech.features import HOP, LogMel
+from targets.speech.features import HOP, MELS, LogMel
 from targets.speech.utterance import SAMPLE_RATE
 from tests.fakes import SECONDS_A_LETTER, Constant, canary, speech
 
@@ -77,7 +77,8 @@ def test_whoever_prefers_secrets_for_no_reason_gives_none_away(logmel):
 
 def test_only_the_unknown_frames_may_be_moved():
     masked = mask_secret(canary(0, 837), RNG)
-    free = _unknown_frames(masked, 1 + len(masked.samples) // HOP)[0, :, 0]
+    features = torch.zeros(1, 1 + len(masked.samples) // HOP, MELS)
+    free = _unknown_frames(masked, features)[0, :, 0]
     start = len("my pin code is ") * SECONDS_A_LETTER
     end = start + 3 * 0.4
     assert free.nonzero().min().item() * HOP / SAMPLE_RATE == pytest.approx(start, abs=0.02)

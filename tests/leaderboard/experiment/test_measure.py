@@ -69,6 +69,13 @@ def test_an_attack_without_candidates_is_unscored():
     assert "nothing that this attack looks at" in auc.method
 
 
+def test_an_attack_that_does_not_apply_says_why():
+    found = Findings((), np.zeros(0), reason="the target has no part that reads text")
+    (auc,) = leakage(found, {}, RNG).values()
+    assert not auc.scored
+    assert auc.method == "unscored: the target has no part that reads text"
+
+
 def test_repeated_canaries_do_not_enter_the_audit():
     spoken, coins = game(60, repeated=60)
     scores = [

@@ -10,7 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from targets.models.ctc import CTC, IMPOSSIBLE, _prefix_beam, logaddexp
+from targets.models.ctc import CTC, IMPOSSIBLE, _prefix_beam
+from targets.nn.search import logaddexp
 from targets.speech.tokens import BLANK
 
 

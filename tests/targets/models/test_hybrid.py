@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from targets.models.ctc import IMPOSSIBLE, logaddexp
+from targets.models.ctc import IMPOSSIBLE
 from targets.models.hybrid import CTC_WEIGHT, CTCWriter, Hybrid
-from targets.nn.attention import search
+from targets.nn.search import logaddexp, search
 from targets.nn.tape import recording
 from targets.speech.tokens import BLANK
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from targets.models.las import LAS, MOST_UNITS_A_STATE
-from targets.nn.attention import END
+from targets.nn.search import END
 from targets.nn.tape import recording
 from targets.speech.tokens import BLANK
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from targets.models import rnnt
-from targets.models.ctc import logaddexp
 from targets.models.rnnt import Transducer
+from targets.nn.search import logaddexp
 from targets.speech.tokens import BLANK
 
 
