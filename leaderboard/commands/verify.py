@@ -37,7 +37,7 @@ def verify(
     ] = None,
     trust: Trust = False,
 ) -> None:
-    """Train and attack again what a record tells of, in a scratch folder, and compare."""
+    """Train and attack again what a record describes, in a scratch folder, and compare."""
     record = read_record(file)
     with tempfile.TemporaryDirectory(prefix="overheard-") as scratch:
         jobs = _jobs(record, file, Path(scratch), data, submission, trust)

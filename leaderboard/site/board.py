@@ -115,8 +115,8 @@ def conditions(record: Record) -> str:
     ]
     attacks = ", ".join(attack.name for attack in shared.attacks)
     canaries = f"{shared.canaries.count} spoken secrets" if shared.canaries.count else "no secrets"
-    heads = sum(record.coins.values())
-    dealt = f"; {heads} members of {len(record.coins)} candidates" if record.coins else ""
+    members = sum(record.coins.values())
+    dealt = f"; {members} members of {len(record.coins)} candidates" if record.coins else ""
     return f"{', '.join(speech)}; {canaries}{dealt}; attacks: {attacks}."
 
 

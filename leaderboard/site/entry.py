@@ -60,7 +60,7 @@ def curves(entry: Entry) -> dict[str, list[list[float]]]:
 
 
 def facts(entry: Entry) -> dict[str, str]:
-    """Return what two entries are told apart by."""
+    """Return what distinguishes two entries."""
     record, who = entry.record, identity(entry.record)
     seconds = record.training_seconds
     return {

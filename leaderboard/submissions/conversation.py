@@ -1,4 +1,4 @@
-"""One process in the sandbox: given its input, heard, and watched.
+"""One process in the sandbox: given its input, read, and watched.
 
 Limits hold inside (address space, files, processes); what they cannot see, the memory of all
 processes together and the time, is watched here.
@@ -43,7 +43,7 @@ UNPRINTABLE = {n: "?" for n in (*range(32), *range(127, 160)) if chr(n) not in "
 
 
 class Conversation:
-    """Gives a process its input, hears its answer, and watches what it uses."""
+    """Gives a process its input, reads its answer, and watches what it uses."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Conversation:
         self.limits = limits
         self.most = {HELLO: 0, PROGRESS: PROGRESS_BYTES, RAISED: RAISED_BYTES, **answers}
         self.log = log
-        self.heard: dict[bytes, bytes] = {}
+        self.received: dict[bytes, bytes] = {}
         self.buffer = bytearray()
         self.logged = 0
         self.last_line = ""
@@ -73,7 +73,7 @@ class Conversation:
         assert self.process.stdout is not None
         assert self.process.stderr is not None
         with selectors.DefaultSelector() as streams:
-            streams.register(self.process.stdout, selectors.EVENT_READ, self._hear)
+            streams.register(self.process.stdout, selectors.EVENT_READ, self._receive)
             streams.register(self.process.stderr, selectors.EVENT_READ, self._note)
             while streams.get_map():
                 ended = self.process.poll() is not None
@@ -110,7 +110,7 @@ class Conversation:
                 self.process.stdin.write(part)
             self.process.stdin.close()
 
-    def _hear(self, content: bytes) -> None:
+    def _receive(self, content: bytes) -> None:
         self.buffer += content
         while len(self.buffer) >= HEAD.size:
             kind, length = HEAD.unpack_from(self.buffer)
@@ -127,7 +127,7 @@ class Conversation:
 
     def _frame(self, kind: bytes, content: bytes) -> None:
         if kind != PROGRESS:
-            self.heard.setdefault(kind, content)
+            self.received.setdefault(kind, content)
             return
         with suppress(ValueError):
             report(min(1.0, max(0.0, float(content))))
@@ -152,21 +152,21 @@ class Conversation:
             raise SubmissionFailedError("the machine's memory ran out while it ran")
 
     def _answer(self, code: int) -> dict[bytes, bytes]:
-        if HELLO not in self.heard:
+        if HELLO not in self.received:
             raise SandboxError(
                 f"the sandbox did not start: {self.last_line or f'exit code {code}'}"
             )
-        if RAISED in self.heard:
-            raise SubmissionFailedError(f"it raised {_kind(self.heard[RAISED])}")
+        if RAISED in self.received:
+            raise SubmissionFailedError(f"it raised {_kind(self.received[RAISED])}")
         if code < 0 or code > 128:
             number = -code if code < 0 else code - 128
             known = number in {s.value for s in signal.Signals}
             name = signal.Signals(number).name if known else f"signal {number}"
             raise SubmissionFailedError(f"its process was ended by {name}")
         wanted = [kind for kind in self.most if kind not in (HELLO, PROGRESS, RAISED)]
-        if self.buffer or any(kind not in self.heard for kind in wanted):
+        if self.buffer or any(kind not in self.received for kind in wanted):
             raise SubmissionFailedError(f"it ended without an answer (exit code {code})")
-        return {kind: self.heard[kind] for kind in wanted}
+        return {kind: self.received[kind] for kind in wanted}
 
 
 def _kind(content: bytes) -> str:

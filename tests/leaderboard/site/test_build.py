@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -237,9 +238,9 @@ def test_a_row_says_what_the_record_says(run):
 
 
 def test_the_verdict_in_words():
-    told = verdict(record("rnnt-dpsgd-eps10-seed0", 9.98, 0.55, 0.4))
-    assert told.startswith("It promises ε = 9.98 at δ = 0.0001 per utterance.")
-    assert "at least ε = 0.7, of at most 4.9" in told
+    shown = verdict(record("rnnt-dpsgd-eps10-seed0", 9.98, 0.55, 0.4))
+    assert shown.startswith("It promises ε = 9.98 at δ = 0.0001 per utterance.")
+    assert "at least ε = 0.7, of at most 4.9" in shown
     assert verdict(record("rnnt-none-seed0", math.inf, 0.5, 0.4)).startswith("It promises nothing")
     silent = record("rnnt-none-seed0", 1.0, 0.5, 0.4, audited_epsilon=Estimate.unscored("no coins"))
     assert verdict(silent).endswith("Nothing was audited: no coins.")
@@ -263,7 +264,7 @@ def test_figures_of_some_candidates_and_of_one_side_are_explained_by_their_parts
 
 
 def test_a_promise_per_speaker_says_so(tmp_path):
-    per_speaker = promise(3.0).model_copy(update={"unit": "speaker"})
+    per_speaker = replace(promise(3.0), unit="speaker")
     coins, scores = {"a": True, "b": False}, {"membership": {"a": 1.0, "b": 0.0}}
     one = record(
         "rnnt-none-seed0", 3.0, 0.5, 0.4, guarantee=per_speaker, coins=coins, scores=scores

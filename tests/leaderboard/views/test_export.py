@@ -45,10 +45,10 @@ def test_what_submitted_attacks_found_is_there_too(run):  # noqa: F811
     of_it = [x for x in after if x["epsilon"] == 9.98]
     assert {x["status"] for x in of_it} == {"falsified"}
     assert {x["status"] for x in after if x["epsilon"] != 9.98} == {"ok", "failed"}
-    told = {(x["attack"], x["figure"]): x["estimate"]["value"] for x in of_it}
-    assert told[hit.label, "auc"] == told[None, "strongest_auc"] == 0.8
-    assert told[hit.label, "audited_epsilon"] == told[None, "strongest_audited"] == 11.0
-    assert told[None, "audited_epsilon"] == 0.7
+    shown = {(x["attack"], x["figure"]): x["estimate"]["value"] for x in of_it}
+    assert shown[hit.label, "auc"] == shown[None, "strongest_auc"] == 0.8
+    assert shown[hit.label, "audited_epsilon"] == shown[None, "strongest_audited"] == 11.0
+    assert shown[None, "audited_epsilon"] == 0.7
 
 
 def test_csv_says_what_the_json_says(run):  # noqa: F811
@@ -59,8 +59,8 @@ def test_csv_says_what_the_json_says(run):  # noqa: F811
         estimate = line["estimate"]
         assert row["estimate"] == ("" if estimate["value"] is None else str(estimate["value"]))
         for part in ("low", "high", "level", "method", "ceiling"):
-            told = "" if estimate[part] is None else str(estimate[part])
-            assert row[f"estimate_{part}"] == told
+            shown = "" if estimate[part] is None else str(estimate[part])
+            assert row[f"estimate_{part}"] == shown
 
 
 def test_for_papers(run):  # noqa: F811
