@@ -148,12 +148,15 @@ def recognised(path: Path) -> str:
     Raises:
         CorpusError: none of the registry.
     """
-    if not path.exists():
-        raise CorpusError(f"{path}: no such file or folder — give a corpus")
-    if path.is_dir() or path.is_file():
-        for name in CORPORA.names():
-            if _reader(name).recognises(path):
-                return name
+    try:
+        if not path.exists():
+            raise CorpusError(f"{path}: no such file or folder — give a corpus")
+        if path.is_dir() or path.is_file():
+            for name in CORPORA.names():
+                if _reader(name).recognises(path):
+                    return name
+    except OSError as error:
+        raise _unreadable(path, error) from None
     known = "; ".join(entry.summary for entry in CORPORA)
     what = "no corpus in this folder" if path.is_dir() else "not a corpus"
     raise CorpusError(f"{path}: {what} — it may be {known}")
@@ -168,10 +171,13 @@ def _stated(path: Path) -> Iterator[Entry | Problem]:
     try:
         yield from _reader(recognised(path)).read(path)
     except OSError as error:
-        place = error.filename or path
-        raise CorpusError(f"{place}: {error.strerror or error} — make it readable") from None
+        raise _unreadable(path, error) from None
     except OverheardError as error:
         raise error if isinstance(error, CorpusError) else CorpusError(str(error)) from None
+
+
+def _unreadable(path: Path, error: OSError) -> CorpusError:
+    return CorpusError(f"{error.filename or path}: {error.strerror or error} — make it readable")
 
 
 def _finding(entry: Entry, found: list[Problem], decode: bool) -> Finding | None:
@@ -186,7 +192,12 @@ def _finding(entry: Entry, found: list[Problem], decode: bool) -> Finding | None
             found.append(
                 entry.problem(f"no audio file {entry.audio}", "restore it or correct the path")
             )
-        return None if text is None else Finding(entry, text, None)
+        if text is None:
+            return None
+        complaint = None if entry.duration is None else too_much_text(text, entry.duration)
+        if complaint is not None:
+            found.append(entry.problem(*complaint))
+        return Finding(entry, text, None)
     recording = _recording(entry, found)
     if text is None or recording is None:
         return None

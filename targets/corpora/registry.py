@@ -38,14 +38,39 @@ CORPORA: Registry[Entry] = Registry(
             summary="a JSONL manifest or JSON array, also NeMo's; a folder with manifest.jsonl",
         ),
         Entry(
-            name="librispeech",
-            path=_READERS + "librispeech:LibriSpeech",
-            summary="LibriSpeech: SPEAKER/CHAPTER/*.flac beside *.trans.txt, from any folder of it",
+            name="nemo-tarred",
+            path=_READERS + "nemo_tarred:NemoTarred",
+            summary="NeMo's tarred data: a manifest with shard_id beside audio_N.tar",
+        ),
+        Entry(
+            name="lhotse-shar",
+            path=_READERS + "shar:Shar",
+            summary="a Lhotse Shar folder: cuts.N.jsonl.gz beside recording.N.tar",
         ),
         Entry(
             name="lhotse",
             path=_READERS + "lhotse:Lhotse",
-            summary="a Lhotse cut set, .jsonl or .jsonl.gz, or a folder with nothing but one",
+            summary="a Lhotse cut set, .jsonl or .jsonl.gz, or a folder with one",
+        ),
+        Entry(
+            name="kaldi",
+            path=_READERS + "kaldi:Kaldi",
+            summary="Kaldi data: wav.scp, text, utt2spk, perhaps segments; no commands",
+        ),
+        Entry(
+            name="common-voice",
+            path=_READERS + "common_voice:CommonVoice",
+            summary="Common Voice: train.tsv, dev.tsv, test.tsv or validated.tsv beside clips/",
+        ),
+        Entry(
+            name="audio-folder",
+            path=_READERS + "audio_folder:AudioFolder",
+            summary="a Hugging Face audio folder: metadata.csv or .jsonl with file_name",
+        ),
+        Entry(
+            name="librispeech",
+            path=_READERS + "librispeech:LibriSpeech",
+            summary="LibriSpeech: SPEAKER/CHAPTER/*.flac beside *.trans.txt, or a part of it",
         ),
     ],
 )

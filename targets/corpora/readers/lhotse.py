@@ -31,9 +31,11 @@ _REFUSED = {
 }
 
 
-def is_cut(row: Mapping[str, Any]) -> bool:
-    """Tell whether an object of JSON looks like a Lhotse cut."""
-    return str(row.get("type", "")).endswith("Cut") or "supervisions" in row
+def is_lhotse(row: Mapping[str, Any]) -> bool:
+    """Tell whether an object of JSON looks like Lhotse's: a cut, a recording or a supervision."""
+    if str(row.get("type", "")).endswith("Cut"):
+        return True
+    return not {"supervisions", "sources", "recording_id"}.isdisjoint(row)
 
 
 class Lhotse:
@@ -46,7 +48,7 @@ class Lhotse:
         if not path.name.endswith((".jsonl", ".jsonl.gz")):
             return False
         row = first_row(path)
-        return path.name.endswith(".gz") if row is None else is_cut(row)
+        return path.name.endswith(".gz") if row is None else is_lhotse(row)
 
     def read(self, path: Path) -> Iterator[Entry | Problem]:
         """Yield what each cut states; a cut must hold exactly one supervision."""
@@ -93,7 +95,8 @@ def cut_of(row: dict[str, Any]) -> Cut:
         raise fields.FieldError(f"{_REFUSED[kind][0]} ({kind})", _REFUSED[kind][1])
     if kind not in ("MonoCut", "MultiCut", "Cut"):
         raise fields.FieldError(
-            f"no Lhotse cut (type {fields.brief(kind)})", "write it as a CutSet"
+            f"no Lhotse cut (type {fields.brief(kind)})",
+            "write a CutSet, as CutSet.from_manifests(...) makes of recordings and supervisions",
         )
     start, duration = fields.seconds(row, "start") or 0.0, fields.seconds(row, "duration")
     if not duration:
@@ -179,21 +182,33 @@ def _sound(row: dict[str, Any], cut: Cut, folder: Path) -> Sound:
     Raises:
         FieldError: its source is none that is read.
     """
-    _refuse_running(row)
-    recording = row.get("recording")
-    if not isinstance(recording, dict):
-        kind = "features only" if row.get("features") else "no recording"
-        raise fields.FieldError(f"the cut has {kind}", "add the recording; sound is what is read")
-    if recording.get("transforms"):
+    source, channel = source_of(row, cut)
+    if row["recording"].get("transforms"):
         return Sound(partial(_transformed, row, cut, folder))
-    source, channel = _source(recording, cut.channel)
     if source.get("type") != "file":
         raise fields.FieldError(
             "the source is in memory, which JSON cannot hold", "save it with cuts.save_audios(...)"
         )
     path = beside_or_above(folder, str(source.get("source")))
-    read = partial(read_audio, path, offset=cut.start, duration=cut.duration, channel=channel)
-    return Sound(read, path)
+    return Sound(
+        partial(read_audio, path, offset=cut.start, duration=cut.duration, channel=channel), path
+    )
+
+
+def source_of(
+    row: dict[str, Any], cut: Cut, *, kinds: tuple[str, ...] = ("file", "memory")
+) -> tuple[Mapping[str, Any], int | None]:
+    """Return the source of a cut's sound and the channel in it, None for the mean of all.
+
+    Raises:
+        FieldError: there is none, or somewhere in the cut is one of a type not in `kinds`.
+    """
+    _refuse_running(row, kinds)
+    recording = row.get("recording")
+    if not isinstance(recording, dict):
+        kind = "features only" if row.get("features") else "no recording"
+        raise fields.FieldError(f"the cut has {kind}", "add the recording; sound is what is read")
+    return _source(recording, cut.channel)
 
 
 def _source(
@@ -233,7 +248,7 @@ def _only_channel(row: Mapping[str, Any]) -> int | None:
     return fields.channel(row, "channel")
 
 
-def _refuse_running(cut: dict[str, Any]) -> None:
+def _refuse_running(cut: dict[str, Any], kinds: tuple[str, ...]) -> None:
     """Refuse sources that would be run or fetched, wherever in a cut they stand."""
     values: list[object] = [cut]
     while values:
@@ -245,7 +260,11 @@ def _refuse_running(cut: dict[str, Any]) -> None:
             sources = value.get("sources")
             for source in sources if isinstance(sources, list) else []:
                 kind = source.get("type") if isinstance(source, dict) else source
-                if kind not in ("file", "memory"):
+                if kind == "shar" and kind not in kinds:
+                    raise fields.FieldError(
+                        "the sound lies in a Shar folder", "give the folder, not this file"
+                    )
+                if kind not in kinds:
                     raise fields.FieldError(
                         f"a source of type {fields.brief(kind)}: it may run or download something",
                         'save the sound as files; only sources of type "file" are opened',

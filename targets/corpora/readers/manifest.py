@@ -13,7 +13,7 @@ from pathlib import Path
 
 from targets.corpora.entry import Entry, Problem
 from targets.corpora.lines import first_row, json_rows
-from targets.corpora.readers.lhotse import is_cut
+from targets.corpora.readers.lhotse import is_lhotse
 from targets.corpora.rows import Rows
 
 _ENDINGS = (".jsonl", ".json", ".jsonl.gz", ".json.gz")
@@ -26,13 +26,14 @@ class Manifest:
     def recognises(self, path: Path) -> bool:
         """Tell whether `path` is, or holds, a manifest of objects that are no Lhotse cuts."""
         if path.is_dir():
-            return _inside(path) is not None
+            inside = _inside(path)
+            return inside is not None and self.recognises(inside)
         if not path.name.endswith(_ENDINGS):
             return False
         row = first_row(path)
         if row is None:  # broken, or empty: of cuts only Lhotse's usual ending remains
             return not path.name.endswith(".gz")
-        return not is_cut(row) and "shard_id" not in row
+        return not is_lhotse(row) and "shard_id" not in row
 
     def read(self, path: Path) -> Iterator[Entry | Problem]:
         """Yield what each line states, or the first problem with stating it."""

@@ -74,8 +74,8 @@ def test_a_toy_reader_may_come_from_an_installed_package(toy, monkeypatch):
         return [point] if group == "overheard.corpora" else installed(group=group)
 
     monkeypatch.setattr(importlib.metadata, "entry_points", entry_points)
-    own = list(CORPORA)
-    monkeypatch.setattr(read, "CORPORA", Registry("corpus layout", "overheard.corpora", own[:3]))
+    own = Registry("corpus layout", "overheard.corpora", CORPORA._own)
+    monkeypatch.setattr(read, "CORPORA", own)
     assert recognised(toy) == "toy"
     assert read.CORPORA.names()[-1] == "toy"
     sys.modules.pop("toy_line", None)
