@@ -29,7 +29,8 @@ class Archive:
                 }
         except (tarfile.TarError, ValueError, EOFError, OverflowError) as error:
             raise AudioError(
-                f"{path} is no tar archive ({str(error)[:80]})", "copy it again, or unpack its .gz"
+                f"{path} is truncated or no tar archive ({str(error)[:80]})",
+                "copy it again, or unpack its .gz",
             ) from None
 
     def read(
