@@ -39,8 +39,9 @@ class CorpusError(OverheardError):
 class Entry:
     """One utterance as stated at `file`:`line`.
 
-    `read` returns the audio or raises `AudioError`. `text` is as written; `duration` is the stated
-    one in seconds, if any; `split` is None where the source knows no splits.
+    `read` returns the audio or raises `AudioError`; `audio` is the file it lies in, if any. `text`
+    is as written; `duration` is the stated one in seconds, if any; `split` is None where the source
+    knows no splits.
     """
 
     file: Path
@@ -49,6 +50,7 @@ class Entry:
     speaker: str
     text: str
     read: Callable[[], Recording]
+    audio: Path | None = None
     duration: float | None = None
     split: str | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
