@@ -9,7 +9,17 @@ says whether it keeps the contract. The statistics take arrays and know no model
 
 from __future__ import annotations
 
-from attacks.base import VIEWS, Access, Attack, Findings, LossScores, Scores, Transcripts, Weights
+from attacks.base import (
+    VIEWS,
+    Access,
+    Attack,
+    Findings,
+    LossScores,
+    References,
+    Scores,
+    Transcripts,
+    Weights,
+)
 from attacks.canaries.canary import canaries_among
 from attacks.canaries.exposure import Exposure
 from attacks.checks import check_attack
@@ -21,7 +31,7 @@ from attacks.membership.gradient_norm import GradientNorm
 from attacks.membership.lira import LiRA
 from attacks.membership.loss import Loss
 from attacks.membership.rmia import RMIA
-from attacks.references import References, references_of
+from attacks.references import references_of
 from attacks.statistics.audit import audited_epsilon, every_bound, verdict
 from attacks.statistics.evidence import Trials
 from attacks.statistics.exposure import exposure, extrapolated_exposure, mean_exposure

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from attacks.registry import Access
 from targets.core.errors import OverheardError
+from targets.core.progress import report, stage
 from targets.core.randomness import Randomness
 from targets.models.recognizer import Recognizer
 from targets.speech.utterance import Utterance
 
-if TYPE_CHECKING:
-    from attacks.references import References
-
-Access = Literal["transcripts", "scores", "weights"]
 Scores = NDArray[np.float64]
+Memory = dict[str, dict[str, Scores]]  # scores on each reference, by attack and candidate
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,3 +127,40 @@ class Attack(Protocol):
     def score(self, view: Any, candidates: Sequence[Utterance], rng: Randomness) -> Findings:
         """Score those of the candidates that the attack is about, through the view it declared."""
         ...
+
+
+@dataclass(frozen=True, eq=False)
+class References:
+    """E recognisers that the attacker trained, and the ids of what each was trained on.
+
+    `memory` keeps what attacks found in them, by attack and candidate (E,), so that one evaluation
+    serves every cell that shares the references.
+    """
+
+    views: Sequence[Transcripts]
+    trained_on: Sequence[frozenset[str]]
+    rng: Randomness
+    memory: Memory = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.views)
+
+    def included(self, candidates: Sequence[Utterance]) -> NDArray[np.bool_]:
+        """Return which reference was trained on which candidate (E, N)."""
+        ids = [c.id for c in candidates]
+        return np.array([[i in known for i in ids] for known in self.trained_on], dtype=bool)
+
+    def scores(self, attack: Attack, candidates: Sequence[Utterance]) -> Scores:
+        """Return the scores (E, N) of a signal on each reference."""
+        known = self.memory.setdefault(repr(attack), {})
+        new = [c for c in candidates if c.id not in known]
+        if new:
+            rows = np.empty((len(self), len(new)))
+            for k, view in enumerate(self.views):
+                with stage(k / len(self), (k + 1) / len(self)):
+                    rows[k] = attack.score(view, new, self.rng).scores
+            known.update(zip((c.id for c in new), rows.T, strict=True))
+        report(1.0)
+        if not candidates:
+            return np.zeros((len(self), 0))
+        return np.stack([known[c.id] for c in candidates], axis=1)

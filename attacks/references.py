@@ -8,58 +8,16 @@ coins enter nowhere. Source of the threat model: Carlini et al. 2022, arXiv 2112
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
 
-from attacks.base import Attack, Scores, Transcripts
+from attacks.base import Attack, References, Scores, Transcripts
 from targets.core.errors import OverheardError
-from targets.core.progress import report, stage
 from targets.core.randomness import Randomness
 from targets.speech.utterance import Utterance
 
 FEWEST = 2  # references: what is learnt on one as the target needs another to compare it with
-
-Memory = dict[str, dict[str, Scores]]
-
-
-@dataclass(frozen=True, eq=False)
-class References:
-    """E recognisers that the attacker trained, and the ids of what each was trained on.
-
-    `memory` keeps what attacks found in them, by attack and candidate (E,), so that one evaluation
-    serves every cell that shares the references.
-    """
-
-    views: Sequence[Transcripts]
-    trained_on: Sequence[frozenset[str]]
-    rng: Randomness
-    memory: Memory = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        return len(self.views)
-
-    def included(self, candidates: Sequence[Utterance]) -> NDArray[np.bool_]:
-        """Return which reference was trained on which candidate (E, N)."""
-        ids = [c.id for c in candidates]
-        return np.array([[i in known for i in ids] for known in self.trained_on], dtype=bool)
-
-    def scores(self, attack: Attack, candidates: Sequence[Utterance]) -> Scores:
-        """Return the scores (E, N) of a signal on each reference."""
-        known = self.memory.setdefault(repr(attack), {})
-        new = [c for c in candidates if c.id not in known]
-        if new:
-            rows = np.empty((len(self), len(new)))
-            for k, view in enumerate(self.views):
-                with stage(k / len(self), (k + 1) / len(self)):
-                    rows[k] = attack.score(view, new, self.rng).scores
-            known.update(zip((c.id for c in new), rows.T, strict=True))
-        report(1.0)
-        if not candidates:
-            return np.zeros((len(self), 0))
-        return np.stack([known[c.id] for c in candidates], axis=1)
 
 
 @runtime_checkable

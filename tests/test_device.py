@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import torch
 
-from attacks.base import view_of
-from attacks.references import Comparative, References
+from attacks.base import References, view_of
+from attacks.references import Comparative
 from attacks.registry import ATTACKS
 from defenses.dpsgd.microbatch import MicrobatchDPSGD
 from defenses.dpsgd.scheme import DPSGD, EDPSGD

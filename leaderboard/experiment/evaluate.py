@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from attacks.base import VIEWS, Findings, view_of
-from attacks.references import References
+from attacks.base import VIEWS, Findings, References, view_of
 from attacks.registry import ATTACKS
 from defenses.accounting.event_text import noise_kind_of_text
 from leaderboard.experiment import measure

@@ -14,8 +14,8 @@ from typing import ClassVar
 import torch
 from safetensors.torch import load_file, save_file
 
-from attacks.base import Attack, view_of
-from attacks.references import Comparative, Memory, References
+from attacks.base import Attack, Memory, References, view_of
+from attacks.references import Comparative
 from leaderboard.experiment.experiment import Experiment
 from leaderboard.experiment.fingerprints import attack_code
 from leaderboard.game.game import Game

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from attacks.base import Findings, view_of
+from attacks.base import Findings, References, view_of
 from attacks.checks import check_attack
-from attacks.references import Comparative, References
+from attacks.references import Comparative
 from attacks.registry import ATTACKS
 from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from attacks import registry
-from attacks.base import view_of
+from attacks.base import References, view_of
 from attacks.membership.loss import Loss
-from attacks.references import Comparative, References
+from attacks.references import Comparative
 from leaderboard.experiment.measure import audit, leakage
 from leaderboard.game.game import flip
 from targets.core.randomness import Randomness

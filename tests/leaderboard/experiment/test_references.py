@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from attacks.base import Findings, LossScores, Weights
+from attacks.base import Findings, LossScores, References, Weights
 from attacks.membership.lira import LiRA
 from attacks.membership.loss import Loss
 from attacks.membership.rmia import RMIA
-from attacks.references import References, references_of, signal_of
+from attacks.references import references_of, signal_of
 from leaderboard.experiment.choices import attacks_of
 from leaderboard.experiment.experiment import Experiment
 from leaderboard.experiment.plan import plan
