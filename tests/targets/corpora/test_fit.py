@@ -1,7 +1,10 @@
 """What cannot be trained on is found before, by id; the limits are those of the targets."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
+import soundfile
 import torch
 
 from targets.core.errors import OverheardError
@@ -29,8 +32,6 @@ def test_the_shortest_is_what_the_features_take():
 def test_too_short_is_found_by_line_in_every_split(tmp_path, rate):
     sound(tmp_path / "good.wav")
     short = round(0.99 * SHORTEST * rate / 16_000)
-    import soundfile
-
     soundfile.write(tmp_path / "short.wav", np.full(short, 0.1), rate)
     good = {"audio": "good.wav", "text": "yes", "speaker": "s", "split": "train"}
     jsonl(tmp_path / "manifest.jsonl", good, {**good, "audio": "short.wav", "split": "test"})
@@ -62,7 +63,7 @@ def test_check_fit_names_the_first_and_counts_the_rest():
 def test_check_fit_agrees_with_ctc(text, extra):
     tokens = Characters()
     units = tokens.encode(text)
-    states = len(units) + sum(a == b for a, b in zip(units, units[1:], strict=False)) + extra
+    states = len(units) + sum(a == b for a, b in pairwise(units)) + extra
     u = utterance((4 * states - 1) * HOP, text)  # 4 frames a state
     torch.manual_seed(0)
     features, counts = LogMel()([u])
