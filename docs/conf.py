@@ -25,6 +25,7 @@ myst_heading_anchors = 4  # links to headings, by the names that GitHub gives th
 default_role = "literal"  # `name` in a docstring is code, as in Markdown
 
 autodoc_member_order = "bysource"
+autodoc_default_options = {"exclude-members": "model_config"}
 add_module_names = False
 
 html_theme = "furo"
@@ -35,9 +36,9 @@ html_show_sphinx = False
 html_copy_source = False
 
 
-def of_another_room(app: Any, _what: str, _name: str, found: Any, skip: bool, _opts: Any) -> bool:
+def of_another_room(app: Any, what: str, _name: str, found: Any, skip: bool, _opts: Any) -> bool:
     """Return whether a member is left out: what a room takes from elsewhere is described there."""
-    home = getattr(found, "__module__", None)
+    home = getattr(found, "__module__", None) if what == "module" else None
     room = app.env.docname.removeprefix("reference/")
     return skip or (isinstance(home, str) and home.partition(".")[0] != room)
 
@@ -59,7 +60,17 @@ def from_markdown(
     lines[:] = GoogleDocstring(written).lines()
 
 
+def short(
+    _app: Any, what: str, _name: str, found: Any, _opts: Any, arguments: str | None, returns: str
+) -> tuple[str, str] | None:
+    """Return a signature without module names, and of a Pydantic model none: its fields follow."""
+    if what == "class" and hasattr(found, "model_fields"):
+        return "", returns
+    return (re.sub(r"~(?:\w+\.)*", "", arguments), returns) if arguments else None
+
+
 def setup(app: Any) -> None:
     """Let pages of the reference hold what is their own, read as it is written."""
     app.connect("autodoc-skip-member", of_another_room)
     app.connect("autodoc-process-docstring", from_markdown)
+    app.connect("autodoc-process-signature", short)

@@ -113,6 +113,16 @@ def test_every_page_is_in_the_menu():
 
 
 @pytest.mark.parametrize(
+    "page", ["score-your-own.md", "what-the-numbers-mean.md", "architecture.md", "extending.md"]
+)
+def test_every_reader_finds_their_page_on_the_first_screen(page):
+    readme, _, _ = (ROOT / "README.md").read_text(encoding="utf-8").partition("<!-- table")
+    assert len(readme.splitlines()) < 25
+    assert f"(docs/{page})" in readme
+    assert f"({page})" in (DOCS / "index.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
     ("name", "page"),
     [
         *((name, "score-your-own.md") for name in built_in_suites()),

@@ -135,6 +135,7 @@ def _part(
         if start:
             file.seek(start)
         return _frames(file, stop - start), stop - start
+    file.seekable = lambda: False  # soundfile seeks after every read, which cannot be done here
     waves = _frames(file, stop)
     if len(waves) < start or (stop is not None and len(waves) < stop - rate // 100):
         raise _beyond(name, len(waves) / rate, (stop or start) / rate)

@@ -91,7 +91,7 @@ def cut_of(row: dict[str, Any]) -> Cut:
         FieldError: it is no cut of one recording with one supervision.
     """
     kind = row.get("type")
-    if kind in _REFUSED:
+    if isinstance(kind, str) and kind in _REFUSED:
         raise fields.FieldError(f"{_REFUSED[kind][0]} ({kind})", _REFUSED[kind][1])
     if kind not in ("MonoCut", "MultiCut", "Cut"):
         raise fields.FieldError(

@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 
 from targets.core.errors import OverheardError
@@ -31,8 +32,6 @@ def test_the_shortest_is_what_the_features_take():
 def test_too_short_is_found_by_line_in_every_split(tmp_path, rate):
     sound(tmp_path / "good.wav")
     short = round(0.99 * SHORTEST * rate / 16_000)
-    import soundfile
-
     soundfile.write(tmp_path / "short.wav", np.full(short, 0.1), rate)
     good = {"audio": "good.wav", "text": "yes", "speaker": "s", "split": "train"}
     jsonl(tmp_path / "manifest.jsonl", good, {**good, "audio": "short.wav", "split": "test"})

@@ -1,0 +1,216 @@
+"""No bytes and no structure make a reader crash or hang: it reads, or says what is wrong.
+
+`OVERHEARD_FUZZ=100` makes every case a hundred times as long; `OVERHEARD_FUZZ_SEED` is its seed.
+"""
+
+import gzip
+import io
+import json
+import os
+import random
+import shutil
+import tarfile
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from targets.corpora.entry import CorpusError, Problem
+from targets.corpora.read import examine, survey
+
+TIMES = float(os.environ.get("OVERHEARD_FUZZ", "1"))
+SEED = int(os.environ.get("OVERHEARD_FUZZ_SEED", "0"))
+SLOW = 10.0  # s that one input may take
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=6,
+)
+WORDS = st.sampled_from(
+    ["a.wav", "../a.wav", "/a.wav", ".", "a.wav |", "x.ark:3", "u0", "yes", "s", "-1", "0.5", "1"]
+)
+KEYS = (
+    *("id", "audio", "audio_filepath", "text", "speaker", "duration", "offset", "split", "channel"),
+    *("shard_id", "type", "start", "supervisions", "recording", "sources", "channels", "source"),
+    *("file_name", "features", "tracks", "custom", "transforms", "array", "sampling_rate", "path"),
+)
+KINDS = st.sampled_from(["MonoCut", "MultiCut", "MixedCut", "file", "memory", "command", "url"])
+VALUES = JSON | WORDS | KINDS
+
+
+def objects(values):
+    return st.dictionaries(st.sampled_from(KEYS), values, max_size=8)
+
+
+ROWS = st.lists(objects(VALUES | objects(VALUES) | st.lists(objects(VALUES), max_size=2)) | JSON)
+LINE = st.lists(WORDS | st.text(max_size=8), max_size=6)
+LINES = st.lists(LINE.map(" ".join) | LINE.map("\t".join) | LINE.map(",".join), max_size=6)
+
+
+def listen(path):
+    """Read a corpus, and hold the reader to its promise."""
+    begin = time.monotonic()
+    for decode in (True, False):
+        complaint = ""
+        try:
+            for item in examine(path, decode=decode):
+                if isinstance(item, Problem):
+                    assert "\n" not in str(item)
+                    assert item.remedy
+        except CorpusError as error:
+            complaint = str(error)
+        assert "\n" not in complaint
+    assert time.monotonic() - begin < SLOW
+
+
+def whole(folder):
+    """Write a good corpus of every layout into folders of their own."""
+    tone = (0.3 * np.sin(np.arange(4800) * 0.2)).astype("f4")
+    wav = io.BytesIO()
+    soundfile.write(wav, tone, 16_000, format="WAV")
+
+    def put(name, content):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+    row = {"audio": "a.wav", "text": "yes", "speaker": "s", "split": "train", "duration": 0.3}
+    put("manifest/manifest.jsonl", json.dumps(row) + "\n")
+    put("array/manifest.json", json.dumps([row, {**row, "id": "b"}], indent=1))
+    put("kaldi/wav.scp", "r a.wav\n")
+    put("kaldi/text", "u yes no\nv no\n")
+    put("kaldi/segments", "u r 0 0.2\nv r 0.1 -1\n")
+    put("kaldi/utt2spk", "u a\nv b\n")
+    put("voice/train.tsv", "client_id\tpath\tsentence\ns\ta.wav\tYes!\n")
+    put("folder/metadata.csv", 'file_name,text,speaker\na.wav,"Yes, it is",s\n')
+    put("libri/train-clean-5/84/12/84-12.trans.txt", "84-12-0000 YES IT IS\n")
+    cut = {
+        "id": "c",
+        "start": 0,
+        "duration": 0.3,
+        "channel": 0,
+        "type": "MonoCut",
+        "supervisions": [{"start": 0, "duration": 0.3, "text": "yes", "speaker": "a"}],
+        "recording": {"sources": [{"type": "file", "channels": [0], "source": "a.wav"}]},
+    }
+    put("cuts/cuts.jsonl.gz", gzip.compress(json.dumps(cut).encode(), mtime=0))
+    cut["recording"]["sources"][0]["type"] = "shar"
+    put("shar/cuts.000000.jsonl.gz", gzip.compress(json.dumps(cut).encode(), mtime=0))
+    put("nemo/manifest.json", json.dumps({**row, "shard_id": 0}))
+    for name, member in (("shar/recording.000000.tar", "c.wav"), ("nemo/audio_0.tar", "a.wav")):
+        tar = io.BytesIO()
+        with tarfile.open(fileobj=tar, mode="w") as file:
+            info = tarfile.TarInfo(member)
+            info.size = len(wav.getvalue())
+            file.addfile(info, io.BytesIO(wav.getvalue()))
+        put(name, tar.getvalue())
+    for name in ("manifest", "array", "kaldi", "voice/clips", "folder", "cuts"):
+        put(f"{name}/a.wav", wav.getvalue())
+    put("libri/train-clean-5/84/12/84-12-0000.wav", wav.getvalue())
+    for kind in ("WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "NIST", "SVX", "FLAC", "OGG", "MP3"):
+        data = io.BytesIO()
+        soundfile.write(data, tone, 16_000, format=kind)
+        put(f"audio-{kind}/a.wav", data.getvalue())
+        put(f"audio-{kind}/manifest.jsonl", json.dumps(row))
+    return sorted(p for p in folder.iterdir() if p.is_dir())
+
+
+def damaged(data, rng):
+    """Return bytes that were cut, changed, repeated, or made up."""
+    data = bytearray(data)
+    for _ in range(rng.choice((1, 1, 2, 8))):
+        place = rng.randrange(len(data) + 1)
+        match rng.randrange(7):
+            case 0:
+                del data[place:]
+            case 1:
+                data[place : place + rng.randrange(1, 9)] = rng.randbytes(rng.randrange(9))
+            case 2:
+                data[place:place] = data[place : place + rng.randrange(200)]
+            case 3 if data:
+                data[place % len(data)] ^= 1 << rng.randrange(8)
+            case 4:
+                strange = (b"\xff" * 4, b"\0" * 4, b"\n", b'"', b"\t", b"{", b"[", b"\xef\xbb\xbf")
+                data[place:place] = rng.choice(strange)
+            case 5:
+                del data[place : place + rng.randrange(60)]
+            case 6:  # headers stand at the beginning
+                near = rng.randrange(min(len(data), 64) + 1)
+                data[near : near + 4] = rng.choice((rng.randbytes(4), b"\xff" * 4, b"\0\0\0\1"))
+    return bytes(data)
+
+
+@pytest.fixture(scope="module")
+def layouts(tmp_path_factory):
+    return whole(tmp_path_factory.mktemp("whole"))
+
+
+def test_what_is_not_damaged_is_read(layouts):
+    for folder in layouts:
+        found = list(survey(folder))
+        assert found, folder
+        assert not [item for item in found if isinstance(item, Problem)], folder
+
+
+def test_no_bytes_crash_a_reader(layouts, tmp_path, capfd):
+    rng = random.Random(SEED)
+    end = time.monotonic() + 3 * TIMES
+    done = 0
+    while time.monotonic() < end:
+        folder = layouts[done % len(layouts)]
+        copy = tmp_path / folder.name
+        shutil.copytree(folder, copy)
+        files = sorted(p for p in copy.rglob("*") if p.is_file())
+        for file in rng.sample(files, rng.choice((1, 1, min(2, len(files))))):
+            file.write_bytes(damaged(file.read_bytes(), rng))
+        listen(copy)
+        shutil.rmtree(copy)
+        done += 1
+    with capfd.disabled():
+        if TIMES > 1:
+            print(f"{done} damaged corpora, seed {SEED}")
+    assert done > 20
+
+
+@pytest.mark.parametrize("name", ["m.jsonl", "m.json", "m.jsonl.gz", "audio/metadata.jsonl"])
+@settings(
+    max_examples=int(20 * TIMES),
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    derandomize=SEED == 0,
+)
+@given(rows=ROWS, array=st.booleans())
+def test_no_structure_crashes_a_reader(layouts, name, rows, array):
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place, name)
+        path.parent.mkdir(exist_ok=True)
+        shutil.copy(layouts[0].parent / "manifest" / "a.wav", path.parent)
+        data = json.dumps(rows) if array else "\n".join(map(json.dumps, rows))
+        path.write_bytes(gzip.compress(data.encode()) if name.endswith(".gz") else data.encode())
+        listen(path.parent if name.startswith("audio/") else path)
+
+
+@pytest.mark.parametrize("layout", ["kaldi", "voice", "folder", "libri"])
+@settings(
+    max_examples=int(20 * TIMES),
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    derandomize=SEED == 0,
+)
+@given(lines=st.lists(LINES, min_size=1, max_size=4))
+def test_no_lines_crash_a_reader(layouts, layout, lines):
+    with tempfile.TemporaryDirectory() as place:
+        copy = Path(place, layout)
+        shutil.copytree(layouts[0].parent / layout, copy)
+        endings = ("scp", "text", "segments", "utt2spk", ".tsv", ".csv", ".txt")
+        files = sorted(p for p in copy.rglob("*") if p.name.endswith(endings))
+        for file, text in zip(files, lines, strict=False):
+            header = file.read_text().splitlines()[:1] if file.suffix in (".tsv", ".csv") else []
+            file.write_text("\n".join(header + text), encoding="utf-8", errors="replace")
+        listen(copy)
