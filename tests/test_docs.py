@@ -128,6 +128,7 @@ def test_every_reader_finds_their_page_on_the_first_screen(page):
         *((name, "score-your-own.md") for name in built_in_suites()),
         *((name, "schemes.md") for name in SCHEMES.names()),
         *((name, "what-the-numbers-mean.md") for name in TARGETS.names()),
+        *((name, "install.md") for name in CORPORA.names()),
     ],
 )
 def test_a_name_is_explained(name, page):
