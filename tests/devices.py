@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from unittest import mock
@@ -29,13 +29,7 @@ FACTORIES = {
     randperm range scalar_tensor tensor tril_indices triu_indices zeros
     """.split()  # noqa: SIM905 - a list of thirty strings is no easier to read
 }
-# What may meet tensors of the CPU on an accelerator too: copies, and places to read or write at.
-MIXED = {
-    torch.ops.aten.copy_.default,
-    torch.ops.aten._to_copy.default,
-    torch.ops.aten.index.Tensor,
-    torch.ops.aten.index_put_.default,
-}
+COPIES = {torch.ops.aten.copy_.default, torch.ops.aten._to_copy.default}
 DRAWS = {torch.rand, torch.randn, torch.randint, torch.randperm}
 MAKES = {torch.tensor, torch.as_tensor, torch.asarray}
 
@@ -64,15 +58,20 @@ class _Named(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
+def _generators(made: Callable[[str | torch.device], torch.Generator]) -> Any:
+    """Have generators made by a function that wants a device."""
+
+    class Generator(torch.Generator):  # a type, since torch writes `Generator | None`
+        def __new__(cls, device: str | torch.device) -> torch.Generator:
+            return made(device)
+
+    return mock.patch.object(torch, "Generator", Generator)
+
+
 @contextmanager
 def named() -> Iterator[None]:
     """Refuse to make a tensor or a generator without a device."""
-    make = torch.Generator
-
-    def generator(device: str | torch.device) -> torch.Generator:
-        return make(device)
-
-    with DEFAULT, mock.patch.object(torch, "Generator", generator), _Named():
+    with DEFAULT, _generators(torch.Generator), _Named():
         yield
 
 
@@ -131,7 +130,7 @@ def _is_far(device: Any) -> bool:
 def _run(func, args, kwargs):
     tensors = [x for x in tree_leaves((args, kwargs)) if isinstance(x, torch.Tensor)]
     far = [x for x in tensors if isinstance(x, Far)]
-    if far and func not in MIXED:
+    if far and func not in COPIES:
         strangers = [x for x in tensors if not isinstance(x, Far) and x.dim()]
         if strangers:
             raise RuntimeError(f"{func}: tensors on two devices, {DEVICE} and the CPU")
@@ -152,12 +151,8 @@ def _run(func, args, kwargs):
 def pretended() -> Iterator[str]:
     """Make the device "meta" compute inside, and yield its name."""
     make = torch.Generator
-
-    def generator(device: str | torch.device) -> torch.Generator:
-        return FarGenerator() if _is_far(device) else make(device)
-
     with (
-        mock.patch.object(torch, "Generator", generator),
+        _generators(lambda device: FarGenerator() if _is_far(device) else make(device)),
         # The fused Adam is that of the CPU behind it.
         mock.patch("torch.optim.adam._device_dtype_check_for_fused"),
         warnings.catch_warnings(),

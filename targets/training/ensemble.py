@@ -134,12 +134,13 @@ def fit_ensemble(
     done, total = 0, sum(map(len, shards))
     for models in _groups([len(shard) for shard in shards], schedule.batch_size):
         chosen = [[examples[u] for u in shards[k]] for k in models]
-        part = {name: weight[models] for name, weight in weights.items()}
+        places = torch.tensor(models, device=recipe.device)
+        part = {name: weight.index_select(0, places) for name, weight in weights.items()}
         begun, done = done, done + sum(map(len, chosen))
         with stage(begun / total, done / total):
             _fit_group(_many(alone, part), chosen, schedule, rng, models)
         for name, weight in part.items():
-            weights[name][models] = weight
+            weights[name].index_copy_(0, places, weight)
     return Ensemble(recipe, weights)
 
 
