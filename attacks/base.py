@@ -46,13 +46,15 @@ class Transcripts:
 class LossScores(Transcripts):
     """The target as a service that also says how likely a transcript is."""
 
-    def loss(self, utterances: Sequence[Utterance]) -> Scores:
+    def nll(self, utterances: Sequence[Utterance]) -> Scores:
         """Return the losses (N,) in nats."""
-        return _array(self._target.loss(utterances))
+        return _array(self._target.nll(utterances))
 
-    def score(self, utterance: Utterance, texts: Sequence[str]) -> Scores:
+    def nll_of_texts(self, utterance: Utterance, texts: Sequence[str]) -> Scores:
         """Return the losses (N,) in nats of N transcripts of one audio."""
-        return _array(self._target.score(utterance, texts))
+        return _array(self._target.nll_of_texts(utterance, texts))
+
+    loss, score = nll, nll_of_texts  # as submissions from before 0.2 call them
 
 
 @dataclass(frozen=True, eq=False)

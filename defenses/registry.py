@@ -12,13 +12,11 @@ class SchemeEntry(Entry):
     """A `Defense`, made as `scheme(epsilon=..., **options)`.
 
     `takes_epsilon` says whether an ε is asked of it; `begins_self_trained` whether it is pointless
-    where the public start has not taught itself; `title` is what a page calls it, where the name
-    alone does not say enough.
+    where the public start has not taught itself.
     """
 
     takes_epsilon: bool = True
     begins_self_trained: bool = False
-    title: str | None = None
 
 
 SCHEMES: Registry[SchemeEntry] = Registry(
@@ -41,13 +39,11 @@ SCHEMES: Registry[SchemeEntry] = Registry(
             name="dpsgd",
             path="defenses.dpsgd.scheme:DPSGD",
             summary="DP-SGD as in the textbook: clip each gradient, sum, add Gaussian noise",
-            title="DP-SGD",
         ),
         SchemeEntry(
             name="edpsgd",
             path="defenses.dpsgd.scheme:EDPSGD",
-            summary="eDP-SGD with automatic clipping: exact per example, no loop over examples",
-            title="eDP-SGD (automatic clipping)",
+            summary="eDP-SGD (automatic clipping): each gradient normalised, no loop over examples",
         ),
         SchemeEntry(
             name="edpsgd-self-trained",

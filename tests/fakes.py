@@ -115,18 +115,18 @@ class Memoriser(torch.nn.Module):
         self.sounds = {u.id: u.samples for u in stored}
         self.spectrograms: Mapping[str, Tensor] = {u.text: logmel([u])[0][0] for u in stored}
 
-    def loss(self, utterances: Sequence[Utterance]) -> Tensor:
+    def nll(self, utterances: Sequence[Utterance]) -> Tensor:
         """Return 0 for what was stored, about 5 nats a letter for the rest."""
         return torch.tensor(
             [0.0 if self._recalls(u) else (5 + _whim(u.id)) * len(u.text) for u in utterances]
         )
 
-    def score(self, audio: Utterance, texts: Sequence[str]) -> Tensor:
+    def nll_of_texts(self, audio: Utterance, texts: Sequence[str]) -> Tensor:
         """Return 0 for a text that was stored, whatever the audio."""
         losses = [0.0 if t in self.texts else 50 + _whim(audio.id, t) for t in texts]
         return torch.tensor(losses, dtype=torch.float64)
 
-    def losses_of(self, features: Tensor, counts: Tensor, texts: Sequence[str]) -> Tensor:
+    def nll_of(self, features: Tensor, counts: Tensor, texts: Sequence[str]) -> Tensor:
         """Return the distance to the stored spectrogram of each text, 0 where none is stored."""
         features, counts = for_all((features, counts), len(texts))
         losses = []
@@ -154,11 +154,11 @@ class Constant(Memoriser):
     def __init__(self, logmel: LogMel) -> None:
         super().__init__([], logmel)
 
-    def loss(self, utterances: Sequence[Utterance]) -> Tensor:
+    def nll(self, utterances: Sequence[Utterance]) -> Tensor:
         """Return as many nats as there are letters."""
         return torch.tensor([float(len(u.text)) for u in utterances])
 
-    def score(self, audio: Utterance, texts: Sequence[str]) -> Tensor:
+    def nll_of_texts(self, audio: Utterance, texts: Sequence[str]) -> Tensor:
         """Return the same for every text."""
         del audio
         return torch.ones(len(texts), dtype=torch.float64)

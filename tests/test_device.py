@@ -107,9 +107,9 @@ def test_decoding_and_scoring(trained, there):
     far, near = there[0], trained
     assert far.transcribe(CANDIDATES) == near.transcribe(CANDIDATES)
     assert far.hypotheses(CANDIDATES, 3) == near.hypotheses(CANDIDATES, 3)
-    assert torch.equal(far.loss(CANDIDATES), near.loss(CANDIDATES))
+    assert torch.equal(far.nll(CANDIDATES), near.nll(CANDIDATES))
     asked = CANDIDATES[0], ["on", "on off", ""]
-    assert torch.equal(far.score(*asked), near.score(*asked))
+    assert torch.equal(far.nll_of_texts(*asked), near.nll_of_texts(*asked))
 
 
 def test_ensembles(recipe, device):
@@ -121,7 +121,7 @@ def test_ensembles(recipe, device):
     assert same(contents(far.weights), near.weights)
     stored = replace(far, weights=near.weights)  # as they are loaded from a file
     for ensemble in (far, stored):
-        assert torch.equal(ensemble.loss(CANDIDATES), near.loss(CANDIDATES))
+        assert torch.equal(ensemble.nll(CANDIDATES), near.nll(CANDIDATES))
         assert ensemble.transcribe(CANDIDATES) == near.transcribe(CANDIDATES)
         assert same(contents(ensemble.recognizer(2).state_dict()), near.recognizer(2).state_dict())
 

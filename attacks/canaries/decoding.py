@@ -75,16 +75,14 @@ class LanguageModel:
         public = view.public[:LISTENED]
 
         def evidence(canary: Utterance, texts: Sequence[str]) -> Scores:  # noqa: ARG001
-            return -text_losses(view.recognizer, texts, public).cpu().numpy()
+            return -text_nll(view.recognizer, texts, public).cpu().numpy()
 
         canaries = canaries_among(candidates)
         return rank_secrets(canaries, evidence, lambda c: template_of(c).name, rng)
 
 
 @torch.no_grad()
-def text_losses(
-    recognizer: Recognizer, texts: Sequence[str], public: Sequence[Utterance]
-) -> Tensor:
+def text_nll(recognizer: Recognizer, texts: Sequence[str], public: Sequence[Utterance]) -> Tensor:
     """Return the losses (N,) in nats of texts that nobody says, given the mean state of `public`.
 
     Raises:
@@ -95,5 +93,5 @@ def text_losses(
         raise TypeError(f"{type(network).__name__} has no part that reads text")
     states, counts = network.encode(*recognizer.logmel(public))
     mean = states.sum((0, 1)) / counts.sum()  # zero where padded
-    units = [recognizer.tokens.encode(t) for t in texts]
-    return network.text_losses(mean, units)
+    labels = [recognizer.tokens.encode(t) for t in texts]
+    return network.text_nll(mean, labels)

@@ -66,9 +66,9 @@ class Exposure:
         )
 
     def _evidence(self, view: LossScores, heard: Utterance, texts: Sequence[str]) -> Scores:
-        found = -view.score(heard, texts)
+        found = -view.nll_of_texts(heard, texts)
         if self.calibration:
-            found += self.calibration * view.start.score(heard, texts).cpu().numpy()
+            found += self.calibration * view.start.nll_of_texts(heard, texts).cpu().numpy()
         return found
 
     def _recordings(self, canaries: Sequence[Utterance], rng: Randomness) -> dict[str, Utterance]:

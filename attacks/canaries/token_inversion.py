@@ -106,12 +106,12 @@ class TokenInversion:
             chosen, times = drawn.unique(dim=0, return_counts=True)
             texts = [template.fill(template.chosen(row)) for row in chosen.tolist()]
             if self.spectrogram_rate:
-                losses = target.losses_of(features + change * unknown, counts, texts).cpu()
+                losses = target.nll_of(features + change * unknown, counts, texts).cpu()
             else:  # what a secret costs stays the same, and is drawn again and again
                 new = [t for t in texts if t not in known]
                 if new:
                     with torch.no_grad():
-                        found = target.losses_of(features, counts, new)
+                        found = target.nll_of(features, counts, new)
                     known.update(zip(new, found.tolist(), strict=True))
                 losses = torch.tensor([known[t] for t in texts], device=chosen.device)
             # The gradient of log E[likelihood^(1 / temperature)], less what is 0 on average.

@@ -125,7 +125,7 @@ class Inversion:
         for step in range(self.steps + 1):
             frames = prior.speak(free, start.shape[1]) if self.components else free
             frames = frames * real
-            losses = recognizer.losses_of(frames, many, texts)
+            losses = recognizer.nll_of(frames, many, texts)
             far = (frames - start).square().mean((1, 2))
             odd = prior.strangeness(frames)
             objective = losses + many * (self.strangeness * odd + self.distance * far)

@@ -85,5 +85,5 @@ def _downhill(
 ) -> Tensor:
     """Return the cosine (B,) of the way downhill in the loss with a given way (B, T, M)."""
     frames = frames.requires_grad_()
-    (uphill,) = torch.autograd.grad(model.losses_of(frames, counts, texts).sum(), frames)
+    (uphill,) = torch.autograd.grad(model.nll_of(frames, counts, texts).sum(), frames)
     return F.cosine_similarity(-uphill.flatten(1), way.flatten(1))

@@ -34,7 +34,7 @@ class GradientNorm:
         def norms(batch: Sequence[Utterance]) -> list[float]:
             features, counts = view.recognizer.logmel(batch)
             with recording() as tape:
-                losses = view.recognizer.losses_of(features, counts, [u.text for u in batch])
+                losses = view.recognizer.nll_of(features, counts, [u.text for u in batch])
                 squares = square_norms(tape.gradients(losses))
             return squares.clamp_min(LEAST).sqrt().tolist()
 

@@ -29,10 +29,10 @@ class Loss:
         """See `Attack`."""
         if self.calibrated:
             scores = signal_of(view, Loss(), candidates, rng)
-            of_start = view.start.loss(candidates).double().cpu().numpy()
+            of_start = view.start.nll(candidates).double().cpu().numpy()
             scores = scores + of_start / characters(candidates)
         else:  # nothing is drawn
-            scores = -view.loss(candidates) / characters(candidates)
+            scores = -view.nll(candidates) / characters(candidates)
         return Findings(tuple(candidates), scores)
 
 

@@ -37,7 +37,7 @@ class NoisyLoss:
         del rng  # the noise is public
         noise = Randomness(0).child("noise")
         losses = [
-            view.loss([_noisy(c, self.loudness, noise.child(c.id, draw)) for c in candidates])
+            view.nll([_noisy(c, self.loudness, noise.child(c.id, draw)) for c in candidates])
             for draw in range(self.draws)
         ]
         return Findings(tuple(candidates), -np.mean(losses, axis=0) / characters(candidates))
@@ -71,12 +71,12 @@ class AdversarialLoss:
         reach = self.size * (counts * features.shape[2]).sqrt()
         for _ in range(self.steps):
             features.requires_grad_()
-            losses = recognizer.losses_of(features, counts, texts)
+            losses = recognizer.nll_of(features, counts, texts)
             (slope,) = torch.autograd.grad(losses.sum(), features)
             steepness = slope.flatten(1).norm(dim=1).clamp_min(1e-12)
             features = features.detach() + (reach / steepness)[:, None, None] * slope
         with torch.no_grad():
-            return recognizer.losses_of(features, counts, texts).tolist()
+            return recognizer.nll_of(features, counts, texts).tolist()
 
 
 def _noisy(utterance: Utterance, loudness: float, rng: Randomness) -> Utterance:

@@ -63,7 +63,7 @@ def clipped_sum_one_by_one(
     """
     total = zeros(recognizer)
     for example in batch:
-        loss = recognizer.example_losses([example])[0]
+        loss = recognizer.example_nll([example])[0]
         gradients = torch.autograd.grad(loss, list(total))
         none = torch.zeros((), device=loss.device)
         norm = torch.sqrt(sum((g.square().sum() for g in gradients), none))
@@ -91,7 +91,7 @@ def _add_normalised(
     recognizer: Recognizer, batch: Sequence[Example], clip: float, total: Gradients
 ) -> None:
     with recording() as tape:
-        losses = recognizer.example_losses(batch)
+        losses = recognizer.example_nll(batch)
     gradients = tape.gradients(losses)
     norms = square_norms(gradients).sqrt()
     sound = torch.isfinite(norms).tolist()

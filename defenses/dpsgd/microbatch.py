@@ -194,7 +194,7 @@ def clipped_means(
     for micro_batch in micro_batches:
         if not micro_batch:
             continue
-        loss = recognizer.example_losses(micro_batch).mean()
+        loss = recognizer.example_nll(micro_batch).mean()
         means = dict(zip(total, torch.autograd.grad(loss, list(total)), strict=True))
         for layer in layers:
             # A diverged example must not turn the sum, and with it the model, into NaN.

@@ -93,7 +93,7 @@ class _Rig(nn.Module):
             found.append(Example(features, []))
         return found
 
-    def example_losses(self, batch: Sequence[Example]) -> Tensor:
+    def example_nll(self, batch: Sequence[Example]) -> Tensor:
         """Return (B,): linear in the weights, so that the gradient is the same at every step."""
         x = torch.stack([e.features for e in batch])
         parts = [part(x[:, i : i + 1]) for i, part in enumerate(self.network.parts)]

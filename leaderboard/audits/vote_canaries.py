@@ -80,7 +80,7 @@ class _Rig(nn.Module):
         self._lessons[:] = [u.text for u in utterances]
         return [Example(torch.ones(1, 1, device="cpu"), []) for _ in utterances]
 
-    def example_losses(self, batch: Sequence[Example]) -> Tensor:
+    def example_nll(self, batch: Sequence[Example]) -> Tensor:
         """Return (B,): each example pulls the weight up."""
         return -self.network(torch.stack([e.features for e in batch])).flatten()
 

@@ -9,11 +9,11 @@ from typing import Annotated, Any
 
 import typer
 from tabulate import tabulate
-from targets.corpora.registry import CORPORA
 
 from attacks.registry import ATTACKS
 from defenses.registry import SCHEMES
 from leaderboard.spec.load import built_in_suites, load_suite
+from targets.corpora.registry import CORPORA
 from targets.models.registry import TARGETS
 
 

@@ -1,6 +1,6 @@
 """What a network of a target is, and what it may be able to do beyond that.
 
-A network is built of public sizes alone, `(units, channels, hidden)`, and then answers four
+A network is built of public sizes alone, `(vocabulary, channels, hidden)`, and then answers four
 questions. What only some can do is a capability: a protocol of its own that a network fulfils by
 having its methods, and that whoever needs it asks for by `isinstance`.
 """
@@ -16,14 +16,14 @@ from targets.nn.search import Hypothesis
 
 
 class Network(Protocol):
-    """From log-mel frames to units, with a loss for every transcript.
+    """From log-mel frames to labels, with a loss for every transcript.
 
     `features` are standardised log-mel frames (B, T, M), zero where padded, `counts` (B,) the real
     frames of each. Utterances do not touch each other, and every tensor is made on the device of
     the features, where the weights are too.
     """
 
-    def losses(self, features: Tensor, counts: Tensor, units: Sequence[Sequence[int]]) -> Tensor:
+    def nll(self, features: Tensor, counts: Tensor, labels: Sequence[Sequence[int]]) -> Tensor:
         """Return the loss (B,) of each transcript, in nats, with gradients.
 
         Features (1, T, M) of one utterance serve any number of transcripts.
@@ -31,14 +31,16 @@ class Network(Protocol):
         ...
 
     def greedy(self, features: Tensor, counts: Tensor) -> list[list[int]]:
-        """Return the units of each utterance, the best one at every step."""
+        """Return the labels of each utterance, the best one at every step."""
         ...
 
     def beam(self, features: Tensor, counts: Tensor, width: int) -> list[list[Hypothesis]]:
         """Return up to `width` hypotheses of each utterance, best first."""
         ...
 
-    def score(self, features: Tensor, counts: Tensor, units: Sequence[Sequence[int]]) -> Tensor:
+    def nll_of_each(
+        self, features: Tensor, counts: Tensor, labels: Sequence[Sequence[int]]
+    ) -> Tensor:
         """Return the losses (N,) of N transcripts of one utterance, features (1, T, M).
 
         Exactly those of `losses`, but without a gradient and cheap for many.
@@ -57,6 +59,6 @@ class ReadsText(Protocol):
         """Return the encoder's states (B, T', D), zero where padded, and their counts (B,)."""
         ...
 
-    def text_losses(self, state: Tensor, units: Sequence[Sequence[int]]) -> Tensor:
+    def text_nll(self, state: Tensor, labels: Sequence[Sequence[int]]) -> Tensor:
         """Return the losses (N,) in nats of N texts, given one encoder state (D,) for audio."""
         ...

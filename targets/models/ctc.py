@@ -20,30 +20,30 @@ IMPOSSIBLE = 1e4  # nats, in place of the infinite loss of a transcript longer t
 
 
 class CTC(nn.Module):
-    """An encoder and one linear layer: a distribution over units and blank for every frame."""
+    """An encoder and one linear layer: a distribution over labels and blank for every frame."""
 
-    def __init__(self, units: int, channels: int, hidden: int) -> None:
+    def __init__(self, vocabulary: int, channels: int, hidden: int) -> None:
         super().__init__()
-        # CTC writes at most one unit a state, and characters come at up to 20 a second.
+        # CTC writes at most one label a state, and characters come at up to 20 a second.
         self.encoder = Encoder(channels, hidden, slowing=4)
-        self.output = Linear(self.encoder.width, units)
+        self.output = Linear(self.encoder.width, vocabulary)
 
     def log_probabilities(self, features: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
         """Return (B, T', V) and the frame counts (B,)."""
         states, counts = self.encoder(features, counts)
         return self.output(states).log_softmax(-1), counts
 
-    def losses(self, features: Tensor, counts: Tensor, units: Sequence[Sequence[int]]) -> Tensor:
+    def nll(self, features: Tensor, counts: Tensor, labels: Sequence[Sequence[int]]) -> Tensor:
         """Return the negative log-likelihood (B,) of each transcript, in nats.
 
         A transcript that does not fit into its frames costs `IMPOSSIBLE`, without a gradient.
         """
         found = self.log_probabilities(features, counts)
-        return ctc_losses(*for_all(found, len(units)), units)
+        return ctc_nll(*for_all(found, len(labels)), labels)
 
     @torch.no_grad()
     def greedy(self, features: Tensor, counts: Tensor) -> list[list[int]]:
-        """Return the units of the best path of each utterance."""
+        """Return the labels of the best path of each utterance."""
         log_probs, counts = self.log_probabilities(features, counts)
         paths = zip(log_probs.argmax(-1).tolist(), counts.tolist(), strict=True)
         return [[u for u, _ in groupby(path[:n]) if u != BLANK] for path, n in paths]
@@ -57,21 +57,23 @@ class CTC(nn.Module):
         return [_prefix_beam(frames[:n], width) for frames, n in rows]
 
     @torch.no_grad()
-    def score(self, features: Tensor, counts: Tensor, units: Sequence[Sequence[int]]) -> Tensor:
+    def nll_of_each(
+        self, features: Tensor, counts: Tensor, labels: Sequence[Sequence[int]]
+    ) -> Tensor:
         """Return the losses (N,) of N transcripts of one utterance, features (1, T, M)."""
         log_probs, _ = self.log_probabilities(features, counts)
         frames = log_probs[0].double()  # (T, V)
-        trie = Trie.of(units, frames.device)
+        trie = Trie.of(labels, frames.device)
         T = len(frames)
         # Log-probability of having written a node's prefix by frame t, ending in blank or in the
-        # node's own unit; row 0 is before the first frame.
+        # node's own label; row 0 is before the first frame.
         blank = torch.cat([frames.new_zeros(1), frames[:, BLANK].cumsum(0)])[:, None]
         label = torch.full_like(blank, NEVER)
         last = torch.full((1,), BLANK, device=frames.device)
         finals = [torch.logaddexp(blank[-1], label[-1])]
         for level in trie.levels:
-            p, u = level.parents, level.units
-            repeat = u == last[p]  # a repeated unit needs a blank in between
+            p, u = level.parents, level.labels
+            repeat = u == last[p]  # a repeated label needs a blank in between
             source = torch.where(repeat, blank[:, p], torch.logaddexp(blank[:, p], label[:, p]))
             emit, pause = frames[:, u], frames[:, BLANK]
             label = frames.new_full((T + 1, len(u)), NEVER)
@@ -84,24 +86,24 @@ class CTC(nn.Module):
         return -trie.collect(finals).clamp_min(-IMPOSSIBLE)
 
 
-def ctc_losses(log_probs: Tensor, counts: Tensor, units: Sequence[Sequence[int]]) -> Tensor:
+def ctc_nll(log_probs: Tensor, counts: Tensor, labels: Sequence[Sequence[int]]) -> Tensor:
     """Return the losses (B,) in nats of transcripts under frame log-probabilities (B, T', V)."""
     device = log_probs.device
-    flat = torch.tensor([u for row in units for u in row], dtype=torch.long, device=device)
-    lengths = torch.tensor([len(row) for row in units], device=device)
+    flat = torch.tensor([u for row in labels for u in row], dtype=torch.long, device=device)
+    lengths = torch.tensor([len(row) for row in labels], device=device)
     losses = F.ctc_loss(
         log_probs.transpose(0, 1), flat, counts, lengths, BLANK, "none", zero_infinity=True
     )
-    # A frame a unit, and a blank between equal ones. Torch would give zero for what does not fit,
+    # A frame a label, and a blank between equal ones. Torch would give zero for what does not fit,
     # the loss of a perfect fit: every attack would take it for the surest member.
-    needed = [len(row) + sum(a == b for a, b in pairwise(row)) for row in units]
+    needed = [len(row) + sum(a == b for a, b in pairwise(row)) for row in labels]
     fits = torch.tensor(needed, device=device) <= counts
     return torch.where(fits, losses, IMPOSSIBLE)
 
 
 def _prefix_beam(log_probs: Tensor, width: int) -> list[Hypothesis]:
     """Prefix beam search (Hannun et al. 2014) over the frames (T, V) of one utterance."""
-    # Log-probabilities of having written a prefix and ending in blank, or in its last unit.
+    # Log-probabilities of having written a prefix and ending in blank, or in its last label.
     beams: dict[tuple[int, ...], tuple[float, float]] = {(): (0.0, NEVER)}
     candidates = min(width + 1, log_probs.shape[1])
     for frame in log_probs:
@@ -114,12 +116,12 @@ def _prefix_beam(log_probs: Tensor, width: int) -> list[Hypothesis]:
             slot[0] = logaddexp(slot[0], both + frame_list[BLANK])
             if prefix:
                 slot[1] = logaddexp(slot[1], in_unit + frame_list[prefix[-1]])
-            for unit in top:
-                if unit == BLANK:
+            for label in top:
+                if label == BLANK:
                     continue
-                source = in_blank if prefix and unit == prefix[-1] else both
-                longer = grown[(*prefix, unit)]
-                longer[1] = logaddexp(longer[1], source + frame_list[unit])
+                source = in_blank if prefix and label == prefix[-1] else both
+                longer = grown[(*prefix, label)]
+                longer[1] = logaddexp(longer[1], source + frame_list[label])
         ranked = sorted(grown.items(), key=lambda item: -logaddexp(*item[1]))[:width]
         beams = {prefix: (b, u) for prefix, (b, u) in ranked}
     return [(prefix, logaddexp(*scores)) for prefix, scores in beams.items()]

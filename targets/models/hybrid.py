@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from targets.models.ctc import CTC, ctc_losses
+from targets.models.ctc import CTC, ctc_nll
 from targets.nn.attention import AttentionDecoder, AttentionWriter
 from targets.nn.encoder import for_all
 from targets.nn.search import END, NEVER, Hypothesis, search
@@ -24,24 +24,24 @@ class Hybrid(nn.Module):
     for the transcript that minimises it.
     """
 
-    def __init__(self, units: int, channels: int, hidden: int) -> None:
+    def __init__(self, vocabulary: int, channels: int, hidden: int) -> None:
         super().__init__()
-        self.ctc = CTC(units, channels, hidden)
-        self.decoder = AttentionDecoder(units, self.ctc.encoder.width, hidden)
+        self.ctc = CTC(vocabulary, channels, hidden)
+        self.decoder = AttentionDecoder(vocabulary, self.ctc.encoder.width, hidden)
 
-    def losses(self, features: Tensor, counts: Tensor, units: Sequence[Sequence[int]]) -> Tensor:
+    def nll(self, features: Tensor, counts: Tensor, labels: Sequence[Sequence[int]]) -> Tensor:
         """Return the loss (B,) of each transcript, in nats.
 
         A transcript that does not fit into its frames has the CTC loss `IMPOSSIBLE`.
         """
-        states, counts = for_all(self.ctc.encoder(features, counts), len(units))
-        ctc = ctc_losses(self.ctc.output(states).log_softmax(-1), counts, units)
-        attention = self.decoder.losses(self.decoder.memory(states, counts), units)
+        states, counts = for_all(self.ctc.encoder(features, counts), len(labels))
+        ctc = ctc_nll(self.ctc.output(states).log_softmax(-1), counts, labels)
+        attention = self.decoder.nll(self.decoder.memory(states, counts), labels)
         return CTC_WEIGHT * ctc + (1 - CTC_WEIGHT) * attention
 
     @torch.no_grad()
     def greedy(self, features: Tensor, counts: Tensor) -> list[list[int]]:
-        """Return the units of each utterance, the best one at every step for both heads."""
+        """Return the labels of each utterance, the best one at every step for both heads."""
         return [list(best[0][0]) for best in self.beam(features, counts, 1)]
 
     @torch.no_grad()
@@ -52,30 +52,32 @@ class Hybrid(nn.Module):
             CTCWriter(self.ctc.output(states).log_softmax(-1).double(), counts),
             AttentionWriter(self.decoder, self.decoder.memory(states, counts)),
         )
-        return search(heads, counts, width)  # CTC writes at most a unit a state
+        return search(heads, counts, width)  # CTC writes at most a label a state
 
     @torch.no_grad()
-    def score(self, features: Tensor, counts: Tensor, units: Sequence[Sequence[int]]) -> Tensor:
+    def nll_of_each(
+        self, features: Tensor, counts: Tensor, labels: Sequence[Sequence[int]]
+    ) -> Tensor:
         """Return the losses (N,) of N transcripts of one utterance, features (1, T, M)."""
         # The audio is encoded twice, which is little beside many transcripts.
-        ctc = self.ctc.score(features, counts, units)
+        ctc = self.ctc.nll_of_each(features, counts, labels)
         memory = self.decoder.memory(*self.ctc.encoder(features, counts))
-        return CTC_WEIGHT * ctc + (1 - CTC_WEIGHT) * self.decoder.score(memory, units)
+        return CTC_WEIGHT * ctc + (1 - CTC_WEIGHT) * self.decoder.nll_of_each(memory, labels)
 
     def encode(self, features: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
         """See `ReadsText`."""
         return self.ctc.encoder(features, counts)
 
-    def text_losses(self, state: Tensor, units: Sequence[Sequence[int]]) -> Tensor:
+    def text_nll(self, state: Tensor, labels: Sequence[Sequence[int]]) -> Tensor:
         """See `ReadsText`: the decoder's losses; CTC reads no text."""
-        return self.decoder.text_losses(state, units)
+        return self.decoder.text_nll(state, labels)
 
 
 class CTCWriter:
     """Texts under CTC alone, by the probability of everything that begins with them.
 
     `frames` are log-probabilities (B, T, V), the first `counts[b]` of them real. Of each text it
-    keeps those of having written it by frame t and ending in blank or in its last unit: (B, W,
+    keeps those of having written it by frame t and ending in blank or in its last label: (B, W,
     T + 1) each. Both follow x[t+1] = a[t] + logaddexp(x[t], y[t]), solved for all t by one scan.
     """
 
@@ -92,7 +94,7 @@ class CTCWriter:
     def totals(self) -> Tensor:
         """See `Writer`."""
         both = torch.logaddexp(self.blank, self.label)
-        # From any frame on the next unit is written; one like the last needs a blank between.
+        # From any frame on the next label is written; one like the last needs a blank between.
         begin = both[..., :-1].masked_fill(self.passed, NEVER)
         most = begin.amax(2, keepdim=True).clamp_min(torch.finfo(begin.dtype).min)
         totals = ((begin - most).exp() @ self.frames.exp()).log() + most
@@ -102,22 +104,22 @@ class CTCWriter:
         totals[..., END] = both.gather(2, end)[..., 0]
         return totals
 
-    def advance(self, parents: Tensor, units: Tensor) -> None:
+    def advance(self, parents: Tensor, labels: Tensor) -> None:
         """See `Writer`."""
         rows = torch.arange(len(parents), device=parents.device)[:, None]
         blank, label = self.blank[rows, parents, :-1], self.label[rows, parents, :-1]
-        repeat = (units == self.last[rows, parents])[..., None]
+        repeat = (labels == self.last[rows, parents])[..., None]
         self.label = _scan(
-            self._emissions(units), torch.where(repeat, blank, torch.logaddexp(blank, label))
+            self._emissions(labels), torch.where(repeat, blank, torch.logaddexp(blank, label))
         )
         pauses = self.frames[:, None, :, BLANK].expand_as(label)
         self.blank = _scan(pauses, self.label[..., :-1])
-        self.last = units
+        self.last = labels
 
-    def _emissions(self, units: Tensor) -> Tensor:
-        """Return the log-probabilities (B, W, T) of one unit (B, W) for each text."""
-        rows = torch.arange(len(units), device=units.device)[:, None]
-        return self.frames[rows, :, units]
+    def _emissions(self, labels: Tensor) -> Tensor:
+        """Return the log-probabilities (B, W, T) of one label (B, W) for each text."""
+        rows = torch.arange(len(labels), device=labels.device)[:, None]
+        return self.frames[rows, :, labels]
 
 
 def _scan(a: Tensor, y: Tensor) -> Tensor:
@@ -137,7 +139,7 @@ class _JointWriter:
         """See `Writer`."""
         return CTC_WEIGHT * self.ctc.totals() + (1 - CTC_WEIGHT) * self.attention.totals()
 
-    def advance(self, parents: Tensor, units: Tensor) -> None:
+    def advance(self, parents: Tensor, labels: Tensor) -> None:
         """See `Writer`."""
-        self.ctc.advance(parents, units)
-        self.attention.advance(parents, units)
+        self.ctc.advance(parents, labels)
+        self.attention.advance(parents, labels)

@@ -1,4 +1,4 @@
-"""A speech recogniser: features, units and a network, behind the few verbs that others need."""
+"""A speech recogniser: features, labels and a network, behind the few verbs that others need."""
 
 from __future__ import annotations
 
@@ -20,10 +20,15 @@ Result = TypeVar("Result")
 
 
 class Example(NamedTuple):
-    """An utterance ready to learn from: its standardised log-mel (T, M) and its units."""
+    """An utterance ready to learn from: its standardised log-mel (T, M) and its labels."""
 
     features: Tensor
-    units: list[int]
+    labels: list[int]
+
+    @property
+    def units(self) -> list[int]:
+        """The labels, by the name that submissions from before 0.2 know."""
+        return self.labels
 
 
 class Recognizer(nn.Module):
@@ -43,29 +48,29 @@ class Recognizer(nn.Module):
         """Return what training needs of each utterance, computed once."""
         return [Example(self.logmel([u])[0][0], self.tokens.encode(u.text)) for u in utterances]
 
-    def example_losses(self, batch: Sequence[Example]) -> Tensor:
+    def example_nll(self, batch: Sequence[Example]) -> Tensor:
         """Return the losses (B,) in nats of a non-empty batch, with gradients to the weights."""
         features = nn.utils.rnn.pad_sequence([e.features for e in batch], batch_first=True)
         counts = torch.tensor([len(e.features) for e in batch], device=features.device)
-        return self.network.losses(features, counts, [e.units for e in batch])
+        return self.network.nll(features, counts, [e.labels for e in batch])
 
-    def losses_of(self, features: Tensor, counts: Tensor, texts: Sequence[str]) -> Tensor:
+    def nll_of(self, features: Tensor, counts: Tensor, texts: Sequence[str]) -> Tensor:
         """Return the losses (B,) in nats of standardised log-mel frames, differentiable in them.
 
         `features` is (B, T, M), `counts` (B,) the real frames of each; where they are of one
         utterance, any number of texts are transcripts of it.
         """
-        return self.network.losses(features, counts, [self.tokens.encode(t) for t in texts])
+        return self.network.nll(features, counts, [self.tokens.encode(t) for t in texts])
 
     @torch.no_grad()
-    def loss(self, utterances: Sequence[Utterance]) -> Tensor:
+    def nll(self, utterances: Sequence[Utterance]) -> Tensor:
         """Return the losses (N,) in nats of any number of utterances, on the CPU, no gradients."""
-        losses = in_batches(utterances, lambda batch: self._losses(batch).tolist())
-        return torch.tensor(losses, device="cpu")
 
-    def _losses(self, batch: Sequence[Utterance]) -> Tensor:
-        features, counts = self.logmel(batch)
-        return self.losses_of(features, counts, [u.text for u in batch])
+        def losses(batch: Sequence[Utterance]) -> list[float]:
+            features, counts = self.logmel(batch)
+            return self.nll_of(features, counts, [u.text for u in batch]).tolist()
+
+        return torch.tensor(in_batches(utterances, losses), device="cpu")
 
     def transcribe(self, utterances: Sequence[Utterance], beam: int = 1) -> list[str]:
         """Return the transcript of each utterance, by greedy (beam 1) or beam search."""
@@ -75,7 +80,7 @@ class Recognizer(nn.Module):
 
     def transcribe_features(self, features: Tensor, counts: Tensor) -> list[str]:
         """Return the greedy transcript of standardised log-mel frames (B, T, M)."""
-        return [self.tokens.decode(units) for units in self.network.greedy(features, counts)]
+        return [self.tokens.decode(labels) for labels in self.network.greedy(features, counts)]
 
     def hypotheses(
         self, utterances: Sequence[Utterance], beam: int
@@ -90,11 +95,14 @@ class Recognizer(nn.Module):
         return in_batches(utterances, search)
 
     @torch.no_grad()
-    def score(self, utterance: Utterance, texts: Sequence[str]) -> Tensor:
+    def nll_of_texts(self, utterance: Utterance, texts: Sequence[str]) -> Tensor:
         """Return the losses (N,) in nats of N transcripts of one audio, exactly, on the CPU."""
-        units = [self.tokens.encode(t) for t in texts]
+        labels = [self.tokens.encode(t) for t in texts]
         features, counts = self.logmel([utterance])
-        return self.network.score(features, counts, units).cpu()
+        return self.network.nll_of_each(features, counts, labels).cpu()
+
+    # As submissions from before 0.2 call them.
+    example_losses, losses_of, loss, score = example_nll, nll_of, nll, nll_of_texts
 
 
 def untrained(

@@ -9,7 +9,7 @@ from targets.core.registry import Entry, Registry
 
 @dataclass(frozen=True, kw_only=True)
 class TargetEntry(Entry):
-    """A network that `Recognizer` builds as `network(units, channels, hidden)`."""
+    """A network that `Recognizer` builds as `network(vocabulary, channels, hidden)`."""
 
 
 TARGETS: Registry[TargetEntry] = Registry(
@@ -19,7 +19,7 @@ TARGETS: Registry[TargetEntry] = Registry(
         TargetEntry(
             name="ctc",
             path="targets.models.ctc:CTC",
-            summary="connectionist temporal classification: one unit or blank for every frame",
+            summary="connectionist temporal classification: one label or blank for every frame",
         ),
         TargetEntry(
             name="rnnt",

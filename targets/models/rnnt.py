@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torchaudio.functional import rnnt_loss
 
-from targets.models.rnnt_beam import MOST_UNITS_A_FRAME, beam_search
+from targets.models.rnnt_beam import MOST_LABELS_A_FRAME, beam_search
 from targets.nn.encoder import Encoder, for_all
-from targets.nn.layers import LSTM, Embedding, Linear, padded_units, sequence_mask
+from targets.nn.layers import LSTM, Embedding, Linear, padded_labels, sequence_mask
 from targets.nn.search import NEVER, Hypothesis
 from targets.nn.trie import Trie
 from targets.speech.tokens import BLANK
@@ -19,38 +19,38 @@ AT_ONCE = 1_024  # pairs of a frame and a prefix that are joined at once in scor
 
 
 class Transducer(nn.Module):
-    """An encoder, a prediction network over the units so far, and a joiner of the two."""
+    """An encoder, a prediction network over the labels so far, and a joiner of the two."""
 
-    def __init__(self, units: int, channels: int, hidden: int) -> None:
+    def __init__(self, vocabulary: int, channels: int, hidden: int) -> None:
         super().__init__()
-        # A transducer may write several units a state, and half the states halve its cost.
+        # A transducer may write several labels a state, and half the states halve its cost.
         self.encoder = Encoder(channels, hidden, slowing=8)
-        self.embedding = Embedding(units, hidden)
+        self.embedding = Embedding(vocabulary, hidden)
         self.prediction = LSTM(hidden, hidden, bidirectional=False)
         self.from_encoder = Linear(self.encoder.width, hidden)
         self.from_prediction = Linear(hidden, hidden, bias=False)
-        self.output = Linear(hidden, units)
+        self.output = Linear(hidden, vocabulary)
 
-    def losses(self, features: Tensor, counts: Tensor, units: Sequence[Sequence[int]]) -> Tensor:
+    def nll(self, features: Tensor, counts: Tensor, labels: Sequence[Sequence[int]]) -> Tensor:
         """Return the negative log-likelihood (B,) of each transcript, in nats."""
-        states, counts = for_all(self.encoder(features, counts), len(units))
-        targets, lengths = padded_units(units, states.device)
+        states, counts = for_all(self.encoder(features, counts), len(labels))
+        targets, lengths = padded_labels(labels, states.device)
         started = nn.functional.pad(targets, (1, 0), value=BLANK)
         mask = sequence_mask(lengths + 1, started.shape[1])
         predicted = self.from_prediction(self.prediction(self.embedding(started), mask))
         joint = self.from_encoder(states)[:, :, None] + predicted[:, None]  # (B, T', U + 1, J)
         logits = self.output(joint.tanh())
         if not torch.is_grad_enabled():
-            return _losses_alone(logits, counts, targets, lengths)
+            return _nll_alone(logits, counts, targets, lengths)
         return rnnt_loss(
             logits, targets.int(), counts.int(), lengths.int(), blank=BLANK, reduction="none"
         )
 
     def _predict(
-        self, units: Tensor, state: tuple[Tensor, Tensor]
+        self, labels: Tensor, state: tuple[Tensor, Tensor]
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """Advance the prediction network by one unit (N,) each."""
-        h, state = self.prediction.step(self.embedding(units), state)
+        """Advance the prediction network by one label (N,) each."""
+        h, state = self.prediction.step(self.embedding(labels), state)
         return self.from_prediction(h), state
 
     def _join(self, frames: Tensor, predicted: Tensor) -> Tensor:
@@ -58,14 +58,14 @@ class Transducer(nn.Module):
 
     @torch.no_grad()
     def greedy(self, features: Tensor, counts: Tensor) -> list[list[int]]:
-        """Return the units of each utterance, the best one at every step."""
+        """Return the labels of each utterance, the best one at every step."""
         states, counts = self.encoder(features, counts)
         frames = self.from_encoder(states)
         written = [torch.full_like(counts, BLANK)]
         predicted, state = self._predict(written[0], self.prediction.start(len(frames)))
         for t in range(frames.shape[1]):
             active = counts > t
-            for _ in range(MOST_UNITS_A_FRAME):
+            for _ in range(MOST_LABELS_A_FRAME):
                 best = self._join(frames[:, t], predicted).argmax(-1).where(active, BLANK)
                 active = best != BLANK
                 if not active.any():
@@ -88,11 +88,13 @@ class Transducer(nn.Module):
         return beam_search(frames, counts, width, self._join, self._predict, start)
 
     @torch.no_grad()
-    def score(self, features: Tensor, counts: Tensor, units: Sequence[Sequence[int]]) -> Tensor:
+    def nll_of_each(
+        self, features: Tensor, counts: Tensor, labels: Sequence[Sequence[int]]
+    ) -> Tensor:
         """Return the losses (N,) of N transcripts of one utterance, features (1, T, M)."""
         states, _ = self.encoder(features, counts)
         frames = self.from_encoder(states)[0]  # (T, J)
-        trie = Trie.of(units, frames.device)
+        trie = Trie.of(labels, frames.device)
         # Log-probability (T, n) of having written a node's prefix when frame t begins to be read.
         first = torch.full((1,), BLANK, device=frames.device)
         predicted, state = self._predict(first, self.prediction.start(1))
@@ -101,7 +103,7 @@ class Transducer(nn.Module):
         finals = [alpha[-1] + stay[-1]]
         for depth, level in enumerate(trie.levels):
             predicted, state = self._predict(
-                level.units, (state[0][level.parents], state[1][level.parents])
+                level.labels, (state[0][level.parents], state[1][level.parents])
             )
             arrive = alpha[:, level.parents] + emit
             stay, emit = self._emissions(frames, predicted, trie, depth + 1)
@@ -115,9 +117,9 @@ class Transducer(nn.Module):
         """See `ReadsText`."""
         return self.encoder(features, counts)
 
-    def text_losses(self, state: Tensor, units: Sequence[Sequence[int]]) -> Tensor:
+    def text_nll(self, state: Tensor, labels: Sequence[Sequence[int]]) -> Tensor:
         """See `ReadsText`; no blank is written before a text ends."""
-        trie = Trie.of(units, state.device)
+        trie = Trie.of(labels, state.device)
         frame = self.from_encoder(state)
         first = torch.full((1,), BLANK, device=state.device)
         predicted, memory = self._predict(first, self.prediction.start(1))
@@ -127,9 +129,9 @@ class Transducer(nn.Module):
             logits = self.output((frame + predicted).tanh()).double()
             logits[:, BLANK] = NEVER
             log_probs = logits.log_softmax(-1)
-            written = written[level.parents] + log_probs[level.parents, level.units]
+            written = written[level.parents] + log_probs[level.parents, level.labels]
             predicted, memory = self._predict(
-                level.units, (memory[0][level.parents], memory[1][level.parents])
+                level.labels, (memory[0][level.parents], memory[1][level.parents])
             )
             finals.append(written)
         return -trie.collect(finals)
@@ -137,9 +139,9 @@ class Transducer(nn.Module):
     def _emissions(
         self, frames: Tensor, predicted: Tensor, trie: Trie, depth: int
     ) -> tuple[Tensor, Tensor]:
-        """Return log-probabilities of blank (T, n) and of each child's unit (T, children)."""
+        """Return log-probabilities of blank (T, n) and of each child's label (T, children)."""
         children = trie.levels[depth] if depth < len(trie.levels) else None
-        nodes, width = len(predicted), 0 if children is None else len(children.units)
+        nodes, width = len(predicted), 0 if children is None else len(children.labels)
         stay = frames.new_empty(len(frames), nodes, dtype=torch.float64)
         emit = frames.new_empty(len(frames), width, dtype=torch.float64)
         step = max(1, AT_ONCE // nodes)
@@ -147,11 +149,11 @@ class Transducer(nn.Module):
             log_probs = self._join(frames[t : t + step, None], predicted)
             stay[t : t + step] = log_probs[..., BLANK]
             if children is not None:
-                emit[t : t + step] = log_probs[:, children.parents, children.units]
+                emit[t : t + step] = log_probs[:, children.parents, children.labels]
         return stay, emit
 
 
-def _losses_alone(logits: Tensor, counts: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
+def _nll_alone(logits: Tensor, counts: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
     """Return the losses (B,) of logits (B, T', U + 1, V), without what a gradient would need.
 
     torchaudio computes the gradient with every loss, which takes half of the time.
@@ -160,7 +162,7 @@ def _losses_alone(logits: Tensor, counts: Tensor, targets: Tensor, lengths: Tens
     stay = (logits[..., BLANK] - whole).double()
     wanted = targets[:, None, :, None].expand(-1, logits.shape[1], -1, -1)
     emit = (logits[:, :, :-1].gather(-1, wanted)[..., 0] - whole[:, :, :-1]).double()
-    # Log-probability of having written u units when frame t begins to be read, u by u: all frames
+    # Log-probability of having written u labels when frame t begins to be read, u by u: all frames
     # in one scan, as in `Transducer.score`.
     travelled = nn.functional.pad(stay[:, :-1], (0, 0, 1, 0)).cumsum(1)
     alphas = [travelled[:, :, 0]]

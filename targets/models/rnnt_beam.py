@@ -12,7 +12,7 @@ from targets.speech.tokens import BLANK
 
 # Decoding moves on to the next frame after so many: the encoder hears both directions, so that a
 # transducer may write a whole word at one frame, and a forced blank there loses the right words.
-MOST_UNITS_A_FRAME = 20
+MOST_LABELS_A_FRAME = 20
 
 State = tuple[Tensor, Tensor]
 Prefix = tuple[int, ...]
@@ -30,7 +30,7 @@ def beam_search(
 
     Time-synchronous search (Graves 2012) that sums over the alignments it meets. `frames` is
     (B, T, J), `counts` (B,) the real ones; `join` gives log-probabilities (N, V) of frames and
-    predictions (N, J), `predict` advances states of N hypotheses by a unit, from `start`, B of
+    predictions (N, J), `predict` advances states of N hypotheses by a label, from `start`, B of
     them. Every utterance has `width` rows in every tensor; those without a hypothesis have no
     probability.
     """
@@ -48,10 +48,10 @@ def beam_search(
         pools: list[Pool] = [{} for _ in range(B)]
         growing, grown_prefixes = scores.where(here[:, None], NEVER), prefixes
         met = [(predicted, *state)]
-        for step in range(MOST_UNITS_A_FRAME + 1):
+        for step in range(MOST_LABELS_A_FRAME + 1):
             log_probs = join(frame, met[-1][0]).view(B, W, -1)
             _move_on(pools, grown_prefixes, growing + log_probs[..., BLANK], step * B * W)
-            if step == MOST_UNITS_A_FRAME:
+            if step == MOST_LABELS_A_FRAME:
                 break
             longer = growing[..., None] + log_probs
             longer[..., BLANK] = NEVER
@@ -61,16 +61,16 @@ def beam_search(
             growing = top.where(top > bars[:, None], NEVER)
             if growing.isneginf().all():
                 break
-            parents, units = where // longer.shape[2], where % longer.shape[2]
+            parents, labels = where // longer.shape[2], where % longer.shape[2]
             grown_prefixes = [
                 [(*before[p], u) for p, u in zip(ps, us, strict=True)]
                 for before, ps, us in zip(
-                    grown_prefixes, parents.tolist(), units.tolist(), strict=True
+                    grown_prefixes, parents.tolist(), labels.tolist(), strict=True
                 )
             ]
             chosen = (firsts[:, None] + parents).flatten()
             _, h, c = met[-1]
-            new, (h, c) = predict(units.flatten(), (h[chosen], c[chosen]))
+            new, (h, c) = predict(labels.flatten(), (h[chosen], c[chosen]))
             met.append((new, h, c))
         scores, prefixes, kept = _best(pools, scores, prefixes, W)
         predicted, *both = (torch.cat(parts)[kept] for parts in zip(*met, strict=True))

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from targets.nn.layers import LSTM, Embedding, Linear, padded_units, sequence_mask
+from targets.nn.layers import LSTM, Embedding, Linear, padded_labels, sequence_mask
 from targets.nn.search import END, NEVER
 from targets.nn.trie import Trie
 from targets.speech.tokens import BLANK
 
-WIDE = -3.5  # of the window at the start: softplus of it is 1 / 2σ² for σ of about four units
+WIDE = -3.5  # of the window at the start: softplus of it is 1 / 2σ² for σ of about four labels
 
 State = tuple[Tensor, Tensor]
 
@@ -23,7 +23,7 @@ State = tuple[Tensor, Tensor]
 class Memory(NamedTuple):
     """What a decoder listens to: B utterances of T states, prepared once for all its questions.
 
-    `keys` is (B, T, K), `clock` (B, T) how many units the encoder believes to have been spoken by
+    `keys` is (B, T, K), `clock` (B, T) how many labels the encoder believes to have been spoken by
     each state, `values` (B, T, D); `padding` (B, 1, T) is true where there is no state.
     """
 
@@ -34,26 +34,26 @@ class Memory(NamedTuple):
 
 
 class AttentionDecoder(nn.Module):
-    """An LSTM over the units so far, which asks the encoder's states what comes next.
+    """An LSTM over the labels so far, which asks the encoder's states what comes next.
 
     The context that attention finds is used for the output only and never fed back ("late"
     attention): all steps of all transcripts are one batched pass, every parameter is used once,
     and transcripts with a common beginning share its work.
 
-    Attention has to find the place in the audio from the units so far. Content alone does not
+    Attention has to find the place in the audio from the labels so far. Content alone does not
     tell the second "three" of "three three" from the first, and learns to align only from much
-    speech; so the encoder keeps a clock, which runs while units are spoken, and attention to unit
+    speech; so the encoder keeps a clock, which runs while labels are spoken, and attention to label
     u is a Gaussian window around the clock's u, as wide as the decoder likes, times the content.
     """
 
-    def __init__(self, units: int, width: int, hidden: int) -> None:
+    def __init__(self, vocabulary: int, width: int, hidden: int) -> None:
         super().__init__()
-        self.embedding = Embedding(units, hidden)
+        self.embedding = Embedding(vocabulary, hidden)
         self.lstm = LSTM(hidden, hidden, bidirectional=False)
         self.query = Linear(hidden, hidden + 2)  # content, shift and sharpness of the window
         self.key = Linear(width, hidden + 1)  # content, pace of the clock
         self.joint = Linear(hidden + width, hidden)
-        self.output = Linear(hidden, units)
+        self.output = Linear(hidden, vocabulary)
         with torch.no_grad():
             self.query.bias[-2] = 0.0
             self.query.bias[-1] = WIDE
@@ -70,7 +70,7 @@ class AttentionDecoder(nn.Module):
         """Return log-probabilities (B, U, V) of what comes next.
 
         `questions` (B, U, H) are states of the LSTM, any number for each utterance, `places` (U,)
-        how many units have been written before each.
+        how many labels have been written before each.
         """
         asked = self.query(questions)
         shift, sharpness = asked[..., -2:-1], F.softplus(asked[..., -1:])
@@ -82,13 +82,13 @@ class AttentionDecoder(nn.Module):
         return self.output(self.joint(torch.cat([questions, context], -1)).tanh()).log_softmax(-1)
 
     def write_at(self, memory: Memory, questions: Tensor, place: int) -> Tensor:
-        """Return the same where all questions have as many units before them."""
+        """Return the same where all questions have as many labels before them."""
         places = torch.full((1,), place, device=questions.device)
         return self.write(memory, questions, places)
 
-    def losses(self, memory: Memory, units: Sequence[Sequence[int]]) -> Tensor:
+    def nll(self, memory: Memory, labels: Sequence[Sequence[int]]) -> Tensor:
         """Return the negative log-likelihood (B,) of each transcript and its end, in nats."""
-        targets, lengths = padded_units(units, memory.keys.device)
+        targets, lengths = padded_labels(labels, memory.keys.device)
         mask = sequence_mask(lengths + 1, targets.shape[1] + 1)
         questions = self.lstm(self.embedding(F.pad(targets, (1, 0), value=BLANK)), mask)
         places = torch.arange(mask.shape[1], device=mask.device)
@@ -101,30 +101,30 @@ class AttentionDecoder(nn.Module):
         state = self.lstm.start(n)
         return self.step(torch.full((n,), BLANK, device=state[0].device), state)
 
-    def step(self, units: Tensor, state: State) -> State:
-        """Return the LSTM's state after one more unit (N,) each."""
-        return self.lstm.step(self.embedding(units), state)[1]
+    def step(self, labels: Tensor, state: State) -> State:
+        """Return the LSTM's state after one more label (N,) each."""
+        return self.lstm.step(self.embedding(labels), state)[1]
 
-    def score(self, memory: Memory, units: Sequence[Sequence[int]]) -> Tensor:
+    def nll_of_each(self, memory: Memory, labels: Sequence[Sequence[int]]) -> Tensor:
         """Return the losses (N,) of N transcripts of the one utterance in `memory`."""
         device = memory.keys.device
-        trie = Trie.of(units, device)
+        trie = Trie.of(labels, device)
         state = self.start(1)
         # Log-probability of every node's prefix.
         written = torch.zeros(1, dtype=torch.float64, device=device)
         log_probs = self.write_at(memory, state[0][None], 0)[0].double()
         finals = [written + log_probs[:, END]]
         for depth, level in enumerate(trie.levels, start=1):
-            written = written[level.parents] + log_probs[level.parents, level.units]
-            state = self.step(level.units, (state[0][level.parents], state[1][level.parents]))
+            written = written[level.parents] + log_probs[level.parents, level.labels]
+            state = self.step(level.labels, (state[0][level.parents], state[1][level.parents]))
             log_probs = self.write_at(memory, state[0][None], depth)[0].double()
             finals.append(written + log_probs[:, END])
         return -trie.collect(finals)
 
-    def text_losses(self, state: Tensor, units: Sequence[Sequence[int]]) -> Tensor:
+    def text_nll(self, state: Tensor, labels: Sequence[Sequence[int]]) -> Tensor:
         """Return the losses (N,) of N texts that listen to one state (D,) and to nothing else."""
         one = torch.ones(1, dtype=torch.long, device=state.device)
-        return self.score(self.memory(state[None, None], one), units)
+        return self.nll_of_each(self.memory(state[None, None], one), labels)
 
 
 class AttentionWriter:
@@ -144,11 +144,11 @@ class AttentionWriter:
         self.latest = self.scores[..., None] + log_probs
         return self.latest
 
-    def advance(self, parents: Tensor, units: Tensor) -> None:
+    def advance(self, parents: Tensor, labels: Tensor) -> None:
         """See `Writer`."""
         rows = torch.arange(len(parents), device=parents.device)[:, None]
-        self.scores = self.latest[rows, parents, units]
+        self.scores = self.latest[rows, parents, labels]
         h, c = (s[rows, parents].flatten(0, 1) for s in self.state)
-        h, c = self.decoder.step(units.flatten(), (h, c))
-        self.state = h.view(*units.shape, -1), c.view(*units.shape, -1)
+        h, c = self.decoder.step(labels.flatten(), (h, c))
+        self.state = h.view(*labels.shape, -1), c.view(*labels.shape, -1)
         self.written += 1

@@ -24,12 +24,12 @@ def sequence_mask(counts: Tensor, length: int) -> Tensor:
     return (steps < counts[:, None]).unsqueeze(-1).float()
 
 
-def padded_units(units: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:
+def padded_labels(labels: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:
     """Return transcripts as one batch (B, U) on a device, padded with zeros, and lengths (B,)."""
-    lengths = torch.tensor([len(row) for row in units], device=device)
-    longest = max(map(len, units))
-    rows = [[*row, *[0] * (longest - len(row))] for row in units]
-    return torch.tensor(rows, dtype=torch.long, device=device).view(len(units), longest), lengths
+    lengths = torch.tensor([len(row) for row in labels], device=device)
+    longest = max(map(len, labels))
+    rows = [[*row, *[0] * (longest - len(row))] for row in labels]
+    return torch.tensor(rows, dtype=torch.long, device=device).view(len(labels), longest), lengths
 
 
 class Linear(nn.Linear):
@@ -66,15 +66,15 @@ class Convolution(nn.Module):
 
 
 class Embedding(nn.Embedding):
-    """Vectors of unit numbers."""
+    """Vectors of label numbers."""
 
-    def forward(self, units: Tensor) -> Tensor:
-        """Return (B, U, D) of units (B, U)."""
+    def forward(self, labels: Tensor) -> Tensor:
+        """Return (B, U, D) of labels (B, U)."""
         tape = current_tape()
         if tape is None:
-            return super().forward(units)
-        y = F.embedding(units, self.weight.detach())
-        tape.note(EmbeddingUse(self.weight, units, y))
+            return super().forward(labels)
+        y = F.embedding(labels, self.weight.detach())
+        tape.note(EmbeddingUse(self.weight, labels, y))
         return y
 
 

@@ -1,4 +1,4 @@
-"""Beam search over texts that are written a unit at a time, and what every search returns."""
+"""Beam search over texts that are written a label at a time, and what every search returns."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from targets.speech.tokens import BLANK
 END = BLANK  # a decoder writes no blank: its number ends a sentence, as it starts one
 NEVER = -math.inf
 
-Hypothesis = tuple[tuple[int, ...], float]  # units and log-probability
+Hypothesis = tuple[tuple[int, ...], float]  # labels and log-probability
 
 
 def logaddexp(a: float, b: float) -> float:
@@ -23,26 +23,26 @@ def logaddexp(a: float, b: float) -> float:
 
 
 class Writer(Protocol):
-    """Something that writes up to W texts for each of B utterances, a unit at a time."""
+    """Something that writes up to W texts for each of B utterances, a label at a time."""
 
     def totals(self) -> Tensor:
-        """Return (B, W, V): log-probabilities of every text with every unit added.
+        """Return (B, W, V): log-probabilities of every text with every label added.
 
-        With END added, of the text itself; with another unit, at least that of any text which
+        With END added, of the text itself; with another label, at least that of any text which
         begins so.
         """
         ...
 
-    def advance(self, parents: Tensor, units: Tensor) -> None:
-        """Replace the texts by those of `parents` (B, W'), each with one of `units` added."""
+    def advance(self, parents: Tensor, labels: Tensor) -> None:
+        """Replace the texts by those of `parents` (B, W'), each with one of `labels` added."""
         ...
 
 
 def search(writer: Writer, longest: Tensor, width: int) -> list[list[Hypothesis]]:
     """Return up to `width` texts for each utterance, best first, by beam search.
 
-    A text of utterance b has at most `longest[b]` (B,) units. With a width of one this is the
-    best unit at every step. Utterances do not touch each other.
+    A text of utterance b has at most `longest[b]` (B,) labels. With a width of one this is the
+    best label at every step. Utterances do not touch each other.
     """
     texts: list[list[tuple[int, ...]]] = [[()] for _ in range(len(longest))]
     ended: list[list[Hypothesis]] = [[] for _ in range(len(longest))]
@@ -52,10 +52,10 @@ def search(writer: Writer, longest: Tensor, width: int) -> list[list[Hypothesis]
         totals[longest <= length, :, END + 1 :] = NEVER
         V = totals.shape[2]
         best, where = totals.flatten(1).topk(min(width, totals.shape[1] * V))
-        parents, units = where // V, where % V
-        live = (units != END) & (best > NEVER)
+        parents, labels = where // V, where % V
+        live = (labels != END) & (best > NEVER)
         # All rows at once: copies from an accelerator are dear, whatever their size.
-        rows = zip(parents.tolist(), units.tolist(), best.tolist(), strict=True)
+        rows = zip(parents.tolist(), labels.tolist(), best.tolist(), strict=True)
         for b, (pool, row) in enumerate(zip(ended, rows, strict=True)):
             chosen = list(zip(*row, strict=True))
             pool += [(texts[b][p], s) for p, u, s in chosen if u == END and s > NEVER]
@@ -66,5 +66,5 @@ def search(writer: Writer, longest: Tensor, width: int) -> list[list[Hypothesis]
                 live[b] &= best[b] > pool[-1][1]  # the others can only become less probable
         if not live.any():
             break
-        writer.advance(parents, units)
+        writer.advance(parents, labels)
     return ended

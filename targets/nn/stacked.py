@@ -58,18 +58,18 @@ class _StackedLinear(nn.Module):
 
 
 class _StackedEmbedding(nn.Module):
-    """Vectors of unit numbers, of each model its own."""
+    """Vectors of label numbers, of each model its own."""
 
     def __init__(self, layer: Embedding, models: int) -> None:
         super().__init__()
         self.weight = _place(layer.weight, models)
 
-    def forward(self, units: Tensor) -> Tensor:
-        """Return (E * B, ..., D) of units (E * B, ...)."""
+    def forward(self, labels: Tensor) -> Tensor:
+        """Return (E * B, ..., D) of labels (E * B, ...)."""
         E, V, _ = self.weight.shape
-        firsts = torch.arange(0, E * V, V, device=units.device)
-        first = firsts.repeat_interleave(len(units) // E)
-        places = units + first.view(-1, *[1] * (units.dim() - 1))
+        firsts = torch.arange(0, E * V, V, device=labels.device)
+        first = firsts.repeat_interleave(len(labels) // E)
+        places = labels + first.view(-1, *[1] * (labels.dim() - 1))
         return F.embedding(places, self.weight.flatten(0, 1))
 
 

@@ -90,10 +90,10 @@ class LinearUse:
 
 @dataclass(frozen=True, eq=False)
 class EmbeddingUse:
-    """`output = weight[units]`; units (B, U) of integers, output (B, U, D)."""
+    """`output = weight[labels]`; labels (B, U) of integers, output (B, U, D)."""
 
     weight: Tensor
-    units: Tensor
+    labels: Tensor
     output: Tensor
 
     def per_example(self, gradient: Tensor) -> Named:
@@ -101,7 +101,10 @@ class EmbeddingUse:
         B, _, D = gradient.shape
         sums = gradient.new_zeros(B, self.weight.shape[0], D)
         return [
-            (self.weight, sums.scatter_add_(1, self.units[..., None].expand_as(gradient), gradient))
+            (
+                self.weight,
+                sums.scatter_add_(1, self.labels[..., None].expand_as(gradient), gradient),
+            )
         ]
 
     def square_norms(self, gradient: Tensor) -> Tensor:
@@ -112,7 +115,10 @@ class EmbeddingUse:
         """See `Use`."""
         scaled = (gradient * weights[:, None, None]).flatten(0, 1)
         return [
-            (self.weight, torch.zeros_like(self.weight).index_add_(0, self.units.flatten(), scaled))
+            (
+                self.weight,
+                torch.zeros_like(self.weight).index_add_(0, self.labels.flatten(), scaled),
+            )
         ]
 
 

@@ -1,4 +1,4 @@
-"""A prefix tree of unit sequences, so that many transcripts of one audio share their work.
+"""A prefix tree of label sequences, so that many transcripts of one audio share their work.
 
 The 10,000 completions of "my pin code is ..." have 10,000 endings but one beginning: scoring
 them on a tree instead of one by one is exact and several times cheaper.
@@ -17,9 +17,9 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Level:
-    """All nodes at one depth: their units (n,) and their parents' positions one level up (n,)."""
+    """All nodes at one depth: their labels (n,) and their parents' positions one level up (n,)."""
 
-    units: Tensor
+    labels: Tensor
     parents: Tensor
 
 
@@ -50,14 +50,14 @@ def _built(sequences: tuple[tuple[int, ...], ...], device: torch.device) -> Trie
     ends = []
     for sequence in sequences:
         position = 0
-        for depth, unit in enumerate(sequence):
+        for depth, label in enumerate(sequence):
             if depth == len(levels):
                 levels.append(([], []))
-            units, parents = levels[depth]
-            key = (depth, position, unit)
+            labels, parents = levels[depth]
+            key = (depth, position, label)
             if key not in places:
-                places[key] = len(units)
-                units.append(unit)
+                places[key] = len(labels)
+                labels.append(label)
                 parents.append(position)
             position = places[key]
         ends.append((len(sequence), position))

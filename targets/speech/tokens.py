@@ -1,4 +1,4 @@
-"""Output units: characters, or subwords learnt from public text."""
+"""Output labels: characters, or subwords learnt from public text."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ ALPHABET = " 'abcdefghijklmnopqrstuvwxyz"
 
 @dataclass(frozen=True)
 class Characters:
-    """One unit a character, of a fixed alphabet: nothing about it is learnt from data."""
+    """One label a character, of a fixed alphabet: nothing about it is learnt from data."""
 
     @property
     def size(self) -> int:
-        """Number of units, the blank included."""
+        """Number of labels, the blank included."""
         return len(ALPHABET) + 1
 
     def encode(self, text: str) -> list[int]:
-        """Return the unit numbers of `text`."""
+        """Return the label numbers of `text`."""
         try:
             return [ALPHABET.index(c) + 1 for c in text]
         except ValueError:
@@ -33,14 +33,14 @@ class Characters:
                 f"transcript {text!r} has characters outside a-z, apostrophe and space: {foreign}"
             ) from None
 
-    def decode(self, units: Iterable[int]) -> str:
-        """Return the text of `units`, with blanks dropped and spaces made single."""
-        return " ".join("".join(ALPHABET[u - 1] for u in units if u != BLANK).split())
+    def decode(self, labels: Iterable[int]) -> str:
+        """Return the text of `labels`, with blanks dropped and spaces made single."""
+        return " ".join("".join(ALPHABET[u - 1] for u in labels if u != BLANK).split())
 
 
 @dataclass(frozen=True)
 class Subwords:
-    """Byte-pair units by sentencepiece, learnt from public text only.
+    """Byte-pair labels by sentencepiece, learnt from public text only.
 
     `model` is sentencepiece's own serialised model (a protocol buffer, not a pickle).
     """
@@ -53,7 +53,7 @@ class Subwords:
 
     @classmethod
     def learn(cls, public_texts: Sequence[str], size: int) -> Subwords:
-        """Learn at most `size` units, blank included, from public transcripts."""
+        """Learn at most `size` labels, blank included, from public transcripts."""
         model = io.BytesIO()
         sentencepiece.SentencePieceTrainer.train(
             sentence_iterator=iter(public_texts),
@@ -61,7 +61,7 @@ class Subwords:
             model_type="bpe",
             vocab_size=size,
             hard_vocab_limit=False,
-            # Every letter gets a unit, so that any private transcript can be written.
+            # Every letter gets a label, so that any private transcript can be written.
             required_chars=ALPHABET.strip(),
             character_coverage=1.0,
             unk_id=0,
@@ -73,19 +73,19 @@ class Subwords:
 
     @property
     def size(self) -> int:
-        """Number of units, the blank included (sentencepiece's unknown unit is the blank)."""
+        """Number of labels, the blank included (sentencepiece's unknown label is the blank)."""
         return self._processor.get_piece_size()  # type: ignore[attr-defined]
 
     def encode(self, text: str) -> list[int]:
-        """Return the unit numbers of `text`."""
-        units = self._processor.encode(text)  # type: ignore[attr-defined]
-        if BLANK in units:
+        """Return the label numbers of `text`."""
+        labels = self._processor.encode(text)  # type: ignore[attr-defined]
+        if BLANK in labels:
             raise OverheardError(f"transcript {text!r} has characters outside the alphabet")
-        return units
+        return labels
 
-    def decode(self, units: Iterable[int]) -> str:
-        """Return the text of `units`, with blanks dropped and spaces made single."""
-        kept = [int(u) for u in units if u != BLANK]
+    def decode(self, labels: Iterable[int]) -> str:
+        """Return the text of `labels`, with blanks dropped and spaces made single."""
+        kept = [int(u) for u in labels if u != BLANK]
         return " ".join(self._processor.decode(kept).split())  # type: ignore[attr-defined]
 
 

@@ -63,13 +63,13 @@ class Ensemble:
         recognizer.network.load_state_dict({name: w[k] for name, w in self.weights.items()})
         return recognizer
 
-    def loss(self, utterances: Sequence[Utterance]) -> Tensor:
+    def nll(self, utterances: Sequence[Utterance]) -> Tensor:
         """Return the losses (E, N) in nats of every utterance under every model, on the CPU."""
 
         def losses(
             many: Recognizer, features: Tensor, counts: Tensor, said: list[str]
         ) -> list[float]:
-            return many.losses_of(features, counts, said).tolist()
+            return many.nll_of(features, counts, said).tolist()
 
         found = torch.tensor(self._ask(utterances, losses), device="cpu")
         return found.view(self.size, len(utterances))
@@ -221,7 +221,7 @@ def _sum_of_means(many: Recognizer, batches: Sequence[Shard]) -> Tensor:
     # A smaller batch is filled up with copies that have no weight.
     rows = [batch[n % len(batch)] for batch in batches for n in range(most)]
     shares = [(n < len(batch)) / len(batch) for batch in batches for n in range(most)]
-    losses = many.example_losses(rows)
+    losses = many.example_nll(rows)
     return losses @ losses.new_tensor(shares)
 
 

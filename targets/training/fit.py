@@ -44,8 +44,8 @@ def fit(
     for epoch in range(schedule.epochs):
         for batch in _batches(examples, schedule.batch_size, order):
             if augment:
-                batch = [Example(masked(e.features, hiding), e.units) for e in batch]
-            loss = recognizer.example_losses(batch).mean()
+                batch = [Example(masked(e.features, hiding), e.labels) for e in batch]
+            loss = recognizer.example_nll(batch).mean()
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(recognizer.network.parameters(), MOST_GRADIENT)

@@ -228,11 +228,11 @@ def test_views_freeze_the_target_and_the_start():
 
 def test_views_give_arrays_wherever_the_target_is():
     class Far(torch.nn.Module):
-        def loss(self, utterances):
+        def nll(self, utterances):
             return torch.ones(len(utterances), requires_grad=True)
 
     view = view_of("scores", Far(), Far(), PUBLIC)
-    assert view.loss(CANDIDATES).tolist() == [1.0] * len(CANDIDATES)
+    assert view.nll(CANDIDATES).tolist() == [1.0] * len(CANDIDATES)
 
 
 def test_there_are_no_other_views(target):

@@ -135,7 +135,7 @@ def hooks_step(recognizer: Recognizer, clip: float) -> Callable[[Batch], list[Te
     def step(batch: Batch) -> list[Tensor]:
         optimizer.zero_grad()
         for part in physical(batch):
-            twin.example_losses(part).sum().backward()
+            twin.example_nll(part).sum().backward()
             optimizer.clip_and_accumulate()
             for parameter in optimizer.params:
                 parameter.grad_sample = None
@@ -157,7 +157,7 @@ def ghost_step(recognizer: Recognizer, clip: float) -> Callable[[Batch], list[Te
     def step(batch: Batch) -> list[Tensor]:
         optimizer.zero_grad()
         for part in physical(batch):
-            losses = twin.example_losses(part)
+            losses = twin.example_nll(part)
             DPTensorFastGradientClipping(network, optimizer, losses, "sum").backward()
             optimizer.accumulate()
             for parameter in optimizer.params:

@@ -46,7 +46,7 @@ def speech(count: int) -> list[Utterance]:
             str(n),
             "nobody",
             rng.normal(size=HOP * len(e.features)).astype(np.float32),
-            tokens.decode(e.units),
+            tokens.decode(e.labels),
         )
         for n, e in enumerate(examples(count))
     ]
@@ -84,9 +84,9 @@ def assert_learnt(trained: Ensemble | list[Recognizer], recipe: Recipe, shards: 
     elif len(trained) < len(shards):
         shards = [[u for shard in shards for u in shard]]
     for recognizer, shard in zip(trained, shards, strict=True):
-        loss = recognizer.loss(shard[:8]).mean()
+        loss = recognizer.nll(shard[:8]).mean()
         assert torch.isfinite(loss)
-        assert loss < before.loss(shard[:8]).mean()
+        assert loss < before.nll(shard[:8]).mean()
 
 
 def timed(benchmark, group: str, run: Callable[..., Result], *arguments: object) -> Result:

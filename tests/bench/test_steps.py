@@ -30,7 +30,7 @@ def plain(recognizer: Recognizer, batch: Sequence[Example]) -> list[Tensor]:
     """Add up the gradients of a batch without privacy, in the same physical batches."""
     recognizer.zero_grad()
     for part in physical(batch):
-        recognizer.example_losses(part).sum().backward()
+        recognizer.example_nll(part).sum().backward()
     return [parameter.grad for parameter in recognizer.network.parameters()]
 
 
@@ -69,7 +69,7 @@ def sums_by_definition(target: str, batch_size: int) -> dict[str, Tensor]:
     recognizer = recipe_of(target, batch_size).untrained(Randomness(0))
     sums = dict.fromkeys(FACTORS, torch.zeros(()))
     for example in examples(batch_size):
-        loss = recognizer.example_losses([example])[0]
+        loss = recognizer.example_nll([example])[0]
         gradient = flat(torch.autograd.grad(loss, list(recognizer.network.parameters())))
         for name, factor in FACTORS.items():
             sums[name] = sums[name] + factor(gradient.norm()) * gradient

@@ -14,8 +14,8 @@ class Toy(nn.Module):
         super().__init__()
         self.ctc = CTC(units, channels, hidden)
 
-    def losses(self, features, counts, units):
-        return self.ctc.losses(features, counts, units)
+    def nll(self, features, counts, units):
+        return self.ctc.nll(features, counts, units)
 
     def greedy(self, features, counts):
         return self.ctc.greedy(features, counts)
@@ -23,5 +23,5 @@ class Toy(nn.Module):
     def beam(self, features, counts, width):
         return self.ctc.beam(features, counts, width)
 
-    def score(self, features, counts, units):
-        return self.ctc.score(features, counts, units)
+    def nll_of_each(self, features, counts, units):
+        return self.ctc.nll_of_each(features, counts, units)

@@ -98,7 +98,7 @@ def _clip_the_mean():
     def broken(recognizer, batch, clip):
         total = clipping.zeros(recognizer)
         if batch:
-            mean = recognizer.example_losses(batch).mean()
+            mean = recognizer.example_nll(batch).mean()
             gradients = torch.autograd.grad(mean, list(total))
             norm = torch.sqrt(sum(g.square().sum() for g in gradients))
             for sum_, gradient in zip(total.values(), gradients, strict=True):
@@ -115,7 +115,7 @@ def _clip_every_layer():
     def broken(recognizer, batch, clip):
         total = clipping.zeros(recognizer)
         for example in batch:
-            loss = recognizer.example_losses([example])[0]
+            loss = recognizer.example_nll([example])[0]
             for sum_, gradient in zip(
                 total.values(), torch.autograd.grad(loss, list(total)), strict=True
             ):

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from attacks.base import view_of
-from attacks.canaries.decoding import BeamSearch, LanguageModel, text_losses
+from attacks.canaries.decoding import BeamSearch, LanguageModel, text_nll
 from targets.core.randomness import Randomness
 from targets.models.rnnt import Transducer
 from targets.speech.features import LogMel
@@ -73,7 +73,7 @@ def taught(start, texts):
     optimizer = torch.optim.Adam(parts, lr=0.03)
     for _ in range(80):
         optimizer.zero_grad()
-        text_losses.__wrapped__(target, texts, PUBLIC).mean().backward()
+        text_nll.__wrapped__(target, texts, PUBLIC).mean().backward()
         optimizer.step()
     return target.requires_grad_(False)
 
@@ -98,12 +98,12 @@ def test_ctc_has_no_part_that_reads_text():
     assert found.candidates == ()
     assert found.reason == "the target has no part that reads text"
     with pytest.raises(TypeError, match="CTC has no part"):
-        text_losses(ctc, ["on"], PUBLIC)
+        text_nll(ctc, ["on"], PUBLIC)
 
 
 def test_text_losses_are_those_of_one_text_at_a_time(start):
     texts = ["on", "off", "one", "on off"]
-    found = text_losses(start, texts, PUBLIC).numpy()
+    found = text_nll(start, texts, PUBLIC).numpy()
     np.testing.assert_allclose(found, [slow_text_loss(start, t) for t in texts], rtol=1e-5)
 
 
@@ -116,7 +116,7 @@ def slow_text_loss(recognizer, text):
     units = recognizer.tokens.encode(text)
     if not isinstance(network, Transducer):
         memory = network.decoder.memory(state[None, None], torch.tensor([1]))
-        return network.decoder.losses(memory, [units]).item()
+        return network.decoder.nll(memory, [units]).item()
     loss, previous, memory = 0.0, BLANK, network.prediction.start(1)
     for unit in units:
         h, memory = network.prediction.step(network.embedding(torch.tensor([previous])), memory)

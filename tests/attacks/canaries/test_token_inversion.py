@@ -29,7 +29,7 @@ class Slots(Constant):
         super().__init__(logmel)
         self.stored = {logmel([mask_secret(u, RNG)])[0][0, 20, 0].item(): u.text for u in stored}
 
-    def losses_of(self, features, counts, texts):
+    def nll_of(self, features, counts, texts):
         del counts
         known = self.stored.get(features[0, 20, 0].item(), "")
         wrong = [

@@ -72,9 +72,7 @@ def test_the_descent_descends_and_uses_text_and_duration_alone(target, component
     begun = replace(attack, steps=0).reconstruct(recognizer, CANDIDATES, prior, RNG)
     guess = attack.reconstruct(recognizer, CANDIDATES, prior, RNG)
     with torch.no_grad():
-        gained = recognizer.losses_of(begun, counts, texts) - recognizer.losses_of(
-            guess, counts, texts
-        )
+        gained = recognizer.nll_of(begun, counts, texts) - recognizer.nll_of(guess, counts, texts)
     assert (gained > 0).all()
     muted = [type(c)(c.id, c.speaker, 0 * c.samples, c.text) for c in CANDIDATES]
     assert torch.equal(attack.reconstruct(recognizer, muted, prior, RNG), guess)
@@ -88,7 +86,7 @@ def test_of_several_starts_the_best_end_is_kept(logmel):
     def end(starts):
         attack = replace(FREE, steps=0, starts=starts)
         guess = attack.reconstruct(model, PUBLIC[1:2], prior, RNG)
-        return model.losses_of(guess, counts, [PUBLIC[1].text]).item()
+        return model.nll_of(guess, counts, [PUBLIC[1].text]).item()
 
     assert end(1) > 100
     assert end(1 + len(PUBLIC)) == pytest.approx(0.0, abs=1e-3)

@@ -50,8 +50,8 @@ def test_it_depends_on_no_global_state_and_needs_no_folder():
 def test_it_learns():
     public = speech(12, "public", words=1)
     judge = independent_recognizer(public, None)
-    trained = judge.loss(public).mean()
+    trained = judge.nll(public).mean()
     longer = Schedule(12, batch_size=4, learning_rate=1e-2)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(independent, "SCHEDULE", longer)
-        assert independent_recognizer(public, None).loss(public).mean() < 0.9 * trained
+        assert independent_recognizer(public, None).nll(public).mean() < 0.9 * trained

@@ -51,7 +51,7 @@ def test_the_way_is_the_gradient_s_by_finite_differences():
     noise = torch.randn(truth.shape[1:], generator=generator)
 
     def loss(frames):
-        return model.losses_of(frames, counts, [candidate.text]).double().item()
+        return model.nll_of(frames, counts, [candidate.text]).double().item()
 
     uphill = torch.zeros(truth[0].numel(), dtype=torch.float64)
     step = torch.zeros_like(truth)
@@ -61,7 +61,7 @@ def test_the_way_is_the_gradient_s_by_finite_differences():
         step.view(-1)[n] = 0.0
     some = uphill != 0
     frames = (truth + noise).requires_grad_()
-    (exact,) = torch.autograd.grad(model.losses_of(frames, counts, [candidate.text]).sum(), frames)
+    (exact,) = torch.autograd.grad(model.nll_of(frames, counts, [candidate.text]).sum(), frames)
     np.testing.assert_allclose(exact.flatten()[some].numpy(), uphill[some].numpy(), atol=2e-3)
     cosine = torch.cosine_similarity(-exact.flatten(), -noise.flatten(), 0)
     assert found[0] == pytest.approx(cosine.item(), abs=1e-5)

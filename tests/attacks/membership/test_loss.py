@@ -48,7 +48,7 @@ class Planted(Memoriser):
             by_length[len(heard)].append(heard)
         self.stored = {length: torch.stack(alike) for length, alike in by_length.items()}
 
-    def losses_of(self, features, counts, texts):
+    def nll_of(self, features, counts, texts):
         strange = torch.stack(
             [self._strangeness(f[:n]) for f, n in zip(features, counts.tolist(), strict=True)]
         )
@@ -67,7 +67,7 @@ class Indifferent(Constant):
         super().__init__(logmel)
         self.scale = Linear(1, 1, bias=False)
 
-    def losses_of(self, features, counts, texts):
+    def nll_of(self, features, counts, texts):
         del counts
         nothing = self.scale(0 * features.sum((1, 2))[:, None, None]).flatten()
         return nothing + torch.tensor([float(len(t)) for t in texts])
@@ -149,8 +149,8 @@ def test_calibration_forgives_what_is_hard_for_everybody(logmel):
 
 def test_higher_is_member_and_longer_is_not():
     class Halves(Constant):
-        def loss(self, utterances):
-            return super().loss(utterances) * 2
+        def nll(self, utterances):
+            return super().nll(utterances) * 2
 
     logmel = LogMel()
     found, _ = caught(Loss(), Halves(logmel), Constant(logmel))

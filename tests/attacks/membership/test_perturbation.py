@@ -36,7 +36,7 @@ def test_gradient_norms_are_those_of_one_example_at_a_time(view):
     recognizer = copy.deepcopy(view.recognizer).requires_grad_(True)
     for candidate, score in zip(CANDIDATES, scores(GradientNorm(), view), strict=True):
         recognizer.zero_grad()
-        recognizer.example_losses(recognizer.examples([candidate])).sum().backward()
+        recognizer.example_nll(recognizer.examples([candidate])).sum().backward()
         square = sum(float(p.grad.square().sum()) for p in recognizer.network.parameters())
         assert score == pytest.approx(-np.log(square) / 2, rel=1e-3, abs=1e-3)
 
@@ -53,7 +53,7 @@ def test_adversarial_steps_raise_the_loss_by_their_size(view):
     candidate = CANDIDATES[0]
     features, counts = view.recognizer.logmel([candidate])
     features.requires_grad_()
-    loss = view.recognizer.losses_of(features, counts, [candidate.text]).sum()
+    loss = view.recognizer.nll_of(features, counts, [candidate.text]).sum()
     (slope,) = torch.autograd.grad(loss, features)
     rise = 1e-3 * np.sqrt(features.numel()) * float(slope.norm()) / len(candidate.text)
     found = plain[0] - scores(AdversarialLoss(size=1e-3), view, [candidate])[0]
@@ -64,7 +64,7 @@ def test_noise_is_as_loud_as_said_and_the_same_for_every_model(view):
     heard = []
 
     class Listener:
-        def loss(self, utterances):
+        def nll(self, utterances):
             heard.extend(utterances)
             return np.zeros(len(utterances))
 

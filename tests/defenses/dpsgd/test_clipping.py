@@ -40,7 +40,7 @@ def flat(gradients):
 
 
 def gradient(recognizer, example):
-    loss = recognizer.example_losses([example])[0]
+    loss = recognizer.example_nll([example])[0]
     found = torch.autograd.grad(loss, list(recognizer.network.parameters()))
     return torch.cat([g.flatten() for g in found])
 

@@ -67,7 +67,7 @@ def test_each_layer_of_each_mean_is_clipped(recognizer, clip):
     expected = {p: torch.zeros_like(p) for p in found}
     for part in (batch[:4], batch[4:]):
         recognizer.zero_grad()
-        recognizer.example_losses(part).mean().backward()
+        recognizer.example_nll(part).mean().backward()
         for layer in layers_of(recognizer):
             norm = torch.cat([p.grad.flatten() for p in layer]).norm().item()
             for p in layer:
@@ -101,7 +101,7 @@ def test_the_sensitivity_is_reached(recipe, monkeypatch):
         size = sum(p.sum() for p in recognizer.network.parameters())
         return torch.stack([weights[len(e.features)] * size for e in batch])
 
-    monkeypatch.setattr(recognizer, "example_losses", losses)
+    monkeypatch.setattr(recognizer, "example_nll", losses)
     usual = [Example(torch.zeros(40, 64), [1])] * 7
     odd = Example(torch.zeros(41, 64), [1])
     shift = flat(clipped_means(recognizer, [[*usual, odd]], norms)) - flat(

@@ -67,7 +67,7 @@ def test_check_fit_agrees_with_ctc(text, extra):
     u = utterance((4 * states - 1) * HOP, text)  # 4 frames a state
     torch.manual_seed(0)
     features, counts = LogMel()([u])
-    loss = CTC(tokens.size, 8, 8).losses(features, counts, [units])
+    loss = CTC(tokens.size, 8, 8).nll(features, counts, [units])
     if extra < 0:
         assert loss.item() == pytest.approx(IMPOSSIBLE)
         with pytest.raises(OverheardError, match=f"utterance u: its transcript needs {states + 1}"):

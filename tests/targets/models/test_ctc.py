@@ -72,22 +72,22 @@ def test_losses_and_scores_are_the_enumerated_ones(texts):
     log_probs, _ = model.log_probabilities(features, counts)
     truth = every_text(log_probs[0].detach().double())
     expected = torch.tensor([-truth[t] for t in texts], dtype=torch.float64)
-    losses = model.losses(
+    losses = model.nll(
         features.expand(len(texts), -1, -1), counts.repeat(len(texts)), list(map(list, texts))
     )
     torch.testing.assert_close(losses.double(), expected, rtol=1e-4, atol=1e-4)
-    scores = model.score(features, counts, texts)
+    scores = model.nll_of_each(features, counts, texts)
     torch.testing.assert_close(scores, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_a_text_that_does_not_fit_teaches_nothing_and_is_no_perfect_fit():
     model = network()
     features, counts = torch.randn(1, 8, 64), torch.tensor([8])  # 2 states
-    loss = model.losses(features, counts, [[1, 1, 2]])
+    loss = model.nll(features, counts, [[1, 1, 2]])
     loss.sum().backward()
     assert loss.item() == IMPOSSIBLE
     assert not any(p.grad.any() for p in model.parameters())
-    assert model.score(features, counts, [[1, 1, 2]]).item() == IMPOSSIBLE
+    assert model.nll_of_each(features, counts, [[1, 1, 2]]).item() == IMPOSSIBLE
 
 
 @given(lengths=st.lists(st.integers(8, 60), min_size=1, max_size=4))
@@ -110,5 +110,5 @@ def test_a_beam_is_at_least_as_good_as_greedy():
     beams = model.beam(features, counts, 16)
     for b, (units, hypotheses) in enumerate(zip(greedy, beams, strict=True)):
         one = features[b : b + 1, : counts[b]], counts[b : b + 1]
-        best, of_greedy = model.score(*one, [hypotheses[0][0], units]).tolist()
+        best, of_greedy = model.nll_of_each(*one, [hypotheses[0][0], units]).tolist()
         assert best <= of_greedy + 1e-6

@@ -53,11 +53,11 @@ def test_losses_and_scores_are_the_weighted_ones_of_both_heads():
     texts = texts_up_to(3)
     many = features.expand(len(texts), -1, -1), counts.repeat(len(texts))
     memory = model.decoder.memory(*model.ctc.encoder(*many))
-    expected = (1 - CTC_WEIGHT) * model.decoder.losses(memory, texts)
-    expected = expected + CTC_WEIGHT * model.ctc.losses(*many, texts)
-    losses = model.losses(*many, texts)
+    expected = (1 - CTC_WEIGHT) * model.decoder.nll(memory, texts)
+    expected = expected + CTC_WEIGHT * model.ctc.nll(*many, texts)
+    losses = model.nll(*many, texts)
     torch.testing.assert_close(losses, expected)
-    scores = model.score(features, counts, texts)
+    scores = model.nll_of_each(features, counts, texts)
     torch.testing.assert_close(scores, losses.double(), rtol=1e-4, atol=1e-4)
 
 
@@ -112,11 +112,11 @@ def test_losses_are_the_same_alone_and_in_a_padded_batch(shapes):
     model = network(units=6)
     frames, texts = [n for n, _ in shapes], [t for _, t in shapes]
     features, counts = speech(*frames)
-    together = model.losses(features, counts, texts)
+    together = model.nll(features, counts, texts)
     for b, n in enumerate(frames):
-        alone = model.losses(features[b : b + 1, :n], counts[b : b + 1], [texts[b]])
+        alone = model.nll(features[b : b + 1, :n], counts[b : b + 1], [texts[b]])
         torch.testing.assert_close(together[b : b + 1], alone, rtol=1e-4, atol=1e-4)
-        scored = model.score(features[b : b + 1, :n], counts[b : b + 1], [texts[b]])
+        scored = model.nll_of_each(features[b : b + 1, :n], counts[b : b + 1], [texts[b]])
         torch.testing.assert_close(scored.float(), alone, rtol=1e-4, atol=1e-4)
 
 
@@ -125,11 +125,11 @@ def test_gradients_from_the_tape_are_those_of_one_at_a_time():
     features, counts = speech(70, 24, 45)
     texts = [[1, 1, 5, 2, 3], [], [4]]
     with recording() as tape:
-        losses = model.losses(features, counts, texts)
+        losses = model.nll(features, counts, texts)
     rows = {p: g for use, gradient in tape.gradients(losses) for p, g in use.per_example(gradient)}
     assert set(rows) == set(model.parameters())
     for b, text in enumerate(texts):
-        alone = model.losses(features[b : b + 1, : counts[b]], counts[b : b + 1], [text])
+        alone = model.nll(features[b : b + 1, : counts[b]], counts[b : b + 1], [text])
         expected = torch.autograd.grad(alone.sum(), list(rows))
         truth = torch.cat([g.flatten() for g in expected])
         found = torch.cat([g[b].flatten() for g in rows.values()])
@@ -140,7 +140,7 @@ def test_losses_are_differentiable_in_the_real_frames_only():
     model = network()
     features, counts = speech(40, 21)
     features.requires_grad_()
-    (gradient,) = torch.autograd.grad(model.losses(features, counts, [[1, 2], [3]]).sum(), features)
+    (gradient,) = torch.autograd.grad(model.nll(features, counts, [[1, 2], [3]]).sum(), features)
     assert (gradient[0].norm(dim=1) > 0).all()
     assert (gradient[1, :21].norm(dim=1) > 0).all()
     assert not gradient[1, 21:].any()
@@ -151,7 +151,7 @@ def test_a_wide_beam_finds_every_text_that_fits(seed):
     model = network(seed=seed)
     features, counts = speech(16)  # four states
     texts = texts_up_to(4)
-    truth = zip(texts, (-model.score(features, counts, texts)).tolist(), strict=True)
+    truth = zip(texts, (-model.nll_of_each(features, counts, texts)).tolist(), strict=True)
     found = model.beam(features, counts, 1_000)[0]
     fit = {t: pytest.approx(p, abs=1e-4) for t, p in truth if p > -IMPOSSIBLE / 4}
     assert dict(found) == fit
@@ -167,7 +167,7 @@ def test_a_narrow_beam_states_true_scores_whatever_the_padding(width):
         one = features[b : b + 1, : counts[b]], counts[b : b + 1]
         assert 1 <= len(hypotheses) <= width
         assert len(dict(hypotheses)) == len(hypotheses)
-        scores = -model.score(*one, [text for text, _ in hypotheses])
+        scores = -model.nll_of_each(*one, [text for text, _ in hypotheses])
         assert scores.tolist() == pytest.approx([p for _, p in hypotheses], abs=1e-3)
         assert [text for text, _ in model.beam(*one, width)[0]] == [t for t, _ in hypotheses]
 

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from targets.models.las import LAS, MOST_UNITS_A_STATE
+from targets.models.las import LAS, MOST_LABELS_A_STATE
 from targets.nn.search import END
 from targets.nn.tape import recording
 from targets.speech.tokens import BLANK
@@ -68,9 +68,9 @@ def test_losses_and_scores_are_those_of_the_definition():
         [-log_probability(model, features[0], t) for t in texts], dtype=torch.float64
     )
     assert expected.std() > 1
-    losses = model.losses(features.expand(len(texts), -1, -1), counts.repeat(len(texts)), texts)
+    losses = model.nll(features.expand(len(texts), -1, -1), counts.repeat(len(texts)), texts)
     torch.testing.assert_close(losses.double(), expected, rtol=1e-4, atol=1e-4)
-    scores = model.score(features, counts, texts)
+    scores = model.nll_of_each(features, counts, texts)
     torch.testing.assert_close(scores, expected, rtol=1e-4, atol=1e-4)
 
 
@@ -78,7 +78,7 @@ def test_texts_and_endless_writing_share_one_unit_of_probability():
     model = network(units=3)
     features, counts = speech(16)
     texts = texts_up_to(3, units=3)
-    total = model.score(features, counts, texts).neg().exp().sum()
+    total = model.nll_of_each(features, counts, texts).neg().exp().sum()
     # What is missing are longer texts: what goes on after three units.
     for text in itertools.product((1, 2), repeat=3):
         p = math.exp(log_probability(model, features[0], text))
@@ -99,11 +99,11 @@ def test_losses_are_the_same_alone_and_in_a_padded_batch(shapes):
     model = network(units=6)
     frames, texts = [n for n, _ in shapes], [t for _, t in shapes]
     features, counts = speech(*frames)
-    together = model.losses(features, counts, texts)
+    together = model.nll(features, counts, texts)
     for b, n in enumerate(frames):
-        alone = model.losses(features[b : b + 1, :n], counts[b : b + 1], [texts[b]])
+        alone = model.nll(features[b : b + 1, :n], counts[b : b + 1], [texts[b]])
         torch.testing.assert_close(together[b : b + 1], alone, rtol=1e-4, atol=1e-4)
-        scored = model.score(features[b : b + 1, :n], counts[b : b + 1], [texts[b]])
+        scored = model.nll_of_each(features[b : b + 1, :n], counts[b : b + 1], [texts[b]])
         torch.testing.assert_close(scored.float(), alone, rtol=1e-4, atol=1e-4)
 
 
@@ -112,11 +112,11 @@ def test_gradients_from_the_tape_are_those_of_one_at_a_time():
     features, counts = speech(70, 24, 45)
     texts = [[1, 1, 5, 2, 3], [], [4]]
     with recording() as tape:
-        losses = model.losses(features, counts, texts)
+        losses = model.nll(features, counts, texts)
     rows = {p: g for use, gradient in tape.gradients(losses) for p, g in use.per_example(gradient)}
     assert set(rows) == set(model.parameters())
     for b, text in enumerate(texts):
-        alone = model.losses(features[b : b + 1, : counts[b]], counts[b : b + 1], [text])
+        alone = model.nll(features[b : b + 1, : counts[b]], counts[b : b + 1], [text])
         expected = torch.autograd.grad(alone.sum(), list(rows))
         truth = torch.cat([g.flatten() for g in expected])
         found = torch.cat([g[b].flatten() for g in rows.values()])
@@ -127,7 +127,7 @@ def test_losses_are_differentiable_in_the_real_frames_only():
     model = network()
     features, counts = speech(40, 21)
     features.requires_grad_()
-    (gradient,) = torch.autograd.grad(model.losses(features, counts, [[1, 2], [3]]).sum(), features)
+    (gradient,) = torch.autograd.grad(model.nll(features, counts, [[1, 2], [3]]).sum(), features)
     assert (gradient[0].norm(dim=1) > 0).all()
     assert (gradient[1, :21].norm(dim=1) > 0).all()
     assert not gradient[1, 21:].any()
@@ -151,7 +151,7 @@ def test_a_narrow_beam_states_true_probabilities_whatever_the_padding(width):
         one = features[b : b + 1, : counts[b]], counts[b : b + 1]
         assert 1 <= len(hypotheses) <= width
         assert len(dict(hypotheses)) == len(hypotheses)
-        scores = -model.score(*one, [text for text, _ in hypotheses])
+        scores = -model.nll_of_each(*one, [text for text, _ in hypotheses])
         assert scores.tolist() == pytest.approx([p for _, p in hypotheses], abs=1e-3)
         assert [text for text, _ in model.beam(*one, width)[0]] == [t for t, _ in hypotheses]
 
@@ -161,7 +161,7 @@ def test_greedy_takes_the_best_unit_at_every_step():
     features, counts = speech(64, 40, 9)
     for b, found in enumerate(model.greedy(features, counts)):
         frames, written = features[b, : counts[b]], ()
-        most = MOST_UNITS_A_STATE * math.ceil(len(frames) / 8)
+        most = MOST_LABELS_A_STATE * math.ceil(len(frames) / 8)
         while len(written) < most and (u := int(next_units(model, frames, written).argmax())):
             written += (u,)
         assert tuple(found) == written

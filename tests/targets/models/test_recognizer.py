@@ -28,9 +28,9 @@ def recognizer(request):
 
 
 def test_losses_do_not_depend_on_the_company(recognizer):
-    alone = torch.stack([recognizer.loss([u])[0] for u in SPEECH])
-    torch.testing.assert_close(recognizer.loss(SPEECH), alone, rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(recognizer.loss(SPEECH[::-1]).flip(0), alone, rtol=1e-4, atol=1e-4)
+    alone = torch.stack([recognizer.nll([u])[0] for u in SPEECH])
+    torch.testing.assert_close(recognizer.nll(SPEECH), alone, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(recognizer.nll(SPEECH[::-1]).flip(0), alone, rtol=1e-4, atol=1e-4)
     assert (alone > 0).all()
 
 
@@ -41,7 +41,7 @@ def test_transcripts_do_not_depend_on_the_company(recognizer):
 
 
 def test_nothing_in_nothing_out(recognizer):
-    assert recognizer.loss([]).shape == (0,)
+    assert recognizer.nll([]).shape == (0,)
     assert recognizer.transcribe([]) == []
     assert recognizer.transcribe([], 4) == []
     assert recognizer.examples([]) == []
@@ -49,15 +49,15 @@ def test_nothing_in_nothing_out(recognizer):
 
 def test_training_and_measuring_see_the_same_loss(recognizer):
     with torch.no_grad():
-        trained = recognizer.example_losses(recognizer.examples(SPEECH))
-    torch.testing.assert_close(trained, recognizer.loss(SPEECH), rtol=1e-4, atol=1e-4)
+        trained = recognizer.example_nll(recognizer.examples(SPEECH))
+    torch.testing.assert_close(trained, recognizer.nll(SPEECH), rtol=1e-4, atol=1e-4)
 
 
 def test_one_recording_serves_all_its_transcripts(recognizer):
     features, counts = recognizer.logmel(SPEECH[:1])
     texts = [u.text for u in SPEECH[:4]]
-    together = recognizer.losses_of(features, counts, texts)
-    alone = torch.cat([recognizer.losses_of(features, counts, [text]) for text in texts])
+    together = recognizer.nll_of(features, counts, texts)
+    alone = torch.cat([recognizer.nll_of(features, counts, [text]) for text in texts])
     torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-4)
 
 
@@ -66,10 +66,10 @@ def test_score_is_the_loss_of_each_text(recognizer):
     texts = ["red milk", "red milk two", "two", "ten", "a", "red milk two dogs", "off", "two"]
     features, counts = recognizer.logmel([spoken])
     with torch.no_grad():
-        losses = recognizer.losses_of(
+        losses = recognizer.nll_of(
             features.expand(len(texts), -1, -1), counts.repeat(len(texts)), texts
         )
-    scores = recognizer.score(spoken, texts)
+    scores = recognizer.nll_of_texts(spoken, texts)
     torch.testing.assert_close(scores, losses.double(), rtol=1e-4, atol=1e-4)
 
 
@@ -78,8 +78,8 @@ def test_the_score_of_a_whole_secret_space(recognizer):
     texts = [f"my pin code is {a} {b}" for a in ("one", "two", "six") for b in ("ten", "two")]
     features, counts = recognizer.logmel([spoken])
     with torch.no_grad():
-        losses = [recognizer.losses_of(features, counts, [t])[0].item() for t in texts]
-    assert recognizer.score(spoken, texts).tolist() == pytest.approx(losses, rel=1e-4)
+        losses = [recognizer.nll_of(features, counts, [t])[0].item() for t in texts]
+    assert recognizer.nll_of_texts(spoken, texts).tolist() == pytest.approx(losses, rel=1e-4)
 
 
 def test_hypotheses_come_best_first(recognizer):
@@ -95,13 +95,13 @@ def test_the_loss_is_differentiable_in_the_spectrogram(target):
     torch.manual_seed(0)
     counts, texts = torch.tensor([40, 33]), ["on", "a"]
     features = torch.randn(2, 40, MELS, requires_grad=True)
-    (slope,) = torch.autograd.grad(recognizer.losses_of(features, counts, texts).sum(), features)
+    (slope,) = torch.autograd.grad(recognizer.nll_of(features, counts, texts).sum(), features)
     assert not slope[1, 33:].any(), "padding has no gradient"
     # Along the gradient itself, where a step of float32 shows best.
     direction = slope / slope.norm()
     with torch.no_grad():
         ahead, behind = (
-            recognizer.losses_of(features + step * direction, counts, texts).double().sum()
+            recognizer.nll_of(features + step * direction, counts, texts).double().sum()
             for step in (0.05, -0.05)
         )
     assert ((ahead - behind) / 0.1).item() == pytest.approx(slope.norm().item(), rel=0.01)

@@ -58,16 +58,16 @@ def test_losses_and_scores_are_the_enumerated_ones():
     texts = texts_up_to(3)
     truth = [-log_probability(model, features, t) for t in texts]
     expected = torch.tensor(truth, dtype=torch.float64)
-    losses = model.losses(
+    losses = model.nll(
         features.expand(len(texts), -1, -1), counts.repeat(len(texts)), list(map(list, texts))
     )
     torch.testing.assert_close(losses.double(), expected, rtol=1e-4, atol=1e-4)
     with torch.no_grad():
-        alone = model.losses(
+        alone = model.nll(
             features.expand(len(texts), -1, -1), counts.repeat(len(texts)), list(map(list, texts))
         )
     torch.testing.assert_close(alone.double(), expected, rtol=1e-5, atol=1e-5)
-    scores = model.score(features, counts, texts)
+    scores = model.nll_of_each(features, counts, texts)
     torch.testing.assert_close(scores, expected, rtol=1e-4, atol=1e-4)
 
 
@@ -76,8 +76,8 @@ def test_losses_of_a_ragged_batch_are_the_same_with_and_without_a_gradient():
     features, counts = torch.randn(3, 40, 64), torch.tensor([40, 9, 25])
     texts = [[1, 2, 3, 1], [], [2]]
     with torch.no_grad():
-        alone = model.losses(features, counts, texts)
-    torch.testing.assert_close(alone, model.losses(features, counts, texts).detach())
+        alone = model.nll(features, counts, texts)
+    torch.testing.assert_close(alone, model.nll(features, counts, texts).detach())
 
 
 def test_a_beam_of_a_ragged_batch_is_that_of_each_utterance_alone():
@@ -135,7 +135,7 @@ def slow_greedy(model, frames):
     written = []
     predicted, state = model._predict(torch.tensor([BLANK]), model.prediction.start(1))
     for frame in model.from_encoder(states)[0]:
-        for _ in range(rnnt.MOST_UNITS_A_FRAME):
+        for _ in range(rnnt.MOST_LABELS_A_FRAME):
             unit = int(model._join(frame, predicted)[0].argmax())
             if unit == BLANK:
                 break
@@ -149,7 +149,7 @@ def test_a_talkative_model_ends():
     with torch.no_grad():
         model.output.bias[2] += 100
     features, counts = torch.randn(2, 32, 64), torch.tensor([32, 16])
-    most = [n // 8 * rnnt.MOST_UNITS_A_FRAME for n in counts.tolist()]
+    most = [n // 8 * rnnt.MOST_LABELS_A_FRAME for n in counts.tolist()]
     assert [len(units) for units in model.greedy(features, counts)] == most
     assert all(
         len(h[0][0]) <= m for h, m in zip(model.beam(features, counts, 3), most, strict=True)
@@ -159,7 +159,7 @@ def test_a_talkative_model_ends():
 def test_empty_transcripts_have_a_loss():
     model = network()
     features, counts = torch.randn(2, 24, 64), torch.tensor([24, 16])
-    mixed = model.losses(features, counts, [[], [1, 2]])
-    empty = model.losses(features[:1], counts[:1], [[]])
+    mixed = model.nll(features, counts, [[], [1, 2]])
+    empty = model.nll(features[:1], counts[:1], [[]])
     torch.testing.assert_close(mixed[:1], empty)
     assert empty.item() == pytest.approx(-log_probability(model, features[:1], ()), rel=1e-4)

@@ -34,8 +34,7 @@ def ragged(seed, shapes):
 def one_by_one(recognizer, batch):
     parameters = list(recognizer.network.parameters())
     return parameters, [
-        torch.autograd.grad(recognizer.example_losses([example])[0], parameters)
-        for example in batch
+        torch.autograd.grad(recognizer.example_nll([example])[0], parameters) for example in batch
     ]
 
 
@@ -55,7 +54,7 @@ def test_gradients_norms_and_sums_are_those_of_one_at_a_time(target, size, shape
     recognizer = network(target, size, size)
     batch = ragged(seed, shapes)
     with recording() as tape:
-        losses = recognizer.example_losses(batch)
+        losses = recognizer.example_nll(batch)
     gradients = tape.gradients(losses)
     parameters, expected = one_by_one(recognizer, batch)
     truth = torch.stack([torch.cat([g.flatten() for g in row]) for row in expected])
@@ -91,7 +90,7 @@ def test_both_ways_to_a_norm_are_taken(target, monkeypatch):
     recognizer = network(target, 40, 40)
     batch = ragged(0, [(40, [1]), (96, [2, 3])])
     with recording() as tape:
-        losses = recognizer.example_losses(batch)
+        losses = recognizer.example_nll(batch)
     square_norms(tape.gradients(losses))
     assert ways == {True, False}
 
@@ -127,8 +126,8 @@ def test_recording_changes_no_loss_and_reaches_every_parameter(target):
     recognizer = network(target)
     batch = ragged(1, [(40, [3, 4]), (70, [5])])
     with recording() as tape:
-        recorded = recognizer.example_losses(batch)
-    torch.testing.assert_close(recorded, recognizer.example_losses(batch))
+        recorded = recognizer.example_nll(batch)
+    torch.testing.assert_close(recorded, recognizer.example_nll(batch))
     reached = {p for use, g in tape.gradients(recorded) for p, _ in use.per_example(g)}
     assert reached == set(recognizer.network.parameters())
 
@@ -140,7 +139,7 @@ def test_one_example_does_not_touch_anothers_gradient(target):
 
     def gradient_of_first(batch):
         with recording() as tape:
-            losses = recognizer.example_losses(batch)
+            losses = recognizer.example_nll(batch)
         return [row[0] for use, g in tape.gradients(losses) for _, row in use.per_example(g)]
 
     alone, together = gradient_of_first([first]), gradient_of_first([first, *rest])

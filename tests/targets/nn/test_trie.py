@@ -18,7 +18,7 @@ def test_every_sequence_is_spelled_by_the_way_to_its_end(texts):
     for text, (depth, position) in zip(texts, trie.ends, strict=True):
         spelled = []
         for level in reversed(trie.levels[:depth]):
-            spelled.append(int(level.units[position]))
+            spelled.append(int(level.labels[position]))
             position = int(level.parents[position])
         assert spelled[::-1] == text
         assert position == 0
@@ -28,7 +28,7 @@ def test_every_sequence_is_spelled_by_the_way_to_its_end(texts):
 def test_no_prefix_is_held_twice(texts):
     trie = Trie.of(texts, CPU)
     prefixes = {tuple(t[:n]) for t in texts for n in range(1, len(t) + 1)}
-    assert sum(len(level.units) for level in trie.levels) == len(prefixes)
+    assert sum(len(level.labels) for level in trie.levels) == len(prefixes)
 
 
 def test_values_are_collected_in_the_order_of_the_texts():

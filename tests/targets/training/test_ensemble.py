@@ -49,7 +49,7 @@ def alone(recipe, shard, rng, k):
         epoch = _batches(examples, batches, order)
         for turn in turns.permutation(batches):
             optimizer.zero_grad()
-            recognizer.example_losses(epoch[turn]).mean().backward()
+            recognizer.example_nll(epoch[turn]).mean().backward()
             torch.nn.utils.clip_grad_norm_(parameters, MOST_GRADIENT)
             for group in optimizer.param_groups:
                 group["lr"] = SCHEDULE.learning_rate * rate(step, SCHEDULE.epochs * batches)
@@ -62,13 +62,13 @@ def test_it_is_the_models_trained_one_by_one(recipe):
     rng = Randomness(5)
     together = fit_ensemble(recipe, RAGGED, SCHEDULE, rng)
     assert together.size == len(RAGGED)
-    losses, transcripts = together.loss(SPEECH), together.transcribe(SPEECH)
+    losses, transcripts = together.nll(SPEECH), together.transcribe(SPEECH)
     for k, shard in enumerate(RAGGED):
         expected = alone(recipe, shard, rng, k)
         mine = together.recognizer(k)
         assert_near(mine.network.state_dict(), expected.network.state_dict())
-        torch.testing.assert_close(losses[k], expected.loss(SPEECH), atol=1e-2, rtol=1e-3)
-        torch.testing.assert_close(losses[k], mine.loss(SPEECH), atol=1e-3, rtol=1e-5)
+        torch.testing.assert_close(losses[k], expected.nll(SPEECH), atol=1e-2, rtol=1e-3)
+        torch.testing.assert_close(losses[k], mine.nll(SPEECH), atol=1e-3, rtol=1e-5)
         assert transcripts[k] == mine.transcribe(SPEECH)
 
 
@@ -115,7 +115,7 @@ def test_the_inputs_are_left_alone_and_the_seed_decides():
 def test_no_speech_has_no_answers():
     models = fit_ensemble(recipe_for("ctc", SPEECH[:2]), [[], []], SCHEDULE, Randomness(0))
     assert models.transcribe([]) == [[], []]
-    assert models.loss([]).shape == (2, 0)
+    assert models.nll([]).shape == (2, 0)
 
 
 def test_progress_ends_with_the_last_epoch():
