@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from defenses.dpsgd import scheme
+from dp_accounting import DpEvent
+
+from defenses.dpsgd import mechanism, scheme
+from defenses.dpsgd.microbatch import STAGES
 from defenses.dpsgd.sampling import rate_and_steps
 from targets.models.recognizer import Example, Recognizer
 from targets.training.recipe import Recipe
@@ -33,3 +36,13 @@ def descend(
             yield step
 
     scheme.descend(recognizer, gradients(), steps, learning_rate)
+
+
+def decaying_event(noise: float, rate: float, steps: int, decay: float) -> DpEvent:
+    """Return the event of DP-SGD whose noise decays; see `mechanism.subsampled_gaussian_event`."""
+    return mechanism.subsampled_gaussian_event(noise, rate, steps, STAGES, decay)
+
+
+def stage_of(step: int, steps: int) -> int:
+    """Return in which of the stages of training a step is; see `mechanism.stage_of`."""
+    return mechanism.stage_of(step, steps, STAGES)

@@ -122,6 +122,11 @@ MOVED: Mapping[str, str] = {
 
 # Names that left the module which took the old one's place: "module:name", by module of today.
 RENAMED: Mapping[str, Mapping[str, str]] = {
+    "attacks.canaries.decoding": {"text_losses": "attacks.canaries.decoding:text_nll"},
+    "defenses.dpsgd.microbatch": {
+        "decaying_event": "defenses.dpsgd.earlier:decaying_event",
+        "stage_of": "defenses.dpsgd.earlier:stage_of",
+    },
     "defenses.dpsgd.scheme": {
         "check_clip": "defenses.dpsgd.clipping:check_clip",
         "descend": "defenses.dpsgd.earlier:descend",
@@ -134,6 +139,7 @@ RENAMED: Mapping[str, Mapping[str, str]] = {
     },
     "defenses.pate.votes": {"ballot": "defenses.pate.votes:count_votes"},
     "targets.models.ctc": {
+        "ctc_losses": "targets.models.ctc:ctc_nll",
         "Hypothesis": "targets.nn.search:Hypothesis",
         "logaddexp": "targets.nn.search:logaddexp",
     },

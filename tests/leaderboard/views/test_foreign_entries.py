@@ -31,7 +31,6 @@ def run(tmp_path):
     return tmp_path
 
 
-@pytest.mark.xfail(reason="a cell takes names of this installation alone", strict=False)
 def test_unknown_names_are_shown(run, tmp_path):
     (record,) = read_records(run)
     assert record.cell.target == "conformer"
