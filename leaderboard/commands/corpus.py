@@ -24,7 +24,7 @@ from targets.core.errors import OverheardError
 from targets.corpora.entry import Problem
 from targets.corpora.read import Finding, examine, is_mixed, recognised, remark_lines
 from targets.corpora.registry import CORPORA
-from targets.speech.transcript import CHANGES, changes
+from targets.speech.transcript import CHANGES, changes, example
 from targets.speech.utterance import Utterance
 from targets.synthetic.corpus import default_cache, embedded_corpus
 
@@ -69,7 +69,8 @@ class Summary:
         self.remarks += [(remark, entry.id) for remark in finding.remarks]
         for change in changes(entry.text, finding.text):
             self.changed[change] += 1
-            self.examples.setdefault(change, (entry.text, finding.text))
+            if change not in self.examples:
+                self.examples[change] = example(change, entry.text, finding.text)
 
     def _count(
         self, speaker: str, text: str, seconds: float | None, says: Mapping[str, str]

@@ -28,6 +28,7 @@ class Names:
 
     def __init__(self, folder: Path, sources: Iterable[Source]) -> None:
         self._folder = os.path.realpath(folder)
+        self._folders: dict[str, tuple[str, ...]] = {}
         distinct = set(sources)
         self._parts = {audio: self._inside(audio) for audio in {s.audio for s in distinct}}
         self._kept = self._shortest()
@@ -56,17 +57,21 @@ class Names:
 
     def _inside(self, audio: str) -> tuple[str, ...]:
         """Return the parts of the path inside the corpus, else of all of it, beginning with /."""
-        path = Path(audio)
-        if not path.is_absolute():
-            return path.parts or (".",)
+        folder, name = os.path.split(audio)
+        if folder not in self._folders:
+            self._folders[folder] = self._inside_folder(Path(folder))
+        return (*self._folders[folder], *Path(name).parts) or (".",)
+
+    def _inside_folder(self, folder: Path) -> tuple[str, ...]:
+        if not folder.is_absolute():
+            return folder.parts
         # Links inside the corpus stay what they are called there.
-        for above in path.parents:
+        for above in (folder, *folder.parents):
             if _real(str(above)) == self._folder:
-                return path.relative_to(above).parts
-        real = Path(_real(str(path.parent)), path.name)
-        if real.is_relative_to(self._folder):
-            return real.relative_to(self._folder).parts
-        return ("/", *path.parts[1:])
+                return folder.relative_to(above).parts
+        real = Path(_real(str(folder)))
+        inside = real.is_relative_to(self._folder)
+        return real.relative_to(self._folder).parts if inside else folder.parts
 
     def _shortest(self) -> int:
         """Return how many last parts tell the audio outside apart, and from that inside."""

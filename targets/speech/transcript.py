@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from contextlib import suppress
+from functools import lru_cache
 
 _SPOKEN_SYMBOLS = frozenset("&%@#*")  # Unicode calls them punctuation, people read them aloud
 # Quotation marks and accents that keyboards and typesetters use for the apostrophe.
@@ -48,35 +50,50 @@ def normalise(text: str) -> str:
             f"the transcript has the tag {tag[0]!r}",
             "write what is said there in words, or remove the tag",
         )
-    kept = []
     # NFKD before lower(), and again by it: "É" becomes "E" and an accent, "Ⅳ" becomes letters.
-    for character in unicodedata.normalize("NFKD", text.translate(_APOSTROPHES)).lower():
-        kind = unicodedata.category(character)
-        if "a" <= character <= "z" or character == "'":
-            kept.append(character)
-        elif kind.startswith("N"):
-            raise TranscriptError(
-                f"the transcript has the digit {character!r}", "spell numbers out as words"
-            )
-        elif kind.startswith("S") or character in _SPOKEN_SYMBOLS:
-            raise TranscriptError(
-                f"the transcript has the symbol {character!r}", "spell it out or remove it"
-            )
-        elif kind.startswith("L"):
-            raise TranscriptError(
-                f"the transcript has the letter {character!r}", "write it with a to z"
-            )
-        elif kind in ("Ps", "Pe") and character not in _LOW_QUOTES:
-            raise TranscriptError(
-                f"the transcript has the bracket {character!r}",
-                "brackets mark what is not said: remove it, and what it encloses",
-            )
-        elif not kind.startswith("M") and character not in _JOINS:
-            kept.append(" ")  # white space, punctuation, control characters
-    words = _LONE_APOSTROPHE.sub(" ", "".join(kept)).split()
+    plain = unicodedata.normalize("NFKD", text.translate(_APOSTROPHES)).lower()
+    kept = plain.translate(_BECOMES)
+    words = _LONE_APOSTROPHE.sub(" ", kept).split()
     if not words:
         raise TranscriptError("the transcript is empty", "transcribe the audio or drop the line")
     return " ".join(words)
+
+
+class _Becomes(dict[int, str]):
+    """What each character becomes, found when it is first met: a text is then one translation."""
+
+    def __missing__(self, code: int) -> str:
+        self[code] = found = _becomes(chr(code))
+        return found
+
+
+def _becomes(character: str) -> str:
+    kind = unicodedata.category(character)
+    if "a" <= character <= "z" or character == "'":
+        return character
+    if kind.startswith("N"):
+        raise TranscriptError(
+            f"the transcript has the digit {character!r}", "spell numbers out as words"
+        )
+    if kind.startswith("S") or character in _SPOKEN_SYMBOLS:
+        raise TranscriptError(
+            f"the transcript has the symbol {character!r}", "spell it out or remove it"
+        )
+    if kind.startswith("L"):
+        raise TranscriptError(
+            f"the transcript has the letter {character!r}", "write it with a to z"
+        )
+    if kind in ("Ps", "Pe") and character not in _LOW_QUOTES:
+        raise TranscriptError(
+            f"the transcript has the bracket {character!r}",
+            "brackets mark what is not said: remove it, and what it encloses",
+        )
+    if kind.startswith("M") or character in _JOINS:
+        return ""
+    return " "  # white space, punctuation, control characters
+
+
+_BECOMES = _Becomes()
 
 
 def changes(text: str, normal: str) -> tuple[str, ...]:
@@ -85,21 +102,31 @@ def changes(text: str, normal: str) -> tuple[str, ...]:
         return ()
     found = {"capitals"} if text != text.lower() else set()
     if len(text) != len(normal) or text.lower() != normal:
-        for character in text:
-            if (
-                character == "'"
-                or character.isspace()
-                or (character.isascii() and character.isalpha())
-            ):
-                continue
-            found.add(_change(character))
+        found.update(_change(character) for character in set(text))
         if text.count("'") > normal.count("'"):
             found.add("quotes and apostrophes")
     return tuple(name for name in CHANGES if name in found)
 
 
+def example(change: str, text: str, normal: str) -> tuple[str, str]:
+    """Return the first word of `text` that was changed so, and what became of it.
+
+    Both texts where no single word shows it.
+    """
+    for word in text.split():
+        with suppress(TranscriptError):
+            becomes = normalise(word)
+            if change in changes(word, becomes):
+                return word, becomes
+    return text, normal
+
+
+@lru_cache(1 << 12)
 def _change(character: str) -> str:
+    """Return the kind of change that a character stands for, "" where it is kept."""
     kind = unicodedata.category(character)
+    if character == "'" or character.isspace() or (character.isascii() and character.isalpha()):
+        return ""
     if ord(character) in _APOSTROPHES or character in _LOW_QUOTES or character in '"“”«»‹›':
         return "quotes and apostrophes"
     if kind == "Pd" or character in "/\\_":
