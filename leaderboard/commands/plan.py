@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 from tabulate import tabulate
 
+from leaderboard.commands.options import DATA, Data, Out, SuiteName, Workers
 from leaderboard.experiment.durations import (
     Duration,
     duration_of_cell,
@@ -45,16 +46,10 @@ class Line:
 
 
 def plan(
-    suite: Annotated[str, typer.Option(help="A built-in suite, or the path of a TOML file.")],
-    out: Annotated[
-        Path | None, typer.Option(help="Where records go.", show_default="runs/<suite>")
-    ] = None,
-    data: Annotated[
-        Path, typer.Option(help="Where folders of real speech are.", envvar="OVERHEARD_DATA")
-    ] = Path("../shared/data"),
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes at work.", show_default="one a core")
-    ] = None,
+    suite: SuiteName,
+    out: Out = None,
+    data: Data = DATA,
+    workers: Workers = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show what `overheard run` would do, what is there, and how long it should take."""

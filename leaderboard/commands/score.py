@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 
 from leaderboard.commands.check import Place, Settings, Trust
+from leaderboard.commands.options import DATA, Data, Device, SuiteName, Workers
 from leaderboard.commands.seeds import Fresh, Given, chosen_seeds
 from leaderboard.experiment.plan import plan
-from leaderboard.jobs import scheduler as runner
+from leaderboard.jobs import scheduler
 from leaderboard.jobs.job import Job
 from leaderboard.jobs.progress import watching
 from leaderboard.records import provenance
@@ -36,23 +37,18 @@ from leaderboard.views.table import Format, table
 FAILED = 1
 
 Name = Annotated[str | None, typer.Option(help="Of the entry.", show_default="the class's")]
-Data = Annotated[
-    Path, typer.Option(help="Where folders of real speech are.", envvar="OVERHEARD_DATA")
-]
-Workers = Annotated[
-    int | None, typer.Option(min=1, help="Processes at work.", show_default="one a core")
-]
 Minutes = Annotated[float, typer.Option(min=0.01, help="The most that one training may take.")]
 Memory = Annotated[float, typer.Option(min=0.1, help="GiB that a submission may use.")]
 
 
 def score(
     place: Place,
-    suite: Annotated[str, typer.Option(help="A built-in suite, or the path of a TOML file.")],
+    suite: SuiteName,
     out: Annotated[
         Path | None, typer.Option(help="A run; what it has is kept.", show_default="runs/<suite>")
     ] = None,
-    data: Data = Path("../shared/data"),
+    data: Data = DATA,
+    device: Device = None,
     settings: Settings = [],  # noqa: B006
     name: Name = None,
     seed: Given = [],  # noqa: B006
@@ -78,9 +74,11 @@ def score(
     sandbox.require(trust, out, data)
     keep(submission, out)
     sandboxed = SandboxedDefense(submission, _limits(minutes, memory), trust)
-    known = plan(chosen, out, data)
+    device = device or chosen.device
+    known = plan(chosen, out, data, device)
     ids = {job.id for job in known}
-    own = [job for job in submitted_jobs(cells, sandboxed, out, data) if job.id not in ids]
+    jobs = submitted_jobs(cells, sandboxed, out, data, device)
+    own = [job for job in jobs if job.id not in ids]
     failed = _run([*known, *own], out, workers)
     typer.echo(table(out, Format.TEXT) + "\n")
     for line in standing(read_records(out), {cell.id for cell in cells}, read_results(out)):
@@ -91,7 +89,8 @@ def score(
 def score_attack(
     place: Place,
     out: Annotated[Path, typer.Option(help="A run, with the weights it kept.")],
-    data: Data = Path("../shared/data"),
+    data: Data = DATA,
+    device: Device = None,
     settings: Settings = [],  # noqa: B006
     name: Name = None,
     minutes: Minutes = LIMITS.seconds / 60,
@@ -105,7 +104,9 @@ def score_attack(
     sandbox.require(trust, out, data)
     keep(submission, out)
     limits = _limits(minutes, memory)
-    jobs = attack_jobs(records, submission, name, out, data, limits=limits, trust=trust)
+    jobs = attack_jobs(
+        records, submission, name, out, data, device or "cpu", limits=limits, trust=trust
+    )
     failed = _run(jobs, out, workers)
     typer.echo(table(out, Format.TEXT))
     _end(failed, out)
@@ -117,7 +118,7 @@ def _limits(minutes: float, memory: float) -> Limits:
 
 def _run(jobs: Sequence[Job], out: Path, workers: int | None) -> list[str]:
     with watching() as progress:
-        outcomes = runner.run(jobs, out, workers or provenance.cores(), progress)
+        outcomes = scheduler.run(jobs, out, workers or provenance.cores(), progress)
     return [
         f"{o.job} {o.status}: {o.reason}"
         for o in outcomes.values()
@@ -127,6 +128,6 @@ def _run(jobs: Sequence[Job], out: Path, workers: int | None) -> list[str]:
 
 def _end(failed: Sequence[str], out: Path) -> None:
     for line in failed:
-        typer.echo(f"overheard: {line} (what it printed: {out / runner.LOGS})", err=True)
+        typer.echo(f"overheard: {line} (what it printed: {out / scheduler.LOGS})", err=True)
     if failed:
         raise typer.Exit(FAILED)

@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from leaderboard.commands.check import Trust
+from leaderboard.commands.options import DATA, Data, Device
 from leaderboard.experiment.plan import cell_jobs
-from leaderboard.jobs import scheduler as runner
+from leaderboard.jobs import scheduler
 from leaderboard.jobs.job import Job
 from leaderboard.jobs.progress import watching
 from leaderboard.records import provenance
@@ -28,9 +29,8 @@ DISAGREES = 1
 
 def verify(
     file: Annotated[Path, typer.Argument(metavar="RECORD.json", help="The record of one cell.")],
-    data: Annotated[
-        Path, typer.Option(help="Where folders of real speech are.", envvar="OVERHEARD_DATA")
-    ] = Path("../shared/data"),
+    data: Data = DATA,
+    device: Device = None,
     submission: Annotated[
         Path | None,
         typer.Option(help="The submitted file.", show_default="the one kept beside the record"),
@@ -40,9 +40,9 @@ def verify(
     """Train and attack again what a record describes, in a scratch folder, and compare."""
     record = read_record(file)
     with tempfile.TemporaryDirectory(prefix="overheard-") as scratch:
-        jobs = _jobs(record, file, Path(scratch), data, submission, trust)
+        jobs = _jobs(record, file, Path(scratch), data, device or "cpu", submission, trust)
         with watching() as progress:
-            runner.run(jobs, Path(scratch), 1, progress)
+            scheduler.run(jobs, Path(scratch), 1, progress)
         (again,) = read_records(Path(scratch))
     if record.code.commit != provenance.commit():
         typer.echo(f"made by commit {record.code.commit}, now {provenance.commit()}")
@@ -57,7 +57,13 @@ def verify(
 
 
 def _jobs(
-    record: Record, file: Path, out: Path, data: Path, submission: Path | None, trust: bool
+    record: Record,
+    file: Path,
+    out: Path,
+    data: Path,
+    device: str,
+    submission: Path | None,
+    trust: bool,
 ) -> list[Job]:
     cell = record.cell
     if cell.scheme == SUBMISSION:
@@ -67,5 +73,5 @@ def _jobs(
         submitted = submission_of(cell, home, submission)
         keep(submitted, out)
         sandboxed = SandboxedDefense(submitted, LIMITS, trust)
-        return submitted_jobs([cell], sandboxed, out, data)
-    return cell_jobs([cell], out, data)
+        return submitted_jobs([cell], sandboxed, out, data, device)
+    return cell_jobs([cell], out, data, device)

@@ -106,7 +106,7 @@ def _train(
     with whole_file(weights_file(out, cell)) as aside:
         save_file(trained.weights, aside)
     basis = "claimed" if cell.scheme == SUBMISSION else "audited code"
-    # No promise is contradicted by an audit of whatever shares a coin.
+    # Where nothing is promised, an audit contradicts nothing: it may be of whatever has the coins.
     unit = game.unit if isinstance(trained.event, NonPrivateDpEvent) else trained.unit
     guarantee = price(trained.event, recipe.delta, unit=unit, basis=basis)
     with stage(0.9, 1.0), clock("transcribing"):

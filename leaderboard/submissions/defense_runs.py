@@ -120,11 +120,18 @@ def keep(submission: Submission, out: Path) -> None:
 
 
 def submitted_jobs(
-    cells: Iterable[Cell], sandboxed: SandboxedDefense, out: Path, data: Path
+    cells: Iterable[Cell],
+    sandboxed: SandboxedDefense,
+    out: Path,
+    data: Path,
+    device: str = "cpu",
 ) -> list[Job]:
-    """Return the jobs of a submission's cells, and of what those still to run need."""
+    """Return the jobs of a submission's cells, and of what those still to run need.
+
+    What is submitted runs on the CPU; start, references and attacks on the device.
+    """
     work = Named("leaderboard.submissions.defense_runs", "run_submitted")
-    return cell_jobs(list(cells), out, data, function=work, more=(sandboxed,))
+    return cell_jobs(list(cells), out, data, device, function=work, more=(sandboxed,))
 
 
 def run_submitted(
