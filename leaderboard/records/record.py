@@ -148,7 +148,7 @@ class Record(_Part):
 
     @property
     def training_seconds(self) -> float | None:
-        """How long training took, with the teacher votes that it shared; None where that is not known."""
+        """How long training took, with the votes that it shared; None where that is unknown."""
         training = self.seconds.get("training")
         return None if training is None else training + self.seconds.get("poll", 0.0)
 
