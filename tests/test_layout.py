@@ -50,9 +50,7 @@ COVERED = {
     ),
     "leaderboard/jobs/ray_pool": "leaderboard/jobs/worker",
     "leaderboard/jobs/scheduler": "leaderboard/jobs/job leaderboard/jobs/processes",
-    "leaderboard/records/record": (
-        "leaderboard/records/provenance targets/core/estimate targets/core/files"
-    ),
+    "leaderboard/records/record": ("leaderboard/records/provenance targets/core/files"),
     "leaderboard/site/build": (
         "leaderboard/site/board leaderboard/site/entries leaderboard/site/entry "
         "leaderboard/views/glossary"
