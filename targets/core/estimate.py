@@ -31,3 +31,19 @@ class Estimate:
     def scored(self) -> bool:
         """Whether there is a value."""
         return not math.isnan(self.value)
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether all is equal, NaN and NaN too: so are two unscored for one reason.
+
+        What a dataclass generates says so up to Python 3.12 only, where NaN is one object.
+        """
+        return isinstance(other, Estimate) and self._comparable() == other._comparable()
+
+    def __hash__(self) -> int:
+        """Return a hash that goes with equality."""
+        return hash(self._comparable())
+
+    def _comparable(self) -> tuple[float | str | None, ...]:
+        numbers = self.value, self.low, self.high, self.level, self.ceiling
+        known = ("NaN" if n is not None and math.isnan(n) else n for n in numbers)
+        return (*known, self.method)

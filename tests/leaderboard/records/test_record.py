@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import platform
 import re
 import sys
 from types import SimpleNamespace
@@ -296,7 +297,7 @@ def test_a_record_says_where_it_was_made_but_not_on_which_host():
     import socket
 
     made = record()
-    assert made.packages["python"].startswith("3.11")
+    assert made.packages["python"] == platform.python_version()
     assert "torch" in made.packages
     assert made.hardware.cores >= 1
     assert made.hardware.ram_gib > 0
