@@ -1,0 +1,1 @@
+"""Attacks on recognisers, and the statistics of what they find."""

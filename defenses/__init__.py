@@ -1,0 +1,1 @@
+"""Schemes that protect training speech, and the accounting of what they cost."""

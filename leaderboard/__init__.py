@@ -1,0 +1,1 @@
+"""Suites, jobs, records, tables, pages and the command line."""

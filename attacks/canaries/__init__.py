@@ -1,0 +1,1 @@
+"""What was the secret that was spoken?"""

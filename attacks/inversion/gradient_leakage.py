@@ -59,6 +59,9 @@ class GradientLeakage:
         if not chosen:
             return Findings((), np.zeros(0))
         model = view.recognizer
+        if not any(isinstance(module, Convolution) for module in model.modules()):
+            reason = "the target has no convolution whose gradient gives back what it heard"
+            return Findings((), np.zeros(0), reason=reason)
         ruler = Likeness.of(model.logmel, view.public, candidates, chosen, rng)
         counts = model.logmel(chosen)[1]
         lengths = counts.tolist()

@@ -1,0 +1,1 @@
+"""Was this recording trained on?"""

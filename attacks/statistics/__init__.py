@@ -1,0 +1,1 @@
+"""From scores and coins to evidence: rates, intervals, bounds on ε."""

@@ -1,0 +1,1 @@
+"""From what a mechanism did to the ε that it costs."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from targets.core.errors import OverheardError
 from targets.models.recognizer import Example, Recognizer
-from targets.nn.tape import recording, square_norms, weighted_sums
+from targets.nn.tape import Tape, recording, square_norms, weighted_sums
 
 Gradients = dict[Tensor, Tensor]  # of every trained parameter
 ClippedSum = Callable[[Recognizer, Sequence[Example], float], Gradients]
@@ -92,6 +92,7 @@ def _add_normalised(
 ) -> None:
     with recording() as tape:
         losses = recognizer.example_nll(batch)
+    _check_all_recorded(recognizer, tape)
     gradients = tape.gradients(losses)
     norms = square_norms(gradients).sqrt()
     sound = torch.isfinite(norms).tolist()
@@ -104,3 +105,14 @@ def _add_normalised(
         return
     for parameter, sum_ in weighted_sums(gradients, clip / (norms + 0.01)):
         total[parameter] += sum_
+
+
+def _check_all_recorded(recognizer: Recognizer, tape: Tape) -> None:
+    # A parameter that is on no tape would keep a gradient of zero, and never learn.
+    known = {id(parameter) for use in tape.uses for parameter in use.parameters}
+    lost = [n for n, p in recognizer.network.named_parameters() if id(p) not in known]
+    if lost:
+        raise OverheardError(
+            f"the target's {', '.join(lost[:3])}: of a layer that writes nothing on the tape of "
+            f"per-example gradients; build it from the layers of targets.nn, or train under dpsgd"
+        )

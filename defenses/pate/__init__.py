@@ -1,0 +1,1 @@
+"""PATE: noisy votes of teachers."""

@@ -1,0 +1,1 @@
+"""Schemes without a mechanism: plain training, and public speech alone."""

@@ -1,0 +1,1 @@
+"""Audits of the mechanisms themselves, by canaries made for them."""

@@ -1,0 +1,1 @@
+"""Who is public, who is private, and how the coins fell."""

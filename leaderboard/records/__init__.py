@@ -1,0 +1,1 @@
+"""What a cell gave, on disk."""

@@ -1,0 +1,1 @@
+"""What a suite may say, and where a run keeps its files."""

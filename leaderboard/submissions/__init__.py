@@ -1,0 +1,1 @@
+"""Submitted defenses and attacks, in a sandbox."""

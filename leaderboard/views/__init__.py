@@ -1,0 +1,1 @@
+"""Tables, comparisons, exports and their words, from records alone."""

@@ -1,0 +1,1 @@
+"""What everything uses: errors, random numbers, estimates, files, digests, registries."""

@@ -124,13 +124,13 @@ MOVED: Mapping[str, str] = {
 RENAMED: Mapping[str, Mapping[str, str]] = {
     "attacks.canaries.decoding": {"text_losses": "attacks.canaries.decoding:text_nll"},
     "defenses.dpsgd.microbatch": {
-        "decaying_event": "defenses.dpsgd.earlier:decaying_event",
-        "stage_of": "defenses.dpsgd.earlier:stage_of",
+        "decaying_event": "defenses.dpsgd.old_calls:decaying_event",
+        "stage_of": "defenses.dpsgd.old_calls:stage_of",
     },
     "defenses.dpsgd.scheme": {
         "check_clip": "defenses.dpsgd.clipping:check_clip",
-        "descend": "defenses.dpsgd.earlier:descend",
-        "sampling": "defenses.dpsgd.earlier:sampling",
+        "descend": "defenses.dpsgd.old_calls:descend",
+        "sampling": "defenses.dpsgd.old_calls:sampling",
         "set_noisy_mean": "defenses.dpsgd.mechanism:set_noisy_mean",
     },
     "defenses.pate.teachers": {

@@ -43,7 +43,7 @@ class Network(Protocol):
     ) -> Tensor:
         """Return the losses (N,) of N transcripts of one utterance, features (1, T, M).
 
-        Exactly those of `losses`, but without a gradient and cheap for many.
+        Exactly those of `nll`, but without a gradient and cheap for many.
         """
         ...
 

@@ -1,0 +1,1 @@
+"""Layers, and what networks are built of."""

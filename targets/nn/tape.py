@@ -35,6 +35,11 @@ class Use(Protocol):
         """What the use produced; its gradient is all that is asked of autograd."""
         ...
 
+    @property
+    def parameters(self) -> tuple[Tensor, ...]:
+        """What was used."""
+        ...
+
     def square_norms(self, gradient: Tensor) -> Tensor:
         """Return the squared norms (B,) of the per-example gradients."""
         ...
@@ -57,6 +62,11 @@ class LinearUse:
     activation: Tensor
     output: Tensor
     columns: slice = field(default_factory=lambda: slice(None))
+
+    @property
+    def parameters(self) -> tuple[Tensor, ...]:
+        """See `Use`."""
+        return (self.weight,) if self.bias is None else (self.weight, self.bias)
 
     def per_example(self, gradient: Tensor) -> Named:
         """See `Use`."""
@@ -96,6 +106,11 @@ class EmbeddingUse:
     labels: Tensor
     output: Tensor
 
+    @property
+    def parameters(self) -> tuple[Tensor, ...]:
+        """See `Use`."""
+        return (self.weight,)
+
     def per_example(self, gradient: Tensor) -> Named:
         """See `Use`."""
         B, _, D = gradient.shape
@@ -130,6 +145,11 @@ class ScaleUse:
     bias: Tensor
     normalised: Tensor
     output: Tensor
+
+    @property
+    def parameters(self) -> tuple[Tensor, ...]:
+        """See `Use`."""
+        return (self.gain, self.bias)
 
     def per_example(self, gradient: Tensor) -> Named:
         """See `Use`."""

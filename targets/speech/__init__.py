@@ -1,0 +1,1 @@
+"""Utterances and what is done to them: audio, transcripts, features, labels, word error rate."""

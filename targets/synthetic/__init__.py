@@ -1,0 +1,1 @@
+"""The embedded corpus: speech that is made to order."""

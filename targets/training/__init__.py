@@ -1,0 +1,1 @@
+"""The recipe of a target, and training without privacy."""

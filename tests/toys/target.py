@@ -10,12 +10,12 @@ from targets.models.ctc import CTC
 class Toy(nn.Module):
     """Asks a CTC network for everything."""
 
-    def __init__(self, units, channels, hidden):
+    def __init__(self, vocabulary, channels, hidden):
         super().__init__()
-        self.ctc = CTC(units, channels, hidden)
+        self.ctc = CTC(vocabulary, channels, hidden)
 
-    def nll(self, features, counts, units):
-        return self.ctc.nll(features, counts, units)
+    def nll(self, features, counts, labels):
+        return self.ctc.nll(features, counts, labels)
 
     def greedy(self, features, counts):
         return self.ctc.greedy(features, counts)
@@ -23,5 +23,5 @@ class Toy(nn.Module):
     def beam(self, features, counts, width):
         return self.ctc.beam(features, counts, width)
 
-    def nll_of_each(self, features, counts, units):
-        return self.ctc.nll_of_each(features, counts, units)
+    def nll_of_each(self, features, counts, labels):
+        return self.ctc.nll_of_each(features, counts, labels)

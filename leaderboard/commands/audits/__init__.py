@@ -1,0 +1,1 @@
+"""Commands that audit scores, mechanisms and the bounds themselves."""

@@ -1,0 +1,1 @@
+"""The picture of spectrograms: an original beside what each model gives away of it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import pytest
@@ -139,3 +140,23 @@ def test_the_sensitivity_of_a_sum_is_its_clip(recognizer, batch, clipped_sum):
 def test_a_clip_that_lets_nothing_or_all_through_is_refused(clip):
     with pytest.raises(OverheardError, match=r"clip is .*; give a number above 0"):
         ClippedExamples(normalised_sum, clip)
+
+
+class Stranger(torch.nn.Module):
+    """A network with a layer of torch's own, which writes nothing on a tape."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+        self.gain = torch.nn.Linear(1, 1, bias=False)
+
+    def nll(self, features, counts, labels):
+        return self.network.nll(features, counts, labels) * self.gain.weight.sum()
+
+
+def test_a_layer_that_is_not_on_the_tape_is_refused(recognizer, batch):
+    strange = copy.deepcopy(recognizer)
+    strange.network = Stranger(strange.network)
+    with pytest.raises(OverheardError, match=r"gain\.weight: of a layer that writes nothing"):
+        normalised_sum(strange, batch, 1.0)
+    assert clipped_sum_one_by_one(strange, batch, 1.0)
