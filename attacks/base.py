@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attacks.registry import Access
+from attacks.access import Access
 from targets.core.errors import OverheardError
 from targets.core.progress import report, stage
 from targets.core.randomness import Randomness

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from attacks.access import Access
 from targets.core.registry import Entry, Registry
 
-Access = Literal["transcripts", "scores", "weights"]
 Family = Literal["membership", "canaries", "inversion"]
 
 

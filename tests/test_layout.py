@@ -19,6 +19,7 @@ OF_THEIR_OWN = {
     "attacks/statistics/test_jax_privacy_figures.py": "several bounds against another package's",
     "leaderboard/site/test_browser.py": "the whole page in a browser",
     "leaderboard/views/test_foreign_entries.py": "records of what is not installed, in every view",
+    "targets/corpora/test_manifest_kinds.py": "every kind of manifest",
     "targets/corpora/test_fuzz.py": "every reader on garbage",
     "targets/test_real.py": "a run on real speech",
 }

@@ -59,13 +59,15 @@ def audited_epsilon(
     level: float = 0.95,
     guarantee_unit: Unit = "utterance",
     noise: Noise = "any",
+    tried: int | None = None,
 ) -> Estimate:
     """Return the audited lower bound on ε(δ): value = low = bound, high = inf.
 
     The method follows from what was known before any score: `one_run` takes Steinke's bound,
     `many_runs` Clopper-Pearson, and their Gaussian counterparts where `noise` is "gaussian".
     Several attacks, given by name, share the level equally; a refused attack keeps its share,
-    because how many were tried must not depend on how they went.
+    because how many were tried must not depend on how they went. `tried` is how many there were,
+    where some of them gave nothing at all.
 
     Raises:
         ValueError: for a level or δ out of range, or no attack at all.
@@ -76,7 +78,7 @@ def audited_epsilon(
         return _fixed_bound(trials, delta, level, guarantee_unit, noise)
     if not trials:
         raise ValueError("no attack to audit with")
-    each = 1.0 - (1.0 - level) / len(trials)
+    each = 1.0 - (1.0 - level) / max(tried or 0, len(trials))
     bounds = {
         name: _fixed_bound(one, delta, each, guarantee_unit, noise) for name, one in trials.items()
     }

@@ -51,6 +51,8 @@ def run(
         read_records(out, chosen.conditions.digest)
     # A worker with a GPU of its own uses it, unless another device is asked for.
     device = device or ("cuda" if gpus and chosen.device == "cpu" else chosen.device)
+    if workers and (gpus or ray is not None):
+        raise OverheardError("--workers: --gpus and --ray say how many jobs run at once")
     pool: Callable[[Path], Pool] | None = None
     if ray is not None:
         from leaderboard.jobs.ray_pool import RayPool

@@ -24,8 +24,6 @@ from targets.core.estimate import Estimate
 from targets.core.progress import stage
 from targets.models.recognizer import Recognizer
 
-NARROWEST = tuple(VIEWS)  # first: what an attack has learnt is for those that may see as much
-
 
 def attacked(
     begun: Record,
@@ -52,7 +50,8 @@ def attacked(
             known = {
                 repr(every[earlier]): scores[earlier]
                 for earlier in scores
-                if NARROWEST.index(every[earlier].access) <= NARROWEST.index(attack.access)
+                # What an attack has learnt is for those that may see as much.
+                if issubclass(VIEWS[attack.access], VIEWS[every[earlier].access])
             }
             view = view_of(attack.access, recognizer, start, public, references, known)
             try:
@@ -100,6 +99,7 @@ def _judged(record: Record, game: Game) -> Record:
         noise_kind_of_text(str(record.event)),
         game.unit,
         record.guarantee.unit,
+        planned=tuple(record.leakages),
     )
     falsified = is_falsified(audited, claimed)
     verdict = {

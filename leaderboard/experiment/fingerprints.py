@@ -84,7 +84,8 @@ def _closure(modules: Iterable[str], rooms: tuple[str, ...]) -> dict[str, ast.Mo
         path = _file_of(module)
         if module not in found and path is not None:
             found[module] = _code(path)
-            pending += _imports(found[module], rooms)
+            name = f"{module}.__init__" if path.name == "__init__.py" else module
+            pending += _imports(found[module], rooms, name)
             # Who asks a registry may get anything that is in it.
             pending += [entry.module for entry in TABLES.get(module, ())]
     return found
@@ -119,24 +120,37 @@ def _behind(module: str, name: str = "*") -> Iterator[str]:
 
 
 def _file_of(module: str) -> Path | None:
-    """Return the file of a module; None where there is none of that name."""
-    if module.partition(".")[0] in ROOMS:
-        path = ROOT / f"{module.replace('.', '/')}.py"
-        return path if path.exists() else None
-    spec = importlib.util.find_spec(module)
-    return Path(spec.origin) if spec is not None and spec.has_location and spec.origin else None
+    """Return the file of a module or package; None where there is none of that name."""
+    top, *below = module.split(".")
+    if top in ROOMS:
+        home = ROOT / top
+    else:
+        spec = importlib.util.find_spec(top)  # of a top package, which is not imported for it
+        if spec is None or spec.origin is None:
+            return None
+        home = Path(spec.origin).with_name("__init__.py").parent if below else Path(spec.origin)
+        if not below:
+            return home
+    files = home.joinpath(*below).with_suffix(".py"), home.joinpath(*below, "__init__.py")
+    return next((file for file in files if file.is_file()), None)
 
 
 def _dumped(modules: Mapping[str, ast.Module]) -> list[str]:
     return [f"{name} {_plain(modules[name])}" for name in sorted(modules)]
 
 
-def _imports(tree: ast.Module, rooms: tuple[str, ...]) -> Iterator[str]:
-    """Yield what may be modules of some rooms: of `from a import b`, `a` and `a.b`."""
+def _imports(tree: ast.Module, rooms: tuple[str, ...], module: str = "") -> Iterator[str]:
+    """Yield what may be modules of some rooms: of `from a import b`, `a` and `a.b`.
+
+    `module` is the name of the tree's own, from which relative imports lead.
+    """
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module and _within(node.module, rooms):
-            yield node.module
-            yield from (f"{node.module}.{a.name}" for a in node.names)
+        if isinstance(node, ast.ImportFrom):
+            above = module.split(".")[: -node.level] if node.level else []
+            source = ".".join([*above, *filter(None, [node.module])])
+            if _within(source, rooms):
+                yield source
+                yield from (f"{source}.{a.name}" for a in node.names)
         elif isinstance(node, ast.Import):
             yield from (a.name for a in node.names if _within(a.name, rooms))
 

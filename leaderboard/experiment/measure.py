@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,11 +80,15 @@ def audit(
     noise: Noise,
     unit: Unit = "utterance",
     guarantee_unit: Unit = "utterance",
+    planned: Collection[str] | None = None,
 ) -> Estimate:
     """Return the audited lower bound on the ε of a `unit`; refused if the guarantee's is another.
 
-    Only candidates may speak whose coin changes the training data by exactly one unit.
+    Only candidates may speak whose coin changes the training data by exactly one unit. Of the
+    `planned` attacks (those with findings, if not given) those that audit share the level, also
+    where one of them failed.
     """
+    tried = len(set(AUDITED_WITH) & set(findings if planned is None else planned))
     trials = {
         name: found
         for name in AUDITED_WITH
@@ -92,7 +96,9 @@ def audit(
     }
     if not trials:
         return Estimate.unscored("no membership attack to audit with")
-    return audited_epsilon(trials, delta=delta, guarantee_unit=guarantee_unit, noise=noise)
+    return audited_epsilon(
+        trials, delta=delta, guarantee_unit=guarantee_unit, noise=noise, tried=tried
+    )
 
 
 def audit_alone(

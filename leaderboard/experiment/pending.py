@@ -32,7 +32,7 @@ class Pending:
 def pending(out: Path, cell: Cell, stamps: Mapping[str, str]) -> Pending:
     """Return what is pending of a cell after all runs so far in a folder.
 
-    `stamps` are those of the real speech as it is now (`layout.stamps`). A record made before
+    `stamps` are those of the real speech as it is now (`paths.stamps`). A record made before
     fingerprints, stamps or digests of weights were kept is taken to be of the present code, speech
     and weights: its commit tells. A failed attempt leaves what succeeded before it in use.
     """

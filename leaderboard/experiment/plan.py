@@ -12,7 +12,7 @@ from leaderboard.experiment.panel.cells import panel_cells, panel_key, panel_sho
 from leaderboard.experiment.pending import attempted, finished, last_digest, pending
 from leaderboard.jobs.job import Job, Named
 from leaderboard.records.run_folder import record_failure
-from leaderboard.spec.paths import weights_file
+from leaderboard.spec.paths import stamps, weights_file
 from leaderboard.spec.suite import Cell, Suite
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def plan(suite: Suite, out: Path, data: Path, device: str = "cpu") -> list[Job]:
     """
     cells = suite.cells()
     shown = panel_cells(suite)
-    key = panel_key(shown) if shown else ""
+    key = panel_key(shown, stamps(suite.conditions, data)) if shown else ""
     drawn = bool(shown) and panel_shows(out, key)
     jobs = cell_jobs(cells, out, data, device, pictured=() if drawn else shown)
     planned = {job.id for job in jobs if not job.finished()}

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from attacks.base import Attack, Memory, References, view_of
@@ -22,8 +23,9 @@ from leaderboard.game.game import Game
 from leaderboard.spec.paths import EMBEDDED
 from targets.core.digests import digest_of, stamp
 from targets.core.files import whole_file
-from targets.core.progress import stage
+from targets.core.progress import listening, stage
 from targets.core.randomness import Randomness
+from targets.speech.utterance import Corpus
 from targets.training.ensemble import Ensemble, fit_ensemble
 
 WEIGHT = 0.4  # of one, relative to a cell
@@ -92,12 +94,13 @@ class ReferenceModels:
         with stage(0.0, 0.05):
             game, recipe = self.experiment.game, self.experiment.recipe
         with stage(0.05, 0.8):
-            if not self.weights_file.exists():
+            if not self._is_of(self.weights_file):
                 count = references_wanted(self.attacks)
                 shards = [_other_coins(game, number, rng).members for number in range(count)]
                 trained = fit_ensemble(recipe, shards, recipe.schedule, rng.child("fit"))
                 with whole_file(self.weights_file) as aside:
-                    save_file({name: w.cpu() for name, w in trained.weights.items()}, aside)
+                    weights = {name: w.cpu() for name, w in trained.weights.items()}
+                    save_file(weights, aside, metadata=self._speech)
         references = self._references({})
         signals = {repr(s): s for a in _comparative(self.attacks).values() for s in a.signals}
         scores = {}
@@ -105,10 +108,17 @@ class ReferenceModels:
             with stage(*(0.8 + 0.2 * (number + k) / len(signals) for k in (0, 1))):
                 scores[name] = torch.from_numpy(references.scores(signal, game.candidates))
         with whole_file(self.file) as aside:
-            save_file(scores, aside)
+            save_file(scores, aside, metadata=self._speech)
 
     def load(self) -> References:
-        """Return the references, with the attacks' signals on them."""
+        """Return the references, with the attacks' signals on them.
+
+        They are computed here where those that are kept are of other speech: the names of the files
+        change with names, sizes and texts of the speech, not its sound.
+        """
+        if not (self._is_of(self.file) and self._is_of(self.weights_file)):
+            with listening(None):
+                self.compute()
         memory: Memory = {
             name: {
                 c.id: row
@@ -117,6 +127,21 @@ class ReferenceModels:
             for name, scores in load_file(self.file).items()
         }
         return self._references(memory)
+
+    @property
+    def _speech(self) -> dict[str, str]:
+        """Digests of the speech that they are trained on."""
+        game = self.experiment.game
+        groups = {"public": game.public, "candidates": game.candidates}
+        return {name: Corpus(name, tuple(group)).digest for name, group in groups.items()}
+
+    def _is_of(self, file: Path) -> bool:
+        """Return whether a file is there, and of the speech as it is now."""
+        if not file.exists():
+            return False
+        with safe_open(file, "pt") as kept:
+            # Those from before digests were kept are taken at their word.
+            return (kept.metadata() or self._speech) == self._speech
 
     @property
     def _rng(self) -> Randomness:

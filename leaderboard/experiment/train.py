@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from defenses.accounting.price import price
 from defenses.base import Defense, SharingDefense, Trained
+from defenses.registry import SCHEMES
 from leaderboard.experiment.choices import attacks_of, defense_of
 from leaderboard.experiment.evaluate import attacked
 from leaderboard.experiment.experiment import Experiment
@@ -22,7 +23,7 @@ from leaderboard.jobs.job import Report
 from leaderboard.records.record import Record, hardware_of
 from leaderboard.records.run_folder import write_record
 from leaderboard.spec.paths import weights_digest, weights_file
-from leaderboard.spec.suite import SUBMISSION, Cell
+from leaderboard.spec.suite import Cell
 from targets.core.clock import Clock
 from targets.core.errors import OverheardError
 from targets.core.files import whole_file
@@ -105,7 +106,8 @@ def _train(
     recognizer = recognizer_of(recipe, trained)
     with whole_file(weights_file(out, cell)) as aside:
         save_file(trained.weights, aside)
-    basis = "claimed" if cell.scheme == SUBMISSION else "audited code"
+    # What nobody here wrote, submitted or installed, is a claim.
+    basis = "audited code" if SCHEMES.is_own(cell.scheme) else "claimed"
     # Where nothing is promised, an audit contradicts nothing: it may be of whatever has the coins.
     unit = game.unit if isinstance(trained.event, NonPrivateDpEvent) else trained.unit
     guarantee = price(trained.event, recipe.delta, unit=unit, basis=basis)

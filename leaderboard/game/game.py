@@ -44,44 +44,6 @@ def is_single(candidate: Utterance, unit: Unit) -> bool:
     return unit != "utterance" or repetitions(candidate) == 1
 
 
-@dataclass(frozen=True)
-class Split:
-    """Utterances in three groups that share no speaker."""
-
-    public: tuple[Utterance, ...]
-    private: tuple[Utterance, ...]
-    test: tuple[Utterance, ...]
-
-
-def split_by_speaker(
-    corpus: Iterable[Utterance], *, public: int, private: int, test: int, rng: Randomness
-) -> Split:
-    """Deal so many speakers of one corpus to each group, in an order drawn from `rng`.
-
-    Raises:
-        GameError: the corpus has too few speakers.
-    """
-    utterances = tuple(corpus)
-    wanted = public + private + test
-    # By a number drawn from each name, so that one more speaker does not reshuffle the rest.
-    order = sorted({u.speaker for u in utterances}, key=lambda name: rng.child(name).integer())
-    if len(order) < wanted:
-        raise GameError(
-            f"{public} public, {private} private and {test} test speakers are wanted, "
-            f"but the corpus has {len(order)}"
-        )
-    group = {
-        speaker: "public" if i < public else "private" if i < public + private else "test"
-        for i, speaker in enumerate(order[:wanted])
-    }
-    return Split(
-        *(
-            tuple(u for u in utterances if group.get(u.speaker) == name)
-            for name in ("public", "private", "test")
-        )
-    )
-
-
 @dataclass(frozen=True, eq=False)
 class Game:
     """What is known to everyone, what is private, and the coins that only the referee sees.

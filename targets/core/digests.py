@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-TEXTS = (".gz", ".json", ".jsonl", ".txt")  # manifests and transcripts
+TEXTS = ("", ".csv", ".gz", ".json", ".jsonl", ".tsv", ".txt")  # manifests and transcripts
 
 
 def canonical(value: object) -> str:

@@ -66,6 +66,8 @@ class Registry(Generic[E]):
     @cached_property
     def _entries(self) -> dict[str, E]:
         entries = {entry.name: entry for entry in self._own}
+        if len(entries) < len(self._own):
+            raise ValueError(f"two entries of the {self.kind} registry have one name")
         for point in metadata.entry_points(group=self.group):
             entry = self._added(point)
             if entry.name in entries:
@@ -112,6 +114,10 @@ class Registry(Generic[E]):
         except KeyError:
             known = ", ".join(self.names())
             raise OverheardError(f"no such {self.kind}: {name!r} (known: {known})") from None
+
+    def is_own(self, name: str) -> bool:
+        """Return whether a name is of an entry that comes with overheard."""
+        return any(entry.name == name for entry in self._own)
 
     def names(self) -> tuple[str, ...]:
         """Return all names, in the order of the table."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
@@ -32,11 +32,14 @@ def panel_cells(suite: Suite) -> list[Cell]:
     return open_ + sorted(shown, key=lambda c: -(c.epsilon or 0))
 
 
-def panel_key(cells: Sequence[Cell]) -> str:
-    """Return a digest of all that a panel of these cells depends on."""
+def panel_key(cells: Sequence[Cell], stamps: Mapping[str, str] | None = None) -> str:
+    """Return a digest of all that a panel of these cells depends on.
+
+    `stamps` are those of the real speech (`paths.stamps`).
+    """
     attack = [a.options for a in cells[0].conditions.attacks if a.name == ATTACK]
     models = [[cell.training_digest, scheme_code(cell.scheme)] for cell in cells]
-    return digest_of([models, attack, attack_code(ATTACK)])
+    return digest_of([models, attack, attack_code(ATTACK), *([stamps] if stamps else [])])
 
 
 def panel_shows(out: Path, key: str) -> bool:

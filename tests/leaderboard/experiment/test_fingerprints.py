@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -124,3 +125,48 @@ def test_the_code_is_not_imported():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.stderr.strip() == ""
+
+
+def test_an_edited_attack_concerns_itself_alone(tmp_path, monkeypatch):
+    """Not the others, although all of them see the target through `attacks.base`."""
+    for room in fingerprints.ROOMS:
+        shutil.copytree(ROOT / room, tmp_path / room)
+
+    def now():
+        fingerprints._fingerprint.cache_clear()
+        fingerprints._code.cache_clear()
+        return {name: attack_code(name) for name in ATTACKS.names()}
+
+    monkeypatch.setattr(fingerprints, "ROOT", tmp_path)
+    before = now()
+    for edited in ("attacks/canaries/token_inversion.py", "attacks/registry.py"):
+        file = tmp_path / edited
+        file.write_text(file.read_text() + "\nEDITED = True\n")
+    after = now()
+    assert {name for name in before if before[name] != after[name]} == {"canary-inversion"}
+
+
+def test_a_package_of_several_modules_is_followed_without_being_imported(tmp_path, monkeypatch):
+    package = tmp_path / "several_parts"
+    (package / "inner").mkdir(parents=True)
+    (package / "__init__.py").write_text("raise RuntimeError('imported')\n")
+    (package / "scheme.py").write_text(
+        "from several_parts.inner.layers import Layer\nfrom . import helper\nclass Mine: pass\n"
+    )
+    (package / "helper.py").write_text("from .inner import layers\n")
+    (package / "inner" / "__init__.py").write_text("")
+    (package / "inner" / "layers.py").write_text("class Layer: pass\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    entry = SchemeEntry(name="mine", path="several_parts.scheme:Mine", summary="mine")
+
+    def now():
+        fingerprints._fingerprint.cache_clear()
+        fingerprints._code.cache_clear()
+        return entry_code(entry)
+
+    seen = {now()}
+    for edited in ("helper.py", "inner/layers.py"):
+        (package / edited).write_text((package / edited).read_text() + "edited = True\n")
+        assert now() not in seen, edited
+        seen.add(now())
+    assert "several_parts" not in sys.modules

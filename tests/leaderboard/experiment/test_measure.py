@@ -100,6 +100,9 @@ def test_a_perfect_attack_proves_something_and_never_above_its_ceiling():
     two = audit({name: perfect(spoken, coins) for name in AUDITED_WITH}, coins, 1e-4, "any")
     one = audit(found, coins, 1e-4, "any")
     assert two.low < one.low, "two attacks share the level"
+    # Also where the other one failed: how many were tried does not depend on how they went.
+    failed = audit(found, coins, 1e-4, "any", planned=(*AUDITED_WITH, "canary"))
+    assert failed.low == two.low
 
 
 def test_only_membership_attacks_audit():

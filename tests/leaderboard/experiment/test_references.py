@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -157,3 +159,28 @@ def test_what_changes_the_references_changes_their_file(out):
     longer = CELL.conditions.training.model_copy(update={"epochs": 9})
     assert here != file(CELL.conditions.model_copy(update={"training": longer}), lira)
     assert references_wanted({"membership": Loss()}) == 0
+
+
+def test_other_speech_under_the_same_names_trains_them_again(out, tmp_path, monkeypatch):
+    shutil.copytree(out, tmp_path / "run")
+    attacks = attacks_of(CELL.conditions)
+
+    def models():
+        return ReferenceModels(Experiment.of(CELL, tmp_path / "run", Path()), attacks)
+
+    def written():
+        return models().weights_file.stat().st_mtime_ns, models().file.stat().st_mtime_ns
+
+    monkeypatch.setattr("leaderboard.game.build.build_game", small_game)
+    before = written()
+    models().load()
+    assert written() == before
+
+    def louder(conditions, seed, data):
+        game = small_game(conditions, seed, data)
+        loud = tuple(replace(c, samples=2 * c.samples) for c in game.candidates)
+        return Game(game.public, loud, game.coins.copy(), game.test, game.unit)
+
+    monkeypatch.setattr("leaderboard.game.build.build_game", louder)
+    assert len(models().load()) == 3
+    assert all(now != then for now, then in zip(written(), before, strict=True))

@@ -91,7 +91,7 @@ def test_the_same_seed_gives_the_same_record(label, out, tmp_path_factory):
     assert set(record.scores["membership"]) == set(record.coins)
     assert all(np.isfinite(list(scores.values())).all() for scores in record.scores.values())
     if label == "none":
-        assert record.guarantee.epsilon is None
+        assert record.guarantee.promised is None
     else:
         assert record.guarantee.epsilon <= cell.epsilon
         assert record.guarantee.delta < 1 / len(game.candidates)

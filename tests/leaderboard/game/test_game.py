@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leaderboard.game.game import Game, GameError, flip, split_by_speaker
+from leaderboard.game.game import Game, GameError, flip
 from targets.core.randomness import Randomness
 from targets.speech.utterance import Utterance
 
@@ -60,19 +60,6 @@ def test_a_speaker_has_one_coin_where_the_unit_is_the_speaker():
 
 def test_no_candidates_no_coins():
     assert flip([], Randomness(0)).shape == (0,)
-
-
-def test_speakers_are_dealt_to_disjoint_groups():
-    corpus = crowd(10)
-    split = split_by_speaker(corpus, public=3, private=4, test=2, rng=Randomness(0))
-    speakers = [{u.speaker for u in group} for group in (split.public, split.private, split.test)]
-    assert [len(s) for s in speakers] == [3, 4, 2]
-    assert not speakers[0] & speakers[1] | speakers[0] & speakers[2] | speakers[1] & speakers[2]
-    assert len(split.private) == 8
-    shuffled = split_by_speaker(corpus[::-1], public=3, private=4, test=2, rng=Randomness(0))
-    assert {u.speaker for u in shuffled.private} == speakers[1]
-    with pytest.raises(GameError, match=r"11 private and 2 test .* has 10"):
-        split_by_speaker(corpus, public=3, private=11, test=2, rng=Randomness(0))
 
 
 def test_a_canary_is_trained_on_as_often_as_it_says():
