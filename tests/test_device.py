@@ -37,7 +37,9 @@ SMALL = {
     "inversion-restoration": {"candidates": 2, "draws": 1},
     "gradient-leakage": {"candidates": 2, "epsilons": (1.0,)},
     "canary-inversion": {"candidates": 1, "steps": 2, "spectrogram_rate": 0.1},
-} | {name: {"references": 2} for name, make in ATTACKS.items() if isinstance(make(), Comparative)}
+} | {
+    name: {"references": 2} for name in ATTACKS.names() if isinstance(ATTACKS[name](), Comparative)
+}
 
 
 @pytest.fixture
@@ -134,7 +136,7 @@ def test_ensembles(recipe, device):
 # all targets where a device must be named.
 TURNS = [
     pytest.param(target, name, marks=() if number % len(TARGETS) == turn else pytest.mark.slow)
-    for number, name in enumerate(ATTACKS)
+    for number, name in enumerate(ATTACKS.names())
     for turn, target in enumerate(TARGETS)
 ]
 

@@ -33,9 +33,10 @@ def test_a_scheme_takes_an_epsilon_where_its_entry_says_so(name):
     assert hasattr(made, "epsilon") == SCHEMES[name].takes_epsilon
 
 
-@pytest.mark.parametrize(
-    "table", [TARGETS, SCHEMES, ATTACKS, CORPORA], ids=lambda table: table.kind
-)
+TABLES = (TARGETS, SCHEMES, ATTACKS, CORPORA)
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.kind)
 def test_entries_say_in_a_line_what_they_are(table):
     for entry in table:
         assert entry.summary

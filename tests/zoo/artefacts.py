@@ -1,7 +1,7 @@
 """Leaks past the mechanism: private statistics and a private vocabulary, released without noise.
 
 No gradient shows them, because they never pass the clipped sum. An auditor who holds what is
-released (the weights with their buffers, the list of units) sees them at once.
+released (the weights with their buffers, the list of labels) sees them at once.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from attacks.statistics.evidence import Trials
 from defenses.dpsgd.scheme import DPSGD
 from leaderboard.audits.gradient_canaries import Evidence
-from leaderboard.experiment import start
+from leaderboard.game import recipe as recipes
 from leaderboard.game.game import Game
 from leaderboard.spec.load import load_suite
 from targets.core.randomness import Randomness
@@ -43,9 +43,9 @@ def private_vocabulary():
     """Learn the subword units from the members' transcripts too."""
 
     def broken(conditions, game):  # noqa: ARG001
-        return Subwords.learn([u.text for u in (*game.public, *game.members)], start.SUBWORDS)
+        return Subwords.learn([u.text for u in (*game.public, *game.members)], recipes.SUBWORDS)
 
-    return patch.object(start, "_tokens", broken)
+    return patch.object(recipes, "_tokens", broken)
 
 
 def watch_buffers(runs: int, rng: Randomness) -> Evidence:
@@ -74,7 +74,7 @@ def watch_vocabulary(runs: int, rng: Randomness) -> Evidence:
     for number in range(2 * runs):
         coins = np.array([number % 2 == 0])
         game = Game(tuple(public), (canary,), coins, ())
-        tokens = start._recipe(conditions, "ctc", game).tokens
+        tokens = recipes.untrained_recipe(conditions, "ctc", game, "cpu").tokens
         scores.append(-len(tokens.encode(RARE)))
     trained = DPSGD(4.0, epochs=1.0, batch_size=4).train(_recipe(), (), (), rng)
     return Evidence(trained.event, {"vocabulary": _many_runs(scores)})
