@@ -132,17 +132,9 @@ def test_ensembles(recipe, device):
     assert torch.equal(stored.nll(SPOKEN[:1]), near.nll(SPOKEN[:1]))
 
 
-# Each attack on one of the targets; on the others without haste. `test_checks` runs all of them on
-# all targets where a device must be named.
-TURNS = [
-    pytest.param(target, name, marks=() if number % len(TARGETS) == turn else pytest.mark.slow)
-    for number, name in enumerate(ATTACKS.names())
-    for turn, target in enumerate(TARGETS)
-]
-
-
+@pytest.mark.slow
 @pytest.mark.usefixtures("device")
-@pytest.mark.parametrize(("recipe", "name"), TURNS, indirect=["recipe"], scope="module")
+@pytest.mark.parametrize("name", ATTACKS.names())
 def test_attacks(there, name):
     attack = ATTACKS[name](**SMALL.get(name, {}))
     candidates = [*SPOKEN, CANARY] if name.startswith("canary") else SPOKEN

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,6 +28,7 @@ class Names:
 
     def __init__(self, folder: Path, sources: Iterable[Source]) -> None:
         self._folder = os.path.realpath(folder)
+        self._place_of = cache(_place)  # anew for each corpus: folders may move between two
         self._folders: dict[str, tuple[str, ...]] = {}
         distinct = set(sources)
         self._parts = {audio: self._inside(audio) for audio in {s.audio for s in distinct}}
@@ -66,8 +67,9 @@ class Names:
         if not folder.is_absolute():
             return folder.parts
         # Links inside the corpus stay what they are called there.
+        here = self._place_of(self._folder)
         for above in (folder, *folder.parents):
-            if _real(str(above)) == self._folder:
+            if here and self._place_of(str(above)) == here:
                 return folder.relative_to(above).parts
         real = Path(_real(str(folder)))
         inside = real.is_relative_to(self._folder)
@@ -85,7 +87,15 @@ class Names:
         return longest
 
 
-@lru_cache(1 << 14)
+def _place(folder: str) -> tuple[int, int] | None:
+    """Return what tells a folder from all others, however it is reached."""
+    try:
+        found = os.stat(folder)
+    except (OSError, ValueError):  # ValueError: a path with a zero byte
+        return None
+    return found.st_dev, found.st_ino
+
+
 def _real(folder: str) -> str:
     try:
         return os.path.realpath(folder)

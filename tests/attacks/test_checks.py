@@ -20,7 +20,6 @@ from targets.core.randomness import Randomness
 from targets.models.ctc import CTC
 from targets.training.checks import ContractError
 from targets.training.fit import fit
-from tests.devices import named
 from tests.fakes import TARGETS, canary, recipe_for, speech
 
 PUBLIC = speech(4, "public")
@@ -53,8 +52,7 @@ def view_for(attack, target):
 @pytest.mark.parametrize("name", ATTACKS.names())
 def test_every_attack_keeps_the_contract(target, name):
     attack = ATTACKS[name](**OPTIONS.get(name, {}))
-    with named():
-        found = check_attack(attack, view_for(attack, target), CANDIDATES)
+    found = check_attack(attack, view_for(attack, target), CANDIDATES)
     reads_nothing = name == "canary-language-model" and isinstance(target[0].network, CTC)
     everyone = 0 if reads_nothing else 2 if name.startswith("canary") else len(CANDIDATES)
     assert len(found.candidates) == OPTIONS.get(name, {}).get("candidates", everyone)

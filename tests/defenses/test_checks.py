@@ -101,7 +101,7 @@ def test_options_out_of_range_are_refused_in_words(name, options, complaint):
         scheme.train(recipe, MEMBERS, PUBLIC, Randomness(0))
 
 
-@pytest.mark.parametrize("name", [name for name in NOISY if "sgd" in name])
+@pytest.mark.parametrize("name", each(name for name in NOISY if "sgd" in name))
 def test_empty_batches_still_move_the_weights(name):
     recipe = recipe_for("ctc", PUBLIC)
     weights = SCHEMES.load(name)(**OPTIONS[name]).train(recipe, [], PUBLIC, Randomness(0)).weights
