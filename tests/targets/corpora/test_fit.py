@@ -1,25 +1,20 @@
 """What cannot be trained on is found before, by id; the limits are those of the targets."""
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 import soundfile
-import torch
 
 from targets.core.errors import OverheardError
-from targets.corpora.fit import check_fit, too_much_text
+from targets.corpora.fit import too_much_text
 from targets.corpora.read import problems, read_corpus
-from targets.models.ctc import CTC, IMPOSSIBLE
 from targets.speech.audio import SHORTEST
-from targets.speech.features import HOP, LogMel
-from targets.speech.tokens import Characters
+from targets.speech.features import LogMel
 from targets.speech.utterance import Utterance
 from tests.targets.corpora.making import jsonl, sound
 
 
-def utterance(samples, text="yes", name="u"):
-    return Utterance(name, "s", np.full(samples, 0.1, np.float32), text)
+def utterance(samples):
+    return Utterance("u", "s", np.full(samples, 0.1, np.float32), "yes")
 
 
 def test_the_shortest_is_what_the_features_take():
@@ -50,32 +45,3 @@ def test_text_that_nobody_says_in_that_time(tmp_path):
     assert "29 letters for 0.30 s" in str(found)
     assert too_much_text("a", 0.016) is None
     assert too_much_text("supercalifragilistic", 1.0) is None
-
-
-def test_check_fit_names_the_first_and_counts_the_rest():
-    check_fit([utterance(16_000), utterance(SHORTEST)])
-    with pytest.raises(OverheardError, match=r"utterance b: .* 257 \(and 1 more utterances\)"):
-        check_fit([utterance(16_000), utterance(100, name="b"), utterance(256, name="c")])
-
-
-@pytest.mark.parametrize("text", ["yes please", "aaaa", "hello"])
-@pytest.mark.parametrize("extra", [-1, 0, 1])
-def test_check_fit_agrees_with_ctc(text, extra):
-    tokens = Characters()
-    units = tokens.encode(text)
-    states = len(units) + sum(a == b for a, b in pairwise(units)) + extra
-    u = utterance((4 * states - 1) * HOP, text)  # 4 frames a state
-    torch.manual_seed(0)
-    features, counts = LogMel()([u])
-    loss = CTC(tokens.size, 8, 8).nll(features, counts, [units])
-    if extra < 0:
-        assert loss.item() == pytest.approx(IMPOSSIBLE)
-        with pytest.raises(OverheardError, match=f"utterance u: its transcript needs {states + 1}"):
-            check_fit([u], units=tokens.encode, slowing=4)
-    else:
-        assert loss.item() < IMPOSSIBLE
-        check_fit([u], units=tokens.encode, slowing=4)
-
-
-def test_what_is_not_transcribed_fits():
-    check_fit([utterance(SHORTEST, "")], units=Characters().encode, slowing=4)
