@@ -41,14 +41,3 @@ def resolve_device(name: str) -> str:
         there = f"only cuda:0 to cuda:{count - 1}" if count else "no CUDA device"
         raise OverheardError(f"device {name}: this machine has {there}; use auto or cpu")
     return f"cuda:{number}"
-
-
-def device_name(device: str) -> str | None:
-    """Return what the accelerator is called; None for the CPU."""
-    if device == CPU:
-        return None
-    if device == "mps":
-        return "Apple MPS"
-    import torch
-
-    return torch.cuda.get_device_name(device)

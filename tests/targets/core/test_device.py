@@ -8,7 +8,7 @@ import sys
 import pytest
 import torch
 
-from targets.core.device import device_name, resolve_device
+from targets.core.device import resolve_device
 from targets.core.errors import OverheardError
 
 
@@ -19,7 +19,6 @@ def cards(monkeypatch):
     def are(count):
         monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)
         monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
-        monkeypatch.setattr(torch.cuda, "get_device_name", "card at {}".format)
 
     return are
 
@@ -66,13 +65,6 @@ def test_mps_is_taken_by_name_alone(cards, monkeypatch):
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     assert resolve_device("mps") == "mps"
     assert resolve_device("auto") == "cpu"
-
-
-def test_the_name_is_of_the_device_that_was_used(cards):
-    cards(2)
-    assert device_name("cpu") is None
-    assert device_name("cuda:1") == "card at cuda:1"
-    assert device_name("mps") == "Apple MPS"
 
 
 def test_a_suite_can_be_read_without_torch():
