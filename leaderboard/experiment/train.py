@@ -18,7 +18,7 @@ from leaderboard.experiment.experiment import Experiment
 from leaderboard.experiment.pending import SCHEME, code_of, pending
 from leaderboard.experiment.references import ReferenceModels, references_wanted
 from leaderboard.experiment.scheme_work import SchemeWork
-from leaderboard.game.game import Game
+from leaderboard.game.game import Game, repetitions
 from leaderboard.jobs.job import Report
 from leaderboard.records.record import Record, hardware_of
 from leaderboard.records.run_folder import write_record
@@ -30,7 +30,7 @@ from targets.core.files import whole_file
 from targets.core.progress import listening, stage
 from targets.models.recognizer import Recognizer
 from targets.speech.utterance import Corpus, Utterance
-from targets.speech.wer import word_error_rate
+from targets.speech.wer import errors_by_speaker, rate_of
 from targets.training.recipe import Recipe
 
 BEAM = 4  # of the transcripts that word error rates are measured on
@@ -112,11 +112,12 @@ def _train(
     unit = game.unit if isinstance(trained.event, NonPrivateDpEvent) else trained.unit
     guarantee = price(trained.event, recipe.delta, unit=unit, basis=basis)
     with stage(0.9, 1.0), clock("transcribing"):
-        error_rates = {
-            name: word_error_rate(
-                utterances, recognizer.transcribe(utterances, BEAM), experiment.rng("wer", name)
-            )
+        errors = {
+            name: errors_by_speaker(utterances, recognizer.transcribe(utterances, BEAM))
             for name, utterances in _transcribed(game).items()
+        }
+        error_rates = {
+            name: rate_of(counts, experiment.rng("wer", name)) for name, counts in errors.items()
         }
     begun = Record(
         cell=cell,
@@ -129,7 +130,10 @@ def _train(
         wer=error_rates["test"],
         wer_members=error_rates["members"],
         wer_held_out=error_rates["held_out"],
+        word_errors=errors["test"],
         coins={c.id: bool(coin) for c, coin in zip(game.candidates, game.coins, strict=True)},
+        speakers=_speakers(game),
+        repetitions={c.id: n for c in game.candidates if (n := repetitions(c)) > 1},
         notes=dict(trained.notes),
         fingerprints={SCHEME: code_of(cell, out)},
         hardware=hardware_of(recipe.device),
@@ -155,6 +159,13 @@ def _transcribed(game: Game) -> dict[str, tuple[Utterance, ...]]:
         "members": tuple(c for c in plain if is_member[c.id])[:MOST_TRANSCRIBED],
         "held_out": tuple(c for c in plain if not is_member[c.id])[:MOST_TRANSCRIBED],
     }
+
+
+def _speakers(game: Game) -> dict[str, tuple[str, ...]]:
+    said: dict[str, tuple[str, ...]] = {}
+    for candidate in game.candidates:
+        said[candidate.speaker] = (*said.get(candidate.speaker, ()), candidate.id)
+    return said
 
 
 def _digests(game: Game) -> dict[str, str]:

@@ -40,15 +40,15 @@ def agreement(recorded: Record, repeated: Record) -> list[Value]:
 def overall(values: list[Value]) -> Verdict:
     """Return the verdict on a whole record.
 
-    Single scores have no interval of their own, nor have weights. Where they differ, as between
-    machines, the figures that are made of them decide.
+    Single scores have no interval of their own, nor have weights, nor the errors of an utterance.
+    Where they differ, as between machines, the figures that are made of them decide.
     """
     return max(map(_counted, values), key=ORDER.index, default=ORDER[0])
 
 
 def _counted(value: Value) -> Verdict:
     both = value.recorded is not None and value.repeated is not None
-    loose = value.key == "weights" or value.key.startswith("scores.")
+    loose = value.key == "weights" or value.key.startswith(("scores.", "word_errors."))
     if value.verdict == "differs" and loose and both:
         return "within its interval"
     return value.verdict

@@ -6,6 +6,7 @@ Its numbers travel as `leaderboard.records.numbers` says, its files are kept by
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -45,6 +46,10 @@ Promise = Annotated[
 ]
 Plain = Annotated[JsonValue, BeforeValidator(to_json)]
 Number = Annotated[float, PlainValidator(number_from_json), PlainSerializer(number_to_json)]
+
+
+def _is_empty(value: Sized) -> bool:
+    return not value
 
 
 class _Part(BaseModel):
@@ -117,6 +122,10 @@ class Record(_Part):
     """Word error rate on private utterances that were trained on, a fraction."""
     wer_held_out: Measured = Estimate.unscored("not reached")
     """Word error rate on private utterances that were held out, a fraction."""
+    word_errors: Annotated[dict[str, dict[str, tuple[int, int]]], Field(exclude_if=_is_empty)] = {}
+    """For each test speaker, for each of their utterances: word errors, and words of the reference.
+    Rows with the same test speech are compared by these, utterance by utterance; unknown where
+    missing."""
     leakages: dict[str, dict[str, Measured]] = {}
     """For each attack, each of its figures."""
     audited_epsilon: Measured = Estimate.unscored("not reached")
@@ -126,6 +135,11 @@ class Record(_Part):
     unknown where missing."""
     coins: dict[str, bool] = {}
     """For each candidate, whether it was trained on."""
+    speakers: Annotated[dict[str, tuple[str, ...]], Field(exclude_if=_is_empty)] = {}
+    """For each private speaker, the candidates that they said; unknown where missing."""
+    repetitions: Annotated[dict[str, int], Field(exclude_if=_is_empty)] = {}
+    """For each candidate that is said more than once an epoch, how often. Such a candidate is a
+    group, and its coin no evidence on the ε of one utterance."""
     scores: dict[str, dict[str, Number]] = {}
     """For each attack, each candidate's score (higher: rather a member). With the coins, every
     figure can be computed again."""

@@ -89,6 +89,15 @@ def test_the_same_seed_gives_the_same_record(label, out, tmp_path_factory):
     game = small_game(cell.conditions, cell.seed, Path())
     assert record.coins == {c.id: bool(h) for c, h in zip(game.candidates, game.coins, strict=True)}
     assert set(record.scores["membership"]) == set(record.coins)
+    heard = [pair for of_speaker in record.word_errors.values() for pair in of_speaker.values()]
+    errors, words = np.sum(heard, axis=0)
+    assert record.wer.value == errors / words
+    assert {s: set(u) for s, u in record.word_errors.items()} == {
+        s: {u.id for u in game.test if u.speaker == s} for s in {u.speaker for u in game.test}
+    }
+    said = {i: speaker for speaker, ids in record.speakers.items() for i in ids}
+    assert said == {c.id: c.speaker for c in game.candidates}
+    assert record.repetitions == {f"canary-{n}": 1 + n for n in (1, 2, 3)}
     assert all(np.isfinite(list(scores.values())).all() for scores in record.scores.values())
     if label == "none":
         assert record.guarantee.promised is None

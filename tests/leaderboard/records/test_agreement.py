@@ -22,6 +22,7 @@ def record(**changes) -> Record:
         "scores": {"membership": {"a": 1.0, "b": -1.0}},
         "seconds": {"training": 3.0},
         "weights": "0" * 64,
+        "word_errors": {"x": {"u1": (1, 4)}},
     }
     return Record(**(content | changes))
 
@@ -36,6 +37,8 @@ def record(**changes) -> Record:
         ({"wer": measured(0.42)}, "within its interval"),
         ({"scores": {"membership": {"a": 1.2, "b": -1.0}}}, "within its interval"),
         ({"weights": "1" * 64}, "within its interval"),
+        ({"word_errors": {"x": {"u1": (2, 4)}}}, "within its interval"),
+        ({"word_errors": {"x": {"u2": (1, 4)}}}, "differs"),
         ({"weights": None}, "differs"),
         ({"scores": {"membership": {"a": 1.0}}}, "differs"),
         ({"wer": measured(0.5)}, "differs"),

@@ -142,6 +142,17 @@ def test_records_from_before_access_was_kept_keep_their_digests():
     assert record(access={"membership": "scores"}).content["access"] == {"membership": "scores"}
 
 
+def test_records_from_before_errors_and_speakers_were_kept_keep_their_digests(tmp_path):
+    assert {"word_errors", "speakers", "repetitions"}.isdisjoint(record().content)
+    kept = {
+        "word_errors": {"x": {"u1": (1, 4), "u2": (0, 3)}},
+        "speakers": {"y": ("a", "b")},
+        "repetitions": {"b": 16},
+    }
+    found = read_record(write_record(record(**kept), tmp_path))
+    assert {name: getattr(found, name) for name in kept} == kept
+
+
 def test_what_json_cannot_carry_is_refused_early():
     with pytest.raises(ValueError, match="object has no place in a record"):
         to_json({"a": [object()]})

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from targets.core.randomness import Randomness
-from targets.speech.wer import word_error_rate, word_errors
+from targets.speech.wer import errors_by_speaker, rate_of, word_error_rate, word_errors
 from tests.fakes import utterance
 
 sentences = st.lists(st.sampled_from("abc"), max_size=6)
@@ -63,6 +63,14 @@ def test_one_speaker_has_no_interval_and_none_no_value():
     assert math.isnan(rate.low)
     assert math.isnan(rate.high)
     assert not word_error_rate([], [], Randomness(0)).scored
+
+
+def test_errors_are_kept_by_speaker_and_utterance():
+    spoken = [utterance("1", "a b", "x"), utterance("2", "a b c", "y"), utterance("3", "c", "x")]
+    heard_as = ["a", "a b c", "c d"]
+    counts = errors_by_speaker(spoken, heard_as)
+    assert counts == {"x": {"1": (1, 2), "3": (1, 1)}, "y": {"2": (0, 3)}}
+    assert rate_of(counts, Randomness(5)) == word_error_rate(spoken, heard_as, Randomness(5))
 
 
 def test_a_missing_transcript_is_a_mistake():
