@@ -68,6 +68,7 @@ from defenses.pate.votes import count_votes, evidence, noisy_counts
 from defenses.public.nonprivate import NonPrivate
 from defenses.public.pseudo_labels import Shortlist, labelled, shortlists, taught
 from defenses.public.scheme import PublicStudent
+from defenses.public.start import UntouchedStart
 
 __all__ = [
     "DPSGD",
@@ -100,6 +101,7 @@ __all__ = [
     "SubsampledGaussian",
     "TeacherVotes",
     "Trained",
+    "UntouchedStart",
     "VoteMechanism",
     "Votes",
     "calibrate",

@@ -11,11 +11,13 @@ from targets.core.registry import Entry, Registry
 class SchemeEntry(Entry):
     """A `Defense`, made as `scheme(epsilon=..., **options)`.
 
-    `takes_epsilon` says whether an ε is asked of it; `begins_self_trained` whether it is pointless
-    where the public start has not taught itself.
+    `takes_epsilon` says whether an ε is asked of it; `begins_at_student` whether its training
+    begins at the recipe's student where there is one, not at the public start, and
+    `begins_self_trained` whether it is pointless where there is none.
     """
 
     takes_epsilon: bool = True
+    begins_at_student: bool = False
     begins_self_trained: bool = False
 
 
@@ -34,6 +36,13 @@ SCHEMES: Registry[SchemeEntry] = Registry(
             path="defenses.public.scheme:PublicStudent",
             summary="self-training on public speech alone, ε = 0: what every scheme has to beat",
             takes_epsilon=False,
+            begins_at_student=True,
+        ),
+        SchemeEntry(
+            name="start",
+            path="defenses.public.start:UntouchedStart",
+            summary="the public start, trained no further, ε = 0: what training adds to it",
+            takes_epsilon=False,
         ),
         SchemeEntry(
             name="dpsgd",
@@ -49,6 +58,7 @@ SCHEMES: Registry[SchemeEntry] = Registry(
             name="edpsgd-self-trained",
             path="defenses.dpsgd.self_trained:SelfTrainedEDPSGD",
             summary="eDP-SGD that begins where PATE begins: at the self-trained public start",
+            begins_at_student=True,
             begins_self_trained=True,
         ),
         SchemeEntry(
@@ -61,18 +71,21 @@ SCHEMES: Registry[SchemeEntry] = Registry(
             path="defenses.pate.scheme:PATE",
             options={"noise": "laplace"},
             summary="PATE: a student of teacher votes under Laplace noise",
+            begins_at_student=True,
         ),
         SchemeEntry(
             name="pate-gnmax",
             path="defenses.pate.scheme:PATE",
             options={"noise": "gaussian"},
             summary="PATE: a student of teacher votes under Gaussian noise",
+            begins_at_student=True,
         ),
         SchemeEntry(
             name="pate-confident-gnmax",
             path="defenses.pate.scheme:PATE",
             options={"noise": "confident"},
             summary="PATE: answers only where a noisy test finds that the teachers agree",
+            begins_at_student=True,
         ),
     ),
 )

@@ -74,14 +74,23 @@ def price(
     if len(noises) == len(drawn) == 1 and noises[0] >= SMALLEST_EXACT_NOISE:
         name = "exact Gaussian" if drawn == exact else "exact Gaussian, as if all were drawn"
         bounds[name + " (dp-accounting)"] = _gaussian_epsilon(noises[0], delta)
-    if drawn != exact and min(bounds.values()) < LARGEST_PLD_EPSILON and _fit_for_pld(parts):
-        fine = min((noise_of(part) for part, _ in parts), default=math.inf) >= SMALL_PLD_NOISE
-        accountant = PLDAccountant(
-            value_discretization_interval=PLD_GRID if fine else COARSE_PLD_GRID
-        )
-        accountant.compose(composed(parts))
-        bounds["pld (dp-accounting)"] = float(accountant.get_epsilon(delta))
+    within_reach = drawn != exact and min(bounds.values()) < LARGEST_PLD_EPSILON
+    if within_reach and (losses := losses_of(parts)) is not None:
+        bounds["pld (dp-accounting)"] = float(losses.get_epsilon(delta))
     return tightest(bounds, delta, unit, "add or remove one " + unit, basis)
+
+
+def losses_of(parts: Sequence[Part]) -> PLDAccountant | None:
+    """Return the privacy losses of parts together, or None where they cannot be told in a second.
+
+    Memory grows with ε: ask only where another bound is below `LARGEST_PLD_EPSILON`.
+    """
+    if not _fit_for_pld(parts):
+        return None
+    fine = min((noise_of(part) for part, _ in parts), default=math.inf) >= SMALL_PLD_NOISE
+    accountant = PLDAccountant(value_discretization_interval=PLD_GRID if fine else COARSE_PLD_GRID)
+    accountant.compose(composed(parts))
+    return accountant
 
 
 def tightest(

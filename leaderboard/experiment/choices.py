@@ -1,6 +1,11 @@
-"""The scheme and the attacks that a cell names, made with its options."""
+"""The scheme and the attacks that a cell names, and the public model that it began from."""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from torch import Tensor
 
 from attacks.base import Attack
 from attacks.registry import ATTACKS
@@ -8,6 +13,7 @@ from defenses.base import Defense
 from defenses.registry import SCHEMES
 from leaderboard.spec.suite import Cell, Conditions
 from targets.core.errors import OverheardError
+from targets.training.recipe import Recipe
 
 
 def defense_of(cell: Cell) -> Defense:
@@ -21,6 +27,28 @@ def defense_of(cell: Cell) -> Defense:
         return SCHEMES.load(cell.scheme)(**promise, **cell.options)
     except TypeError as error:
         raise OverheardError(f"scheme {cell.label!r}: options: {error}") from None
+
+
+def recipe_as_begun(cell: Cell, recipe: Recipe, trained: Mapping[str, Tensor]) -> Recipe:
+    """Return the recipe whose start is the public model that a cell's training began from.
+
+    It is what attacks calibrate the target by: against another model they would measure what that
+    one lacks. Our schemes say where they begin; of any other it is the public model whose weights
+    are nearest to those `trained`.
+    """
+    if cell.scheme in SCHEMES and SCHEMES.is_own(cell.scheme):
+        at_student = SCHEMES[cell.scheme].begins_at_student
+    elif recipe.student:
+        at_student = _distance(recipe.student, trained) < _distance(recipe.start, trained)
+    else:
+        at_student = False
+    return recipe.self_trained() if at_student else recipe
+
+
+def _distance(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> float:
+    """Return the Euclidean distance of two sets of weights with the same names."""
+    parts = (float((w.cpu() - other[name].cpu()).double().norm()) for name, w in one.items())
+    return math.hypot(*parts)
 
 
 def attacks_of(conditions: Conditions) -> dict[str, Attack]:

@@ -12,7 +12,7 @@ from attacks.base import VIEWS, Findings, References, view_of
 from attacks.registry import ATTACKS
 from defenses.accounting.event_text import noise_kind_of_text
 from leaderboard.experiment import measure
-from leaderboard.experiment.choices import attacks_of
+from leaderboard.experiment.choices import attacks_of, recipe_as_begun
 from leaderboard.experiment.experiment import Experiment
 from leaderboard.experiment.fingerprints import attack_code
 from leaderboard.experiment.pending import SCHEME
@@ -42,7 +42,7 @@ def attacked(
     kept = set(every) - set(names)
     scores = {name: found for name, found in begun.scores.items() if name in kept}
     leakages = {name: found for name, found in begun.leakages.items() if name in kept}
-    start = experiment.recipe.build()
+    start = recipe_as_begun(begun.cell, experiment.recipe, recognizer.state_dict()).build()
     public = [u for u in game.public if u.text]
     anew = {name: attack for name, attack in every.items() if name in names}
     for number, (name, attack) in enumerate(anew.items()):

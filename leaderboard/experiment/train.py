@@ -10,6 +10,7 @@ from dp_accounting import NonPrivateDpEvent
 from safetensors.torch import load_file, save_file
 
 from defenses.accounting.price import price
+from defenses.accounting.trade_off import largest_auc
 from defenses.base import Defense, SharingDefense, Trained
 from defenses.registry import SCHEMES
 from leaderboard.experiment.choices import attacks_of, defense_of
@@ -111,6 +112,8 @@ def _train(
     # Where nothing is promised, an audit contradicts nothing: it may be of whatever has the coins.
     unit = game.unit if isinstance(trained.event, NonPrivateDpEvent) else trained.unit
     guarantee = price(trained.event, recipe.delta, unit=unit, basis=basis)
+    # Of the unit that is attacked; of another than the promise's nothing is known.
+    allowed = largest_auc(trained.event) if unit == game.unit else None
     with stage(0.9, 1.0), clock("transcribing"):
         errors = {
             name: errors_by_speaker(utterances, recognizer.transcribe(utterances, BEAM))
@@ -127,6 +130,7 @@ def _train(
         weights=weights_digest(out, cell),
         event=repr(trained.event),
         guarantee=guarantee,
+        auc_allowed=allowed,
         wer=error_rates["test"],
         wer_members=error_rates["members"],
         wer_held_out=error_rates["held_out"],

@@ -116,6 +116,9 @@ class Record(_Part):
     """What the mechanism did, as text: the `DpEvent` that was priced."""
     guarantee: Promise | None = None
     """What it promises; null where the cell gave nothing."""
+    auc_allowed: Annotated[float | None, Field(exclude_if=lambda a: a is None)] = None
+    """The largest membership AUC that the event allows of one unit, from its own trade-off curve;
+    unknown where missing."""
     wer: Measured = Estimate.unscored("not reached")
     """Word error rate on the test speech, a fraction."""
     wer_members: Measured = Estimate.unscored("not reached")

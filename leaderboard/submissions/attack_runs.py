@@ -11,6 +11,7 @@ from typing import Any
 from attacks.base import view_of
 from defenses.accounting.event_text import noise_kind_of_text
 from leaderboard.experiment import measure
+from leaderboard.experiment.choices import recipe_as_begun
 from leaderboard.experiment.experiment import Experiment
 from leaderboard.experiment.fingerprints import submission_code
 from leaderboard.experiment.train import load_recognizer
@@ -123,9 +124,10 @@ def run_attack(
     """Run an attack on the weights of a cell, and write what it found."""
     cell, out, began = record.cell, experiment.out, time.monotonic()
     assert record.guarantee is not None
-    game, recipe = experiment.game, experiment.recipe
+    game, target = experiment.game, load_recognizer(experiment, cell)
+    recipe = recipe_as_begun(cell, experiment.recipe, target.state_dict())
     public = [u for u in game.public if u.text]
-    view = view_of("weights", load_recognizer(experiment, cell), recipe.build(), public)
+    view = view_of("weights", target, recipe.build(), public)
     # The name of this stream is older than our words; another would give other intervals.
     rng = experiment.rng("siege", begun.attack)
     sandboxed = SandboxedAttack(submission, recipe, limits, trust)

@@ -13,7 +13,16 @@ from leaderboard.records.attack_result import AttackResult, read_results
 from leaderboard.records.record import Record
 from leaderboard.records.run_folder import read_records
 from leaderboard.views.rank_correlation import permutation_p, spearman
-from leaderboard.views.table import HEADLINE, TITLES, Format, Row, compact, render, rows
+from leaderboard.views.table import (
+    HEADLINE,
+    TITLES,
+    UNDEFENDED,
+    Format,
+    Row,
+    compact,
+    render,
+    rows,
+)
 from targets.core.estimate import Estimate
 
 KEYS = (
@@ -32,8 +41,6 @@ audited/claimed  above 1 the promise is false, near 1 it is tight; far below 1 t
                  its ceiling low or the accounting generous: no proof of more privacy"""
 
 FEWEST = 7  # cells for a rank correlation: of fewer its interval is too narrow where ε ties
-UNDEFENDED = "none"
-
 # What may rise or fall with ε; where ε ranks leakage rightly, the first ones rise.
 RANKED = (*HEADLINE, "audited_epsilon", "wer")
 CORRELATION_KEYS = ("cells", *RANKED)

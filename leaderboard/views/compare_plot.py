@@ -10,8 +10,8 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from leaderboard.views.compare import UNDEFENDED, compared
-from leaderboard.views.table import Row
+from leaderboard.views.compare import compared
+from leaderboard.views.table import UNDEFENDED, Row
 from targets.core.errors import OverheardError
 from targets.core.estimate import Estimate
 from targets.core.files import whole_file

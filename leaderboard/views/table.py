@@ -25,6 +25,9 @@ from targets.core.estimate import Estimate
 SHOWN = {entry.name: entry.column for entry in ATTACKS if entry.column}
 HEADLINE = {name: ATTACKS[name].figure for name in SHOWN}
 
+UNDEFENDED = "none"
+CONTROLS = ("public", "start")  # schemes that touch nothing private: every row is read beside them
+
 MEASURED = ("wer", *HEADLINE, "audited_epsilon")
 KEYS = (
     "target", "scheme", "seed", "unit", "epsilon", "delta",
@@ -72,10 +75,14 @@ def rows(records: Iterable[Record], found: Sequence[AttackResult] = ()) -> list[
     return [_row(record, found) for record in sorted(records, key=place)]
 
 
-def place(record: Record) -> tuple[str, bool, str, float, int]:
-    """Return the key that sorts records: by target, then no privacy first, scheme, ε and seed."""
+def place(record: Record) -> tuple[str, int, str, float, int]:
+    """Return the key that sorts records: by target, kind, scheme, ε and seed.
+
+    No privacy comes first, and the controls that touch nothing private last.
+    """
     cell = record.cell
-    return (cell.target, cell.scheme != "none", cell.label, cell.epsilon or math.inf, cell.seed)
+    kind = 0 if cell.scheme == UNDEFENDED else 2 if cell.scheme in CONTROLS else 1
+    return (cell.target, kind, cell.label, cell.epsilon or math.inf, cell.seed)
 
 
 def identity(record: Record) -> Row:

@@ -29,6 +29,7 @@ OPTIONS = {
     "edpsgd-self-trained": {"epsilon": 4, "epochs": 1, "batch_size": 4},
     "edpsgd-microbatch": {"epsilon": 4, "epochs": 1, "batch_size": 4, "micro_batch_size": 2},
     "public": {"student_epochs": 1},
+    "start": {},
     "pate-lnmax": {"epsilon": 4, "teachers": 2, "teacher_epochs": 1, "student_epochs": 1},
     "pate-gnmax": {"epsilon": 4, "teachers": 2, "teacher_epochs": 1, "student_epochs": 1},
     "pate-confident-gnmax": {
@@ -39,7 +40,7 @@ OPTIONS = {
         "answers": 2,
     },
 }
-NOISY = sorted(set(SCHEMES.names()) - {"none", "public"})
+NOISY = sorted(set(SCHEMES.names()) - {"none", "public", "start"})
 
 
 def each(names):
@@ -59,8 +60,24 @@ def test_every_scheme_keeps_the_contract(recipe, name):
     trained = check_defense(partial(SCHEMES.load(name), **options), recipe, MEMBERS, PUBLIC)
     if name == "none":
         assert trained.event == NonPrivateDpEvent()
-    else:
-        assert any(not torch.equal(w, recipe.start[n]) for n, w in trained.weights.items())
+    learnt = any(not torch.equal(w, recipe.start[n]) for n, w in trained.weights.items())
+    assert learnt == (name != "start")
+
+
+@pytest.mark.parametrize("name", each(SCHEMES.names()))
+def test_a_scheme_begins_where_its_entry_says(name):
+    """Few small steps end near where they began."""
+    recipe = recipe_for("ctc", PUBLIC)
+    moved = {n: w + 0.3 if w.is_floating_point() else w for n, w in recipe.start.items()}
+    statistics = {n: w for n, w in recipe.start.items() if n.startswith("logmel.")}
+    recipe = replace(recipe, student=moved | statistics)
+    options = OPTIONS.get(name, {"epsilon": 4})
+    trained = SCHEMES.load(name)(**options).train(recipe, MEMBERS, PUBLIC, Randomness(0))
+    from_start, from_student = (
+        math.hypot(*(float((w - trained.weights[n]).norm()) for n, w in begun.items()))
+        for begun in (recipe.start, recipe.student)
+    )
+    assert (from_student < from_start) == SCHEMES[name].begins_at_student
 
 
 def trained_by(name, epsilon, delta=1e-2):

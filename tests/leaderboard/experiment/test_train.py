@@ -101,7 +101,9 @@ def test_the_same_seed_gives_the_same_record(label, out, tmp_path_factory):
     assert all(np.isfinite(list(scores.values())).all() for scores in record.scores.values())
     if label == "none":
         assert record.guarantee.promised is None
+        assert record.auc_allowed == 1
     else:
+        assert 0.5 < record.auc_allowed < 1
         assert record.guarantee.epsilon <= cell.epsilon
         assert record.guarantee.delta < 1 / len(game.candidates)
     assert weights_file(out, cell).exists()

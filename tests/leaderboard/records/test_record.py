@@ -143,8 +143,10 @@ def test_records_from_before_access_was_kept_keep_their_digests():
 
 
 def test_records_from_before_errors_and_speakers_were_kept_keep_their_digests(tmp_path):
-    assert {"word_errors", "speakers", "repetitions"}.isdisjoint(record().content)
+    fields = {"word_errors", "speakers", "repetitions", "auc_allowed"}
+    assert fields.isdisjoint(record().content)
     kept = {
+        "auc_allowed": 0.57,
         "word_errors": {"x": {"u1": (1, 4), "u2": (0, 3)}},
         "speakers": {"y": ("a", "b")},
         "repetitions": {"b": 16},
