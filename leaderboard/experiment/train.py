@@ -6,9 +6,11 @@ from functools import partial
 from typing import Any
 
 import torch
-from dp_accounting import NonPrivateDpEvent
+from dp_accounting import DpEvent, NonPrivateDpEvent
 from safetensors.torch import load_file, save_file
 
+from defenses.accounting.groups import group_guarantee
+from defenses.accounting.guarantee import Guarantee
 from defenses.accounting.price import price
 from defenses.accounting.trade_off import largest_auc
 from defenses.base import Defense, SharingDefense, Trained
@@ -34,6 +36,7 @@ from targets.speech.utterance import Corpus, Utterance
 from targets.speech.wer import errors_by_speaker, rate_of
 from targets.training.recipe import Recipe
 
+GROUP_GRID = 1e-2  # of the privacy losses of groups: about a second each
 BEAM = 4  # of the transcripts that word error rates are measured on
 MOST_TRANSCRIBED = 100  # members, and held-out candidates, that are transcribed to be compared
 
@@ -131,6 +134,7 @@ def _train(
         event=repr(trained.event),
         guarantee=guarantee,
         auc_allowed=allowed,
+        group_epsilon=_of_groups(trained.event, game, guarantee),
         wer=error_rates["test"],
         wer_members=error_rates["members"],
         wer_held_out=error_rates["held_out"],
@@ -162,6 +166,17 @@ def _transcribed(game: Game) -> dict[str, tuple[Utterance, ...]]:
         "test": game.test,
         "members": tuple(c for c in plain if is_member[c.id])[:MOST_TRANSCRIBED],
         "held_out": tuple(c for c in plain if not is_member[c.id])[:MOST_TRANSCRIBED],
+    }
+
+
+def _of_groups(event: DpEvent, game: Game, one: Guarantee) -> dict[str, float]:
+    """Return the ε of candidates that are said several times, by how often, if any is promised."""
+    sizes = sorted({repetitions(c) for c in game.candidates} - {1})
+    if one.promised is None or one.delta is None or (one.unit, game.unit) != ("utterance",) * 2:
+        return {}
+    return {
+        str(size): group_guarantee(event, one.delta, size, least_grid=GROUP_GRID).epsilon
+        for size in sizes
     }
 
 

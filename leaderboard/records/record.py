@@ -119,6 +119,9 @@ class Record(_Part):
     auc_allowed: Annotated[float | None, Field(exclude_if=lambda a: a is None)] = None
     """The largest membership AUC that the event allows of one unit, from its own trade-off curve;
     unknown where missing."""
+    group_epsilon: Annotated[dict[str, Number], Field(exclude_if=_is_empty)] = {}
+    """For each number of times that candidates are said, the ε of such a group, at the same δ;
+    unknown where missing."""
     wer: Measured = Estimate.unscored("not reached")
     """Word error rate on the test speech, a fraction."""
     wer_members: Measured = Estimate.unscored("not reached")

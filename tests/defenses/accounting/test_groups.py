@@ -40,6 +40,12 @@ def test_a_group_of_one_is_promised_the_guarantee_of_one():
         )
 
 
+def test_a_coarser_grid_costs_little():
+    event = dp_sgd_event(4.0, 0.2, 8)
+    fine, coarse = (group_losses(event, 4, grid).get_epsilon(DELTA) for grid in (1e-3, 1e-2))
+    assert fine <= coarse < 1.01 * fine
+
+
 def test_in_full_batches_a_group_is_a_sensitivity():
     assert group_epsilon(dp_sgd_event(3.0, 1.0, 5), DELTA, 3) == pytest.approx(
         price(dp_sgd_event(1.0, 1.0, 5), DELTA).epsilon

@@ -102,7 +102,10 @@ def test_the_same_seed_gives_the_same_record(label, out, tmp_path_factory):
     if label == "none":
         assert record.guarantee.promised is None
         assert record.auc_allowed == 1
+        assert record.group_epsilon == {}
     else:
+        assert list(record.group_epsilon) == ["2", "3", "4"]
+        assert record.group_epsilon["4"] > record.group_epsilon["2"] > record.guarantee.epsilon
         assert 0.5 < record.auc_allowed < 1
         assert record.guarantee.epsilon <= cell.epsilon
         assert record.guarantee.delta < 1 / len(game.candidates)

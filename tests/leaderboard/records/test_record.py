@@ -143,10 +143,11 @@ def test_records_from_before_access_was_kept_keep_their_digests():
 
 
 def test_records_from_before_errors_and_speakers_were_kept_keep_their_digests(tmp_path):
-    fields = {"word_errors", "speakers", "repetitions", "auc_allowed"}
+    fields = {"word_errors", "speakers", "repetitions", "auc_allowed", "group_epsilon"}
     assert fields.isdisjoint(record().content)
     kept = {
         "auc_allowed": 0.57,
+        "group_epsilon": {"16": math.inf},
         "word_errors": {"x": {"u1": (1, 4), "u2": (0, 3)}},
         "speakers": {"y": ("a", "b")},
         "repetitions": {"b": 16},
