@@ -60,10 +60,13 @@ ATTACKS: Registry[AttackEntry] = Registry(
             audits=True,
             column=Column(
                 "membership AUC",
-                "how well members are told from held-out twins: 0.5 is guessing, 1 is certainty",
+                "how well members are told from held-out twins: 0.5 is guessing, 1 is certainty; "
+                "the largest of the suite's attacks, which is named",
                 "Membership inference: given a recording, was it trained on? The figure is how "
                 "often the attacker ranks a trained-on recording above one that was held out by "
-                "the toss of a coin. 0.5 is guessing, 1 is certainty.",
+                "the toss of a coin. 0.5 is guessing, 1 is certainty. It is the largest of all "
+                "membership attacks of the suite, its interval widened for as many. Below it "
+                "stands the largest that the mechanism allows, from its own trade-off curve.",
                 0.5,
             ),
         ),
@@ -150,10 +153,11 @@ ATTACKS: Registry[AttackEntry] = Registry(
             figure="exposure",
             column=Column(
                 "exposure bits",
-                "how far trained canaries rise among all possible secrets; 1.44 is chance",
+                "how far trained canaries said once rise among all secrets; 1.44 is chance",
                 "Spoken secrets were hidden in the training speech. The figure, exposure, says in "
                 "bits how far the attacker ranks the true secret ahead of all others that it could "
-                "have been. 1.44 bits is what a secret nobody trained on gets.",
+                "have been. 1.44 bits is what a secret nobody trained on gets. Secrets said once "
+                "an epoch count: one said more often is a group, and has a table of its own.",
                 1.44,
             ),
         ),
@@ -230,16 +234,17 @@ ATTACKS: Registry[AttackEntry] = Registry(
         AttackEntry(
             name="inversion-restoration",
             path="attacks.inversion.restoration:Restoration",
-            summary="model inversion: the way from a noisy recording back to the clean one",
+            summary="membership, by whether the gradient points from noise at the recording",
             family="inversion",
             access="weights",
             column=Column(
                 "restoration AUC",
-                "how well a model that cleans a noisy recording tells members from held-out twins",
-                "Model inversion: the attacker has the model, a transcript and a recording under "
-                "loud noise, and asks the model which way leads back to the clean one. The figure "
-                "is how often it knows the way better for a trained-on recording than for one that "
-                "was held out. 0.5 is guessing, 1 is certainty.",
+                "a membership signal: does the model point from noise at the clean recording?",
+                "A membership signal: the attacker has the model, a transcript and its recording, "
+                "lays loud noise over it, and looks whether the gradient of the model points at "
+                "the clean recording. The figure is how often it does so better for a trained-on "
+                "recording than for one that was held out. It needs the clean recording, and "
+                "rebuilds nothing. 0.5 is guessing, 1 is certainty.",
                 0.5,
             ),
         ),

@@ -29,6 +29,9 @@ HAND_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_optio
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run.")]
 Written = Annotated[Format, typer.Option("--format", help="How the table is written.")]
+EachSeed = Annotated[
+    bool, typer.Option("--seeds", help="A row for each seed, where a cell has several.")
+]
 
 
 def _version(asked: bool) -> None:
@@ -65,17 +68,18 @@ def plan(context: typer.Context) -> None:
 
 
 @app.command()
-def table(folder: Folder, form: Written = Format.TEXT) -> None:
+def table(folder: Folder, form: Written = Format.TEXT, seeds: EachSeed = False) -> None:
     """Print the leaderboard of a run, from its records alone."""
     from leaderboard.views import table as tables
 
-    typer.echo(tables.table(folder, form))
+    typer.echo(tables.table(folder, form, seeds=seeds))
 
 
 @app.command()
 def compare(
     folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="The folders of runs.")],
     form: Written = Format.TEXT,
+    seeds: EachSeed = False,
     plot: Annotated[
         Path | None, typer.Option(help="A PNG file for the picture.", show_default=False)
     ] = None,
@@ -83,7 +87,7 @@ def compare(
     """Print the claimed ε beside the audited one, from the records of runs alone."""
     from leaderboard.views import compare as comparisons
 
-    typer.echo(comparisons.compare(folders, form))
+    typer.echo(comparisons.compare(folders, form, seeds=seeds))
     if plot is not None:
         from leaderboard.views.compare_plot import draw
 

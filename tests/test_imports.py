@@ -51,9 +51,11 @@ MAY_IMPORT = {
     "leaderboard.spec": f"targets.core {NAMES}",
     "leaderboard.jobs": "targets.core",
     "leaderboard.records": f"{RECORDS} leaderboard.spec",
-    "leaderboard.views": f"{RECORDS} leaderboard.spec leaderboard.records",
+    "leaderboard.figures": f"{RECORDS} leaderboard.spec leaderboard.records",
+    "leaderboard.views": f"{RECORDS} leaderboard.spec leaderboard.records leaderboard.figures",
     "leaderboard.site": (
-        f"{RECORDS} attacks.statistics.roc leaderboard.spec leaderboard.records leaderboard.views"
+        f"{RECORDS} attacks.statistics.roc leaderboard.spec leaderboard.records "
+        "leaderboard.figures leaderboard.views"
     ),
     "leaderboard.game": "targets attacks.canaries leaderboard.spec",
     "leaderboard.experiment": (

@@ -1,4 +1,4 @@
-"""Restoration: does the model know the way back from a degraded recording to the original?"""
+"""Restoration, a membership signal: does the gradient point from noise at the clean recording?"""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ from targets.speech.utterance import Utterance
 
 @dataclass(frozen=True)
 class Restoration:
-    """Inversion that begins at a degraded recording instead of at nothing.
+    """Whether a model's gradient points from a recording under noise at the recording itself.
 
-    The attacker has the transcript and the recording under noise as loud as speech varies, and
-    asks the model, by the gradient of the transcript's loss, which way to go. What counts is the
-    cosine between that way and the way back to the original, over `draws` of the noise. The score
+    The attacker has the transcript and the recording, lays noise over it as loud as speech varies,
+    and asks the model, by the gradient of the transcript's loss, which way to go. What counts is
+    the cosine between that way and the way back to the recording, over `draws` of the noise. To
+    score it the clean recording is needed: it tells members, and rebuilds nothing. The score
     is the gain over the public start, which knows what makes words clearer but not the recording;
     the other control is a model of shuffled weights. `candidates` of them are drawn at random, the
     same noise for all models.

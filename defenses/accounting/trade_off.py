@@ -13,6 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 from dp_accounting import DpEvent, GaussianDpEvent, NonPrivateDpEvent, UnsupportedEventError
+from dp_accounting.pld import PLDAccountant
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
@@ -55,7 +56,21 @@ def largest_auc(event: DpEvent) -> float:
         epsilons = np.array([curve(float(delta)) for delta in DELTAS])
         return area_allowed(epsilons, DELTAS)
     epsilons = np.linspace(0.0, losses.get_epsilon(LEAST_DELTA), LINES)
-    return area_allowed(epsilons, np.array([losses.get_delta(float(e)) for e in epsilons]))
+    return area_allowed(epsilons, *_profiles(losses, epsilons))
+
+
+def _profiles(losses: PLDAccountant, epsilons: Values) -> tuple[Values, Values]:
+    """Return δ (N,) of removing and of adding a unit, each alone; or twice the larger of both.
+
+    Sampling makes the two differ, and dp-accounting has no public name for either.
+    """
+    both = getattr(losses, "_pld", None)
+    remove, add = (getattr(both, name, None) for name in ("_pmf_remove", "_pmf_add"))
+    if remove is None or add is None:
+        larger = np.array([losses.get_delta(float(epsilon)) for epsilon in epsilons])
+        return larger, larger
+    removed, added = (np.array(side.get_delta_for_epsilon(epsilons)) for side in (remove, add))
+    return removed, added
 
 
 @lru_cache(maxsize=1_000)
@@ -69,19 +84,22 @@ def largest_auc_of_text(event: str) -> float:
     return largest_auc(event_from_text(event))
 
 
-def area_allowed(epsilons: Values, deltas: Values) -> float:
+def area_allowed(epsilons: Values, removed: Values, added: Values | None = None) -> float:
     """Return the largest AUC under guarantees (ε, δ), each (N,), that hold together.
 
-    Each keeps the curve above two lines: 1 - δ - e^ε x, and its mirror image e^-ε (1 - δ - x).
+    With ε and δ of `removed`, TPR <= δ + e^ε FPR; with those of `added`, the same if they differ,
+    1 - FPR <= δ + e^ε (1 - TPR). Each is a line that the curve stays above.
     """
     x = np.arange(1, STEPS + 1) / STEPS
     curve = np.zeros(STEPS)
-    for epsilon, delta in zip(epsilons, deltas, strict=True):
+    for epsilon, out, into in zip(
+        epsilons, removed, removed if added is None else added, strict=True
+    ):
         if not math.isfinite(epsilon):
             continue
         # The first line is below zero where e^ε would overflow.
-        steep = 1 - delta - math.exp(min(epsilon, 700.0)) * x
-        flat = math.exp(-epsilon) * (1 - delta - x)
+        steep = 1 - out - math.exp(min(epsilon, 700.0)) * x
+        flat = math.exp(-epsilon) * (1 - into - x)
         curve = np.maximum(curve, np.maximum(steep, flat))
     # The curve falls, so that its right ends make a sum from below.
     return min(1.0, max(0.5, 1.0 - float(curve.mean())))

@@ -3,24 +3,51 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from leaderboard.figures.headline import HEADLINE, headline, membership, short_name
+from leaderboard.figures.headline import strongest as strongest_name
+from leaderboard.figures.seeds import Repeated, over_seeds
 from leaderboard.records.numbers import number_to_json
 from leaderboard.records.record import Record
 from leaderboard.records.strongest import strongest
 from leaderboard.site.entries import Entry, Run
 from leaderboard.views import glossary
-from leaderboard.views.table import HEADLINE, TITLES, compact, headline, identity
+from leaderboard.views.controls import HEADERS, SELF_TRAINED, WER_KEYS, control_columns
+from leaderboard.views.repetition_table import columns_of, headers_of, repetition_rows
+from leaderboard.views.table import (
+    SEEDS,
+    TITLES,
+    Row,
+    compact,
+    for_reading,
+    identity,
+    place,
+    row_of,
+)
 from targets.core.estimate import Estimate
 
 COLUMNS = ("scheme", "target", "seed", "epsilon", "wer", *HEADLINE, "audited_epsilon", "status")
 NUMBERS = ("seed", "epsilon", "wer", *HEADLINE, "audited_epsilon")
 
+OVER_SEEDS = (
+    "target", "scheme", SEEDS, "epsilon", "wer", *WER_KEYS, *HEADLINE, "audited_epsilon", "status",
+)  # fmt: skip
 RANKED = "membership"  # the column of the attack on all candidates
 
+PROOFS = ("audited_epsilon", "audited_epsilon_worst_case", "audited_epsilon_mechanism")
+"""What is proven of the model as attacked, of the model at its worst, of the mechanism."""
+
 CHARTS = {
+    "audit": (
+        "Theory, practice and worst case",
+        "What is promised, across, against what is proven, up. Filled: the model as attacked. "
+        "Half-filled and open, where they were measured: the model at its worst, and the "
+        "mechanism watched while it trains. The thin line reaches up to the ceiling, the most "
+        "that could have been proven. In the shaded region the promise is false.",
+    ),
     "wer-epsilon": (
         "Word errors against the promise",
         "What privacy costs. Lower is better; at ∞ stand entries that promise nothing.",
@@ -28,11 +55,6 @@ CHARTS = {
     "leak-epsilon": (
         "Leakage against the promise",
         "What the attack got. The dashed line is guessing: there, this attack learned nothing.",
-    ),
-    "audit": (
-        "Promise against proof",
-        "Each point is what the attack has proven; the thin line reaches up to the ceiling, the "
-        "most that could have been proven. In the shaded region the promise is false.",
     ),
     "pareto": (
         "Leakage against word errors",
@@ -95,6 +117,7 @@ def board(entries: Sequence[Entry]) -> dict[str, Any]:
             for key in COLUMNS
         ],
         "rows": [{"entry": entry, "cells": cells(entry)} for entry in entries],
+        "summaries": list(summaries(suites)),
         "intervals": glossary.INTERVALS,
         "attacks": [{"key": attack, "title": TITLES[attack]} for attack in HEADLINE],
         "charts": [{"key": k, "title": t, "meaning": m} for k, (t, m) in CHARTS.items()],
@@ -102,6 +125,49 @@ def board(entries: Sequence[Entry]) -> dict[str, Any]:
             {"name": run.name, "run": run, "suites": ", ".join(names)}
             for run, names in seen_and_heard(entries).items()
         ],
+    }
+
+
+def summaries(suites: Mapping[str, Sequence[Entry]]) -> Iterator[dict[str, Any]]:
+    """Return the further tables of each suite: its cells over their seeds, its repeated secrets."""
+    for suite, entries in suites.items():
+        records = [entry.record for entry in entries if not entry.superseded_by]
+        results = [result for entry in entries for result in entry.results]
+        over = [
+            row | control_columns(cell, records)
+            for cell in over_seeds(sorted(records, key=place))
+            for row in [row_of(cell, results)]
+        ]
+        if any(len(row[SEEDS]) > 1 for row in over):
+            yield {
+                "id": f"{suite}-seeds",
+                "suite": suite,
+                "title": f"Over seeds: {suite}",
+                "hint": "One row for each cell, the mean of its seeds: intervals hold seeds and "
+                "test speakers. The rows of single seeds are in the table above.",
+                **shown(over, OVER_SEEDS, HEADERS),
+            }
+        repeated, numbers = repetition_rows(records)
+        if repeated:
+            yield {
+                "id": f"{suite}-repetitions",
+                "suite": suite,
+                "title": f"Secrets by how often they are said: {suite}",
+                "hint": "Exposure in bits of secrets that were trained on. A secret said n times "
+                "is a group of n utterances, and what is promised to it is the ε of n.",
+                **shown(
+                    repeated,
+                    ("target", "scheme", SEEDS, *columns_of(numbers)),
+                    headers_of(numbers),
+                ),
+            }
+
+
+def shown(rows: Sequence[Row], keys: Sequence[str], titles: Mapping[str, str]) -> dict[str, Any]:
+    """Return a table as texts: its headings, and its rows."""
+    return {
+        "headings": [titles.get(key, key) for key in keys],
+        "lines": [[for_reading(key, row) for key in keys] for row in rows],
     }
 
 
@@ -133,7 +199,7 @@ def overview(entries: Sequence[Entry]) -> dict[str, Any]:
 
 
 def _point(entry: Entry) -> dict[str, Any]:
-    who = identity(entry.record)
+    who, row = identity(entry.record), row_of(Repeated((entry.record,)))
     return {
         "name": entry.name,
         "title": entry.title,
@@ -144,6 +210,11 @@ def _point(entry: Entry) -> dict[str, Any]:
         "status": entry.status,
         "wer": bar(entry.record.wer),
         "audited": bar(strongest(entry.record, entry.results)["strongest_audited"]),
+        "proofs": {
+            proof: bar(found)
+            for proof in PROOFS[1:]
+            if isinstance(found := row.get(proof), Estimate) and found.scored
+        },
         "leak": {attack: bar(headline(entry.record, attack)) for attack in HEADLINE},
     }
 
@@ -171,8 +242,16 @@ def cells(entry: Entry) -> list[Shown]:
             number=True,
             title=TITLES["epsilon"],
         ),
-        _measured(record.wer, TITLES["wer"], percent=True),
-        *(_measured(headline(record, attack), TITLES[attack]) for attack in HEADLINE),
+        _beside(_measured(record.wer, TITLES["wer"], percent=True), entry, WER_KEYS),
+        *(
+            _beside(
+                _measured(headline(record, attack), TITLES[attack]),
+                entry,
+                [f"{attack}_less_{SELF_TRAINED}"],
+                _said_of(entry, attack),
+            )
+            for attack in HEADLINE
+        ),
         _proven(record.audited_epsilon),
         Shown(entry.status, sort=entry.status),
     ]
@@ -190,6 +269,32 @@ def cells(entry: Entry) -> list[Shown]:
         else cell
         for key, cell in zip(COLUMNS, shown, strict=True)
     ]
+
+
+def _beside(cell: Shown, entry: Entry, keys: Sequence[str], first: Sequence[str] = ()) -> Shown:
+    """Return a cell with the differences from its controls below it, those that are known."""
+    less = [
+        f"{signed(found, percent=key in WER_KEYS)} less {key.rpartition('_')[2]}"
+        for key in keys
+        if (found := entry.controls[key]).scored
+    ]
+    return replace(cell, below=(*cell.below, *first, *less))
+
+
+def _said_of(entry: Entry, attack: str) -> list[str]:
+    """Return what is said below membership: by which attack, and how much the mechanism allows."""
+    if attack != RANKED:
+        return []
+    aucs = membership(entry.record)
+    name, allowed = strongest_name(aucs), entry.record.auc_allowed
+    named = [f"by {short_name(name)}, of {len(aucs)}"] if name and len(aucs) > 1 else []
+    return named + ([] if allowed is None else [f"at most {allowed:.3f} allowed"])
+
+
+def signed(estimate: Estimate, *, percent: bool = False) -> str:
+    """Return a difference with its sign, as `+0.04 [0.00, 0.09]`."""
+    text = compact(estimate, percent=percent)
+    return text if text.startswith(("-", "0.0 ", "0.00 ")) else f"+{text}"
 
 
 def _promise(record: Record) -> tuple[str, ...]:

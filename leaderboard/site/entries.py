@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
+from leaderboard.figures.seeds import Repeated
 from leaderboard.records.attack_result import AttackResult, read_results
 from leaderboard.records.record import Record
 from leaderboard.records.run_folder import read_history
 from leaderboard.records.store import RecordError
 from leaderboard.records.strongest import disproof, results_on, status
 from leaderboard.spec.paths import SOUNDS
-from leaderboard.views.table import place
+from leaderboard.views.controls import control_columns
+from leaderboard.views.table import Row, place
 
 PICTURE = "spectrograms.png"
 
@@ -34,7 +37,8 @@ class Entry:
     `suite` names the conditions: entries may be compared within one suite only. `name` is unique
     on the page and fit for a file name; `superseded_by` is the name of the entry that corrects it.
     `results` are what attacks submitted later found on its weights, and `disproof` says which of
-    them proves more than the record promises.
+    them proves more than the record promises. `beside` are the records of its suite that count,
+    its own among them.
     """
 
     name: str
@@ -45,6 +49,12 @@ class Entry:
     run: Run
     superseded_by: str | None
     results: tuple[AttackResult, ...]
+    beside: tuple[Record, ...] = ()
+
+    @cached_property
+    def controls(self) -> Row:
+        """How it compares with the rows that touch nothing private."""
+        return control_columns(Repeated((self.record,)), self.beside)
 
     @property
     def disproof(self) -> str | None:
@@ -99,9 +109,19 @@ def read_entries(folders: Sequence[Path]) -> list[Entry]:
                 tuple(results_on(record, found)),
             )
     order = list(dict.fromkeys(entry.suite for entry in entries.values()))
+    beside = {
+        suite: tuple(sorted((r.record for r in entries.values() if counts(r, suite)), key=place))
+        for suite in order
+    }
     return sorted(
-        entries.values(), key=lambda e: (order.index(e.suite), place(e.record), e.path.name)
+        (replace(entry, beside=beside[entry.suite]) for entry in entries.values()),
+        key=lambda e: (order.index(e.suite), place(e.record), e.path.name),
     )
+
+
+def counts(entry: Entry, suite: str) -> bool:
+    """Return whether an entry is of a suite and has not been superseded."""
+    return entry.suite == suite and not entry.superseded_by
 
 
 def sound_label(file: Path) -> str:

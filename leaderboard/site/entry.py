@@ -8,15 +8,21 @@ from typing import Any
 import numpy as np
 
 from attacks.statistics.roc import roc
+from leaderboard.figures.headline import HEADLINE
+from leaderboard.figures.seeds import Repeated
 from leaderboard.records.numbers import guarantee_to_json
 from leaderboard.records.record import Record
 from leaderboard.site.board import Shown, bar, cells
 from leaderboard.site.entries import Entry
 from leaderboard.views import glossary
-from leaderboard.views.table import HEADLINE, TITLES, identity
+from leaderboard.views.controls import COLUMNS, HEADERS
+from leaderboard.views.repetition_table import EPSILON, EXPOSURE, repeats, repetition_columns
+from leaderboard.views.table import TITLES, identity
 from targets.core.estimate import Estimate
 
 TARGET = "the target itself"
+CONTROLS = "beside its controls, on the same speech and coins (WER as a fraction)"
+REPEATED = "secrets by how often they are said, exposure in bits"
 TILES = [TITLES[key] for key in ("epsilon", "wer", *HEADLINE, "audited_epsilon")]
 
 
@@ -74,6 +80,24 @@ def facts(entry: Entry) -> dict[str, str]:
     }
 
 
+def beside_controls(entry: Entry) -> dict[str, Estimate]:
+    """Return how it compares with its controls, by the title of each column."""
+    found = entry.controls
+    return {HEADERS[key]: found[key] for key in COLUMNS if isinstance(found[key], Estimate)}
+
+
+def by_repetitions(entry: Entry) -> dict[str, Estimate]:
+    """Return the exposure of secrets by how often they are said, with the ε of such a group."""
+    numbers = repeats(entry.record)
+    found = repetition_columns(Repeated((entry.record,)), numbers)
+    named = {}
+    for often in numbers:
+        epsilon = found[EPSILON.format(often)]
+        promise = "nothing is promised" if epsilon is None else f"ε of {often} is {epsilon:.3g}"
+        named[f"said {often} times, {promise}"] = found[EXPOSURE.format(often)]
+    return named
+
+
 def figures(entry: Entry) -> dict[str, dict[str, list[Any]]]:
     """Return of every attack every figure: its text, its interval and its bar."""
     return {
@@ -116,7 +140,13 @@ def _all(entry: Entry) -> dict[str, dict[str, Estimate]]:
         for result in entry.results
     }
     own_figures = {name: getattr(record, name) for name in own}
-    return {TARGET: own_figures, **record.leakages, **submitted}
+    further = {CONTROLS: beside_controls(entry), REPEATED: by_repetitions(entry)}
+    return {
+        TARGET: own_figures,
+        **{title: found for title, found in further.items() if found},
+        **record.leakages,
+        **submitted,
+    }
 
 
 def provenance(entry: Entry) -> list[dict[str, Any]]:

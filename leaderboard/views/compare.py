@@ -9,19 +9,25 @@ from pathlib import Path
 
 import numpy as np
 
+from leaderboard.figures.headline import HEADLINE
+from leaderboard.figures.seeds import Repeated, each_seed, over_seeds
 from leaderboard.records.attack_result import AttackResult, read_results
 from leaderboard.records.record import Record
 from leaderboard.records.run_folder import read_records
+from leaderboard.views import controls
 from leaderboard.views.rank_correlation import permutation_p, spearman
 from leaderboard.views.table import (
-    HEADLINE,
+    OF_SEEDS,
+    SEEDS,
     TITLES,
     UNDEFENDED,
     Format,
     Row,
     compact,
+    keys_of,
+    place,
     render,
-    rows,
+    row_of,
 )
 from targets.core.estimate import Estimate
 
@@ -56,14 +62,17 @@ def comparison(records: Sequence[Record], results: Sequence[AttackResult] = ()) 
 
     Where attacks were submitted, the audit is the strongest known.
     """
-    found = rows(records, results)
-    for row in found:
-        if results:
-            row["audited_epsilon"] = row["strongest_audited"]
-        audited, claimed = row["audited_epsilon"], row["epsilon"]
-        row["ceiling"] = audited.ceiling
-        row["ratio"] = audited.value / claimed if audited.scored and claimed else None
-    return found
+    return [_row(cell, results) for cell in each_seed(sorted(records, key=place))]
+
+
+def _row(cell: Repeated, results: Sequence[AttackResult]) -> Row:
+    row = row_of(cell, results)
+    if results:
+        row["audited_epsilon"] = row["strongest_audited"]
+    audited, claimed = row["audited_epsilon"], row["epsilon"]
+    row["ceiling"] = audited.ceiling
+    row["ratio"] = audited.value / claimed if audited.scored and claimed else None
+    return row
 
 
 def compared(folder: Path) -> list[Row]:
@@ -71,16 +80,30 @@ def compared(folder: Path) -> list[Row]:
     return comparison(read_records(folder), read_results(folder))
 
 
-def compare(folders: Sequence[Path], form: Format) -> str:
-    """Return the comparison of folders of records, with correlations below the text form.
+def beside_controls(folder: Path, seeds: bool) -> list[Row]:
+    """Return the comparison of a folder, a row a cell or a seed, with its controls beside it."""
+    records, results = sorted(read_records(folder), key=place), read_results(folder)
+    cells = (each_seed if seeds else over_seeds)(records)
+    return [_row(cell, results) | controls.control_columns(cell, records) for cell in cells]
 
-    Several folders give one table; correlations stay within each, because figures of different
-    speech and training do not compare.
+
+def compare(folders: Sequence[Path], form: Format, *, seeds: bool = False) -> str:
+    """Return the comparison of folders of records; in text with controls and correlations below.
+
+    A cell of several seeds is one row, or with `seeds` one for each. Several folders give one
+    table; correlations stay within each, because figures of different speech and training do not
+    compare.
     """
-    parts = [compared(folder) for folder in folders]
-    keys = KEYS if len(parts) == 1 else ("suite", *KEYS)
-    drawn = render([row for part in parts for row in part], keys, HEADERS, FOOTER, form)
-    return drawn if form is not Format.TEXT else f"{drawn}\n\n{correlation_table(folders, form)}"
+    found = [row for folder in folders for row in beside_controls(folder, seeds)]
+    several = any(len(row[SEEDS]) > 1 for row in found)
+    keys = KEYS if len(folders) == 1 else ("suite", *KEYS)
+    if form in (Format.JSON, Format.CSV):
+        keys = (*keys, *controls.COLUMNS)
+    footer = f"{FOOTER}\n{OF_SEEDS}" if several else FOOTER
+    drawn = render(found, keys_of(keys, form, several), HEADERS, footer, form)
+    if form is not Format.TEXT:
+        return drawn
+    return "\n\n".join([drawn, controls.drawn(found, form), correlation_table(folders, form)])
 
 
 def correlation_table(folders: Sequence[Path], form: Format) -> str:

@@ -75,7 +75,7 @@ FIGURES = {
     "heard_wer": "Word error rate of what an independent small recogniser hears in it.",
     "speaker_rank": "Place of the true voice among all enrolled ones; 1 is recognised.",
     "equal_error_rate_of_original": "Error rate of the voice comparison on real recordings.",
-    "way_back": "Cosine of the way the model shows and the way back to the recording; 1 is all.",
+    "way_back": "Cosine of the model's gradient under noise and the way to the clean recording.",
     "way_back_gain": "How much better than the public model it knows that way; 0 is nothing.",
     "letters_f1": "How well the letters of the transcript are read in the gradient; 1 is all.",
     "words_f1": "How well the words are heard in what was rebuilt from the gradient; 1 is all.",

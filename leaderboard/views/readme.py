@@ -9,6 +9,8 @@ from pathlib import Path
 
 from leaderboard.views.attack_table import attack_table
 from leaderboard.views.compare import compare, correlation_table
+from leaderboard.views.controls import controls_table
+from leaderboard.views.repetition_table import repetition_table
 from leaderboard.views.table import Format, table
 from targets.core.files import whole_file
 
@@ -16,6 +18,8 @@ DRAWN = {
     "table": table,
     "attacks": attack_table,
     "compare": lambda folder, form: compare([folder], form),
+    "controls": controls_table,
+    "repetitions": repetition_table,
     "correlations": lambda folder, form: correlation_table([folder], form),
 }
 PLACE = re.compile(

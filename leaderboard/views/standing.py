@@ -6,6 +6,8 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from leaderboard.figures.paired import CONTROLS, wer_less
+from leaderboard.figures.seeds import over_seeds
 from leaderboard.records.attack_result import AttackResult
 from leaderboard.records.record import Record
 from leaderboard.records.strongest import strongest
@@ -103,6 +105,7 @@ def standing(
         lines += [
             f"{place.describe()}, {record.status}",
             f"  audited ε {compact(record.audited_epsilon)}",
+            *_beside_controls([record], records),
         ]
         for axis, title in (("epsilon", "WER against ε"), ("leakage", "WER against AUC")):
             better = beaten_by(place, every, axis)
@@ -113,4 +116,24 @@ def standing(
                 + (f" and {len(better) - 1} more" if len(better) > 1 else "")
             ]
         lines += [f"  near: {other.describe()}" for other in nearest(place, every)]
+    for cell in over_seeds(r for r in records if r.cell.id in own):
+        if len(cell.measured) > 1:
+            who = cell.first.cell
+            promise = "" if who.epsilon is None else f", ε {who.epsilon:g}"
+            wer = compact(cell.wer(), percent=True)
+            lines += [
+                f"{who.target} {who.label}{promise}, {len(cell.measured)} seeds: WER {wer} %",
+                *_beside_controls(cell.measured, records),
+            ]
+    return lines
+
+
+def _beside_controls(rows: Sequence[Record], records: Sequence[Record]) -> list[str]:
+    """Return how much fewer words are wrong than without private speech, in percentage points."""
+    lines = []
+    for control in CONTROLS:
+        less = wer_less(rows, records, control)
+        shown = compact(less, percent=True)
+        why = "" if less.scored else f" ({less.method.removeprefix('unscored: ')})"
+        lines.append(f"  WER less {control}: {shown}{why}")
     return lines

@@ -13,7 +13,10 @@ from typing import Any
 
 from tabulate import tabulate
 
-from attacks.registry import ATTACKS
+from leaderboard.figures.headline import HEADLINE, MEMBERSHIP, SHOWN, short_name
+from leaderboard.figures.headline import strongest as strongest_name
+from leaderboard.figures.paired import CONTROLS
+from leaderboard.figures.seeds import Repeated, each_seed, over_seeds
 from leaderboard.records import strongest
 from leaderboard.records.attack_result import AttackResult, read_results
 from leaderboard.records.numbers import estimate_to_json
@@ -21,18 +24,16 @@ from leaderboard.records.record import Record
 from leaderboard.records.run_folder import read_records
 from targets.core.estimate import Estimate
 
-# The attacks that have a column, and the figure that stands for each there.
-SHOWN = {entry.name: entry.column for entry in ATTACKS if entry.column}
-HEADLINE = {name: ATTACKS[name].figure for name in SHOWN}
-
 UNDEFENDED = "none"
-CONTROLS = ("public", "start")  # schemes that touch nothing private: every row is read beside them
 
 MEASURED = ("wer", *HEADLINE, "audited_epsilon")
 KEYS = (
     "target", "scheme", "seed", "unit", "epsilon", "delta",
     "wer", *HEADLINE, "audited_epsilon", "status",
 )  # fmt: skip
+FOR_MACHINES = ("membership_attack", "membership_tried", "seeds")  # further keys: JSON, CSV
+IN_PERCENT = ("wer", "wer_less_public", "wer_less_start")
+SEEDS = "seeds"  # the column in place of `seed` where a row has several
 
 TITLES = {
     "epsilon": "ε",
@@ -51,6 +52,12 @@ NOTES = {
     "never zero",
 }
 FOOTER = "\n".join(f"{title:{max(map(len, NOTES)) + 2}}{note}" for title, note in NOTES.items())
+OF_SEEDS = (
+    f"{SEEDS:{max(map(len, NOTES)) + 2}}how many training runs: figures are their mean, intervals "
+    "hold seeds and test\n"
+    f"{'':{max(map(len, NOTES)) + 2}}speakers, bounds hold at the level of one; `--seeds` shows "
+    "each"
+)
 
 
 class Format(StrEnum):
@@ -72,7 +79,12 @@ def rows(records: Iterable[Record], found: Sequence[AttackResult] = ()) -> list[
     Its status, and the strongest known attack on it, follow from what submitted attacks `found`
     too.
     """
-    return [_row(record, found) for record in sorted(records, key=place)]
+    return [row_of(cell, found) for cell in each_seed(sorted(records, key=place))]
+
+
+def rows_over_seeds(records: Iterable[Record], found: Sequence[AttackResult] = ()) -> list[Row]:
+    """Return one row a cell over its seeds, in the order of the table; see `row_of`."""
+    return [row_of(cell, found) for cell in over_seeds(sorted(records, key=place))]
 
 
 def place(record: Record) -> tuple[str, int, str, float, int]:
@@ -99,36 +111,53 @@ def identity(record: Record) -> Row:
     }
 
 
-def _row(record: Record, found: Sequence[AttackResult]) -> Row:
+def row_of(cell: Repeated, found: Sequence[AttackResult] = ()) -> Row:
+    """Return the row of a cell: its record's figures, or what those of several seeds say together.
+
+    The promise is the weakest of them, the status the worst.
+    """
+    each = [identity(record) for record in cell.measured or cell.records]
+    promised = [who["epsilon"] for who in each]
+    known = {record.cell.id: strongest.strongest(record, found) for record in cell.records}
+    aucs = cell.membership()
     return {
-        **identity(record),
-        "wer": record.wer,
-        **{attack: headline(record, attack) for attack in HEADLINE},
-        "audited_epsilon": record.audited_epsilon,
-        **strongest.strongest(record, found),
-        "status": strongest.status(record, found),
+        **each[0],
+        "epsilon": None if None in promised else max(promised),
+        "seed": cell.seeds[0] if len(cell.records) == 1 else None,
+        "wer": cell.wer(),
+        **{attack: cell.headline(attack) for attack in HEADLINE},
+        "audited_epsilon": cell.bound(lambda record: record.audited_epsilon),
+        "strongest_auc": cell.mean(lambda record: known[record.cell.id]["strongest_auc"], 0.0),
+        "strongest_audited": cell.bound(lambda record: known[record.cell.id]["strongest_audited"]),
+        "status": cell.status(lambda record: strongest.status(record, found)),
+        "membership_attack": strongest_name(aucs),
+        "membership_tried": len(aucs),
+        SEEDS: cell.seeds,
     }
 
 
-def headline(record: Record, attack: str) -> Estimate:
-    """Return the figure that stands for an attack; unscored, with the reason, without one."""
-    figures = record.leakages.get(attack, {})
-    if HEADLINE[attack] in figures:
-        return figures[HEADLINE[attack]]
-    if record.status in ("failed", "disqualified"):
-        return Estimate.unscored(f"{record.status}: {record.reason}")
-    return Estimate.unscored("the suite has no such attack")
+def table(folder: Path, form: Format, *, seeds: bool = False) -> str:
+    """Return the table of a folder of records, beside what submitted attacks found, if any.
 
-
-def table(folder: Path, form: Format) -> str:
-    """Return the table of a folder of records, beside what submitted attacks found, if any."""
-    found = read_results(folder)
-    content = rows(read_records(folder), found)
+    A cell of several seeds is one row, or with `seeds` one for each.
+    """
+    records, found = read_records(folder), read_results(folder)
+    content = (rows if seeds else rows_over_seeds)(records, found)
+    several = any(len(row[SEEDS]) > 1 for row in content)
+    footer = f"{FOOTER}\n{OF_SEEDS}" if several else FOOTER
+    keys = keys_of(KEYS, form, several)
     if not found:
-        return render(content, KEYS, TITLES, FOOTER, form)
-    keys = (*KEYS[:-1], *strongest.KEYS, KEYS[-1])
-    footer = f"{FOOTER}\n{strongest.FOOTER}"
-    return render(content, keys, TITLES | strongest.TITLES, footer, form)
+        return render(content, keys, TITLES, footer, form)
+    at = keys.index("status")
+    keys = (*keys[:at], *strongest.KEYS, *keys[at:])
+    return render(content, keys, TITLES | strongest.TITLES, f"{footer}\n{strongest.FOOTER}", form)
+
+
+def keys_of(keys: Sequence[str], form: Format, several: bool) -> tuple[str, ...]:
+    """Return the columns of a format; where rows have several seeds a reader sees their number."""
+    if form in (Format.JSON, Format.CSV):
+        return (*keys, *FOR_MACHINES)
+    return tuple(SEEDS if key == "seed" and several else key for key in keys)
 
 
 def render(
@@ -145,7 +174,7 @@ def render(
     if form is Format.CSV:
         return _csv(content, keys)
     headers = [titles.get(key, key) for key in keys]
-    body = [[_for_reading(key, row[key]) for key in keys] for row in content]
+    body = [[for_reading(key, row) for key in keys] for row in content]
     style = {Format.TEXT: "simple", Format.LATEX: "latex_booktabs", Format.MARKDOWN: "github"}
     drawn = tabulate(body, headers, tablefmt=style[form], disable_numparse=True, stralign="left")
     if form is Format.LATEX:
@@ -169,7 +198,7 @@ def _csv(content: Sequence[Row], keys: Sequence[str]) -> str:
                 flat[key] = parts.pop("value")
                 flat |= {f"{key}_{part}": number for part, number in parts.items()}
             else:
-                flat[key] = value
+                flat[key] = " ".join(map(str, value)) if isinstance(value, list) else value
         if writer is None:
             writer = csv.DictWriter(out, flat, lineterminator="\n")
             writer.writeheader()
@@ -177,11 +206,17 @@ def _csv(content: Sequence[Row], keys: Sequence[str]) -> str:
     return out.getvalue().rstrip("\n")
 
 
-def _for_reading(key: str, value: Any) -> str:
+def for_reading(key: str, row: Row) -> str:
+    """Return the value of a column as a reader sees it."""
+    value = row[key]
     if isinstance(value, Estimate):
-        return compact(value, percent=key == "wer")
+        shown = compact(value, percent=key in IN_PERCENT)
+        chosen = row.get("membership_attack") if row.get("membership_tried", 0) > 1 else None
+        return f"{shown} {short_name(chosen)}" if key == MEMBERSHIP and chosen else shown
     if value is None:
         return "-"
+    if isinstance(value, list):
+        return str(len(value))
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 

@@ -174,8 +174,18 @@ function overview(names, attack) {
 
 function audit(entries, all, epsilon) {
   const proven = entries.map((e) => ({ x: epsilon.at(e), ...bar(e.audited) })).filter((p) => Number.isFinite(p.ceiling));
-  const tops = all.flatMap((e) => [bar(e.audited).ceiling, bar(e.audited).value]).filter(Number.isFinite);
+  const tops = all.flatMap((e) => [e.audited, ...Object.values(e.proofs)]).flatMap((p) => [bar(p).ceiling, bar(p).value]).filter(Number.isFinite);
   const top = Math.max(1, ...tops) * 1.05;
+  // What is proven of the model at its worst, and of the mechanism, where it was measured.
+  const further = [["audited_epsilon_worst_case", "worst case", "-open-dot"], ["audited_epsilon_mechanism", "mechanism", "-open"]].flatMap(([proof, said, hollow]) =>
+    entries.filter((e) => e.proofs[proof]).map((e) => {
+      const { colour, shape } = look(e.scheme), p = bar(e.proofs[proof]);
+      return {
+        type: "scatter", mode: "markers", x: [epsilon.at(e)], y: [p.value], customdata: [e.name],
+        marker: { symbol: `${shape}${hollow}`, size: 10, color: colour, line: { width: 2, color: colour } },
+        hovertemplate: `<b>${e.title}</b><br>${said}: at least ε = %{y:.2f}<extra></extra>`,
+      };
+    }));
   const { start, claimed } = epsilon, end = epsilon.most * 4;
   const steps = Array.from({ length: 60 }, (_, i) => start * (end / start) ** (i / 59)).filter((x) => x <= top);
   const edge = [...steps, top];
@@ -188,6 +198,7 @@ function audit(entries, all, epsilon) {
       ...still, mode: "markers", hoverinfo: undefined, x: proven.map((p) => p.x), y: proven.map((p) => p.ceiling),
       hovertemplate: "ceiling %{y:.2f}<extra></extra>", marker: { symbol: "line-ew", size: 9, line: { width: 2, color: css("--soft") } },
     },
+    ...further,
   ];
 }
 

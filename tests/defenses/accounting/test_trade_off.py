@@ -12,8 +12,8 @@ from dp_accounting import (
     LaplaceDpEvent,
     NonPrivateDpEvent,
     NoOpDpEvent,
+    UnsupportedDpEvent,
 )
-from dp_accounting.dp_event import ZCDpEvent
 from scipy.special import ndtr
 
 from attacks.statistics.gdp import delta_from_mu
@@ -100,4 +100,4 @@ def test_what_has_no_price_has_no_largest_auc():
     with pytest.raises(OverheardError):
         largest_auc(GaussianDpEvent(math.nan))
     with pytest.raises(OverheardError, match="no accountant for"):
-        largest_auc(ZCDpEvent(1.0))
+        largest_auc(UnsupportedDpEvent())

@@ -10,7 +10,7 @@ import pytest
 
 from attacks.base import Findings
 from leaderboard.experiment.measure import AUDITED_WITH, audit, leakage
-from leaderboard.views.table import HEADLINE
+from leaderboard.figures.headline import HEADLINE
 from targets.core.randomness import Randomness
 from tests.fakes import canary, utterance
 

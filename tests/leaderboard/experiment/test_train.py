@@ -23,12 +23,12 @@ from leaderboard.experiment.pending import attempted, finished, pending
 from leaderboard.experiment.scheme_work import SchemeWork
 from leaderboard.experiment.start import PublicStart
 from leaderboard.experiment.train import recognizer_of, run_cell
+from leaderboard.figures.headline import HEADLINE
 from leaderboard.game.game import Game
 from leaderboard.game.recipe import default_delta
 from leaderboard.records.run_folder import history, read_records, record_failure
 from leaderboard.spec.load import load_suite
 from leaderboard.spec.paths import weights_file
-from leaderboard.views.table import HEADLINE
 from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
 from tests.fakes import canary, recipe_for, speech, without_text

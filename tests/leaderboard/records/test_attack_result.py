@@ -19,7 +19,7 @@ from leaderboard.records.attack_result import (
 from leaderboard.records.run_folder import write_record
 from leaderboard.records.store import RecordError
 from leaderboard.records.strongest import disproof, strongest
-from leaderboard.views.table import KEYS, Format, table
+from leaderboard.views.table import FOR_MACHINES, KEYS, Format, table
 from targets.core.estimate import Estimate
 from tests.leaderboard.views.test_table import measured, record
 
@@ -111,7 +111,7 @@ def test_joined_runs_have_one_order_of_attacks(tmp_path):
 def test_the_table_shows_both_once_there_is_one(tmp_path):
     write_record(TARGET, tmp_path)
     (before,) = json.loads(table(tmp_path, Format.JSON))
-    assert tuple(before) == KEYS
+    assert tuple(before) == (*KEYS, *FOR_MACHINES)
     write_result(attack_result(0.8, 11.0), tmp_path)
     (after,) = json.loads(table(tmp_path, Format.JSON))
     assert after.pop("strongest_auc")["value"] == 0.8

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from leaderboard import cli
+from leaderboard.figures.headline import HEADLINE
 from leaderboard.records.attack_result import write_result
 from leaderboard.records.record import failed_record
 from leaderboard.records.run_folder import read_records, write_record
@@ -23,7 +24,7 @@ from leaderboard.site.entry import verdict
 from leaderboard.spec.load import parse_suite
 from leaderboard.views import glossary
 from leaderboard.views.export import export
-from leaderboard.views.table import HEADLINE, Format
+from leaderboard.views.table import Format
 from targets.core.estimate import Estimate
 from tests.leaderboard.records.test_attack_result import attack_result
 from tests.leaderboard.spec.test_suite import SMALL

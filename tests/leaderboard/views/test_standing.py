@@ -8,6 +8,7 @@ import pytest
 
 from leaderboard.records.record import failed_record
 from leaderboard.views.standing import Place, beaten_by, nearest, places, standing
+from tests.leaderboard.figures.making import row
 from tests.leaderboard.views.test_table import CELLS, record
 
 
@@ -52,6 +53,8 @@ def test_it_is_told_in_lines():
     assert lines == [
         "rnnt-pate-gnmax-eps10-seed0 (WER 60.0 %, AUC 0.70, ε 10), ok",
         "  audited ε 0.70 [0.70, ∞)",
+        "  WER less public: - (no row public beside it)",
+        "  WER less start: - (no row start beside it)",
         "  WER against ε: behind rnnt-dpsgd-eps10-seed0 (WER 30.0 %, AUC 0.60, ε 10)",
         "  WER against AUC: behind rnnt-dpsgd-eps10-seed0 (WER 30.0 %, AUC 0.60, ε 10)",
         "  near: rnnt-dpsgd-eps10-seed0 (WER 30.0 %, AUC 0.60, ε 10)",
@@ -60,3 +63,18 @@ def test_it_is_told_in_lines():
     ]
     first = standing(records, {"rnnt-none-seed0"})
     assert "  WER against ε: on the Pareto front" in first
+
+
+def test_it_stands_beside_its_controls_seed_by_seed_and_over_all():
+    seeds = (0, 1, 2)
+    controls = [row(s, seed=n, rate=0.4) for n in seeds for s in ("public", "start")]
+    mine = [row("dpsgd", 10.0, n, rate=0.3) for n in seeds]
+    lines = standing([*controls, *mine], {r.cell.id for r in mine})
+    less = [line for line in lines if line.startswith("  WER less public: -")]
+    assert len(less) == len(seeds) + 1
+    (summary,) = [line for line in lines if "3 seeds" in line]
+    assert summary.startswith("rnnt dpsgd, ε 10, 3 seeds: WER ")
+    assert lines[lines.index(summary) + 1] == less[-1]
+    assert lines[lines.index(summary) + 2].startswith("  WER less start: ")
+    # Better than without private speech, beyond seeds and speakers.
+    assert all("[-" in line and ", -" in line for line in less)

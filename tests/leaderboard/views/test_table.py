@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import re
 
 import pytest
 
@@ -13,7 +14,17 @@ from defenses.accounting.guarantee import Guarantee
 from leaderboard.records.record import Record, failed_record
 from leaderboard.records.run_folder import write_record
 from leaderboard.spec.load import parse_suite
-from leaderboard.views.table import FOOTER, KEYS, MEASURED, TITLES, Format, compact, table
+from leaderboard.views.table import (
+    FOOTER,
+    FOR_MACHINES,
+    KEYS,
+    MEASURED,
+    OF_SEEDS,
+    TITLES,
+    Format,
+    compact,
+    table,
+)
 from targets.core.estimate import Estimate
 from tests.leaderboard.spec.test_suite import SMALL
 
@@ -21,6 +32,7 @@ CELLS = {cell.id: cell for cell in parse_suite("small.toml", SMALL).cells()}
 KEYS_PROMISED = [
     "target", "scheme", "seed", "unit", "epsilon", "delta",
     "wer", "membership", "canary", "inversion-restoration", "audited_epsilon", "status",
+    "membership_attack", "membership_tried", "seeds",
 ]  # fmt: skip
 
 
@@ -66,7 +78,7 @@ def run(tmp_path):
 
 def test_json_has_the_promised_keys_and_objects(run):
     rows = json.loads(table(run, Format.JSON))
-    assert tuple(KEYS_PROMISED) == KEYS
+    assert tuple(KEYS_PROMISED) == (*KEYS, *FOR_MACHINES)
     assert [list(row) for row in rows] == [KEYS_PROMISED] * 4
     for row in rows:
         for key in MEASURED:
@@ -92,7 +104,9 @@ def test_json_has_the_promised_keys_and_objects(run):
     assert failed["epsilon"] == 1.0
     assert failed["wer"]["value"] is None
     assert "no memory" in failed["membership"]["method"]
-    assert pate["seed"] == 0
+    assert (pate["seed"], pate["seeds"]) == (0, [0])
+    assert (pate["membership_attack"], pate["membership_tried"]) == ("membership", 1)
+    assert (failed["membership_attack"], failed["membership_tried"]) == (None, 0)
 
 
 def test_text_is_compact_in_percent_and_dashed(run):
@@ -110,12 +124,67 @@ def test_text_is_compact_in_percent_and_dashed(run):
         assert any(line.startswith(title) or title in "ε, δ" for line in FOOTER.splitlines())
 
 
+def seeded(name, seed, *values, **changes):
+    cell = CELLS[name].model_copy(update={"seed": seed})
+    return record(name, *values, cell=cell, **changes)
+
+
+def test_a_cell_of_several_seeds_is_one_row_and_each_can_be_shown(run):
+    before = table(run, Format.TEXT)
+    assert before == table(run, Format.TEXT, seeds=True)
+    for seed, wer in ((1, 0.5), (2, 0.6)):
+        write_record(seeded("rnnt-dpsgd-eps10-seed0", seed, 9.98, 0.55, wer), run)
+    text = table(run, Format.TEXT)
+    assert text.splitlines()[0].split()[:4] == ["target", "scheme", "seeds", "unit"]
+    assert text.endswith(OF_SEEDS)
+    line = next(line for line in text.splitlines() if "9.98" in line)
+    assert line.split()[:6] == ["rnnt", "dpsgd", "3", "utterance", "9.98", "0.0001"]
+    assert "50.0 [" in line
+    for each in json.loads(table(run, Format.JSON)):
+        assert list(each) == KEYS_PROMISED
+        assert each["seeds"] == ([0, 1, 2] if each["epsilon"] == 9.98 else [0])
+        assert each["seed"] == (None if each["epsilon"] == 9.98 else 0)
+    assert len(json.loads(table(run, Format.JSON, seeds=True))) == 6
+    assert "seeds" not in table(run, Format.TEXT, seeds=True)
+
+
+def test_the_worst_status_of_its_seeds_is_a_rows_and_the_weakest_promise(run):
+    write_record(seeded("rnnt-dpsgd-eps10-seed0", 1, 9.99, 0.55, 0.5, status="falsified"), run)
+    (row,) = [r for r in json.loads(table(run, Format.JSON)) if len(r["seeds"]) == 2]
+    assert (row["status"], row["epsilon"]) == ("falsified", 9.99)
+
+
+def test_the_controls_stand_last_and_the_undefended_first(run):
+    for scheme in ("public", "start", "zeta"):
+        cell = CELLS["rnnt-none-seed0"].model_copy(update={"scheme": scheme, "label": scheme})
+        write_record(record("rnnt-none-seed0", 0.0, 0.5, 0.5, cell=cell), run)
+    schemes = [row["scheme"] for row in json.loads(table(run, Format.JSON))]
+    assert schemes == ["none", "dpsgd", "dpsgd", "pate-gnmax", "zeta", "public", "start"]
+
+
+def test_the_strongest_attack_is_named_beside_its_figure(run):
+    leakages = {
+        "membership": {"auc": measured(0.5)}, "membership-calibrated": {"auc": measured(0.6)},
+    }  # fmt: skip
+    name = "rnnt-pate-gnmax-eps10-seed0"
+    write_record(record(name, 9.9, 0.5, 0.5, leakages=leakages), run)
+    text = table(run, Format.TEXT)
+    (line,) = [line for line in text.splitlines() if "pate" in line and "9.9 " in line]
+    assert re.search(r"0\.60 \[0\.5\d, 0\.6\d\] calibrated ", line)
+    # Where one attack was tried there is nothing to tell.
+    assert "loss" not in text
+    (row,) = [r for r in json.loads(table(run, Format.JSON)) if r["epsilon"] == 9.9]
+    assert row["membership_attack"] == "membership-calibrated"
+    assert row["membership"]["low"] < 0.55
+
+
 def test_csv_keeps_every_part(run):
     rows = list(csv.DictReader(io.StringIO(table(run, Format.CSV))))
     assert len(rows) == 4
     assert rows[0]["membership"] == "0.83"
     assert rows[0]["membership_method"] == "test"
     assert rows[0]["audited_epsilon_high"] == "inf"
+    assert rows[0]["seeds"] == "0"
     assert rows[1]["wer"] == ""
 
 

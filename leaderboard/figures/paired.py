@@ -1,0 +1,159 @@
+"""Differences between two rows that share target, seed, test speech and coins.
+
+What both find hard cancels out, so that a difference shows where two intervals overlap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from leaderboard.figures.headline import (
+    CANARY,
+    LEVEL,
+    ONCE,
+    exposures,
+    repetitions,
+)
+from leaderboard.figures.intervals import mean_over_seeds, rate_difference, student
+from leaderboard.figures.ranks import auc_difference
+from leaderboard.records.record import Record
+from targets.core.estimate import Estimate
+
+CONTROLS = ("public", "start")  # schemes that touch nothing private: every row is read beside them
+NO_ERRORS = "the record is from before errors were kept for each utterance"
+
+Counts = NDArray[np.float64]
+
+
+def counts_of(records: Sequence[Record]) -> Counts | None:
+    """Return word errors and words (S, K, 2) of each seed and test speaker.
+
+    None where a record does not tell, or where their test speech differs.
+    """
+    if not records or not all(record.word_errors for record in records):
+        return None
+    heard = {record.corpora.get("test", "") for record in records}
+    speakers = sorted(records[0].word_errors)
+    if len(heard) > 1 or any(sorted(r.word_errors) != speakers for r in records):
+        return None
+    return np.array(
+        [
+            [np.sum(list(record.word_errors[name].values()), axis=0) for name in speakers]
+            for record in records
+        ],
+        dtype=float,
+    )
+
+
+def control_of(record: Record, records: Sequence[Record], scheme: str) -> Record | Estimate:
+    """Return the row of a control with the same target, seed and conditions; or why there is none.
+
+    Of several under that scheme it is the first by its label.
+    """
+    if record.cell.scheme == scheme:
+        return Estimate.unscored("it is this control itself")
+    same = [
+        other
+        for other in sorted(records, key=lambda r: r.cell.label)
+        if other.cell.scheme == scheme and other.cell.target == record.cell.target
+    ]
+    if not same:
+        return Estimate.unscored(f"no row {scheme} beside it")
+    for other in same:
+        alike = other.cell.conditions.digest == record.cell.conditions.digest
+        if alike and other.cell.seed == record.cell.seed and other.status in ("ok", "falsified"):
+            return other
+    return Estimate.unscored(f"no row {scheme} with its seed")
+
+
+def wer_less(rows: Sequence[Record], records: Sequence[Record], control: str) -> Estimate:
+    """Return the word error rate of a cell's rows, one a seed, less that of a control's.
+
+    Seed by seed and speaker by speaker on the same utterances, with a bootstrap interval over both.
+    """
+    pairs = [(row, control_of(row, records, control)) for row in rows]
+    found = [(row, other) for row, other in pairs if isinstance(other, Record)]
+    if not found:
+        return next(why for _, why in pairs if isinstance(why, Estimate))
+    return wer_difference([row for row, _ in found], [other for _, other in found])
+
+
+def wer_difference(rows: Sequence[Record], others: Sequence[Record]) -> Estimate:
+    """Return the word error rate of rows less that of others, seed by seed the same."""
+    one, other = counts_of(rows), counts_of(others)
+    if one is None or other is None:
+        return Estimate.unscored(NO_ERRORS)
+    words = [
+        {(speaker, u): n for speaker, said in r.word_errors.items() for u, (_, n) in said.items()}
+        for r in (*rows, *others)
+    ]
+    if one.shape != other.shape or any(each != words[0] for each in words):
+        return Estimate.unscored("its test speech is other speech than the control's")
+    return rate_difference(one, other)
+
+
+def leakage_less(
+    rows: Sequence[Record],
+    records: Sequence[Record],
+    control: str,
+    attack: str,
+    level: float = LEVEL,
+) -> Estimate:
+    """Return the figure of an attack less the control's on the same coins.
+
+    The mean over seeds of differences that are paired candidate by candidate: of AUCs, or of the
+    exposure of secrets said once.
+    """
+    controls = [control_of(row, records, control) for row in rows]
+    pairs = zip(rows, controls, strict=True)
+    return mean_over_seeds([leakage_difference(row, c, attack, level) for row, c in pairs])
+
+
+def leakage_difference(
+    row: Record, control: Record | Estimate, attack: str, level: float = LEVEL
+) -> Estimate:
+    """Return the figure of an attack of one row less that of another, paired; or why there is none.
+
+    Where a speaker has one coin, a speaker's candidates are one: ranked by their mean score.
+    """
+    if isinstance(control, Estimate):
+        return control
+    if row.coins != control.coins:
+        return Estimate.unscored("its coins are not those of the control")
+    one, other = row.scores.get(attack, {}), control.scores.get(attack, {})
+    if attack == CANARY and repetitions(row) and repetitions(control):
+        return _exposure_difference(row, control)
+    shared = [candidate for candidate in one if candidate in other]
+    if not shared:
+        return Estimate.unscored("the two have no scores of this attack in common")
+    speaker = {candidate: name for name, said in row.speakers.items() for candidate in said}
+    clusters = np.unique([speaker.get(c, c) for c in shared], return_inverse=True)[1]
+    members = np.array([row.coins[c] for c in shared], dtype=bool)
+    scores = [np.array([found[c] for c in shared]) for found in (one, other)]
+    if row.cell.conditions.unit == "speaker":
+        if not speaker:
+            return Estimate.unscored("the record is from before it was kept who spoke")
+        sizes = np.bincount(clusters)
+        scores = [np.bincount(clusters, each) / sizes for each in scores]
+        members = np.bincount(clusters, members) > 0
+        clusters = np.arange(len(sizes))
+    if members.all() or not members.any():
+        return Estimate.unscored("all its candidates fell on one side of the coin")
+    return auc_difference(scores[0], scores[1], members, clusters, level)
+
+
+def _exposure_difference(row: Record, control: Record) -> Estimate:
+    """Return how much more the trained-on secrets are exposed: those said once, where some are."""
+    kinds = set(repetitions(row))
+    often = ONCE if ONCE in kinds else min(kinds, default=ONCE)
+    one, other = exposures(row, often), exposures(control, often)
+    less = np.array([bits - other[name] for name, bits in one.items() if name in other])
+    if len(less) < 2:
+        return Estimate.unscored(f"{len(less)} trained-on secrets: two are needed")
+    value = float(less.mean())
+    half = student(len(less) - 1, LEVEL) * float(less.std(ddof=1)) / len(less) ** 0.5
+    method = f"paired over {len(less)} secrets, Student's t"
+    return Estimate(value, value - half, value + half, LEVEL, method)
