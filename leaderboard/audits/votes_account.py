@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -26,12 +27,16 @@ def read_votes(path: Path) -> NDArray[np.int64]:
         OverheardError: it cannot be read, or does not hold counts.
     """
     try:
-        if path.suffix == ".npy":
-            raw = np.load(path, allow_pickle=False)
-        else:
-            raw = np.loadtxt(path, delimiter=",", ndmin=2)
-    except (OSError, ValueError) as error:
-        raise OverheardError(f"{path}: no table of votes: {error}") from None
+        with warnings.catch_warnings():  # of old headers, and of a table without a row
+            warnings.simplefilter("ignore")
+            if path.suffix == ".npy":
+                raw = np.load(path, allow_pickle=False)
+            else:
+                with path.open(encoding="utf-8-sig") as file:  # spreadsheets write a mark there
+                    raw = np.loadtxt(file, delimiter=",", ndmin=2)
+    except Exception as error:  # whatever NumPy raises of a broken header
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise OverheardError(f"{path}: no table of votes: {reason}") from None
     if raw.ndim != 2 or not raw.size or raw.dtype.kind not in "iuf":
         raise OverheardError(f"{path}: give a table of counts, one query a row, not {raw.shape}")
     if not np.all((raw >= 0) & (raw == np.floor(raw)) & (raw < 2**53)):

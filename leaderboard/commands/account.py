@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from defenses.accounting.event_algebra import LEAST_NOISE, MOST_STEPS
 from defenses.accounting.price import calibrate, dp_sgd_event, price
 from leaderboard.audits.votes_account import account_votes
 from leaderboard.records.numbers import to_json
 from targets.core.errors import OverheardError
+
+MOST_NOISE = 1 / LEAST_NOISE
 
 
 def account(
@@ -46,6 +50,8 @@ def account(
     ] = False,
 ) -> None:
     """Price DP-SGD, or calibrate its noise (--sigma or --epsilon); or price --votes of PATE."""
+    if not 0 <= delta < 1:
+        raise OverheardError(f"--delta is {delta:g}; give a number from 0 up, below 1")
     if votes is not None:
         if sigma is None or (rate, steps, epsilon) != (None, None, None):
             raise OverheardError("--votes needs --sigma and --delta, and no rate, steps or epsilon")
@@ -59,8 +65,17 @@ def account(
         raise OverheardError("give either --sigma, to price it, or --epsilon, to calibrate to it")
     if not 0 < rate <= 1:
         raise OverheardError(f"--rate is {rate:g}; give a sampling rate above 0 and up to 1")
-    if steps < 1:
-        raise OverheardError(f"--steps is {steps}; give at least 1")
+    if not 1 <= steps <= MOST_STEPS:
+        raise OverheardError(f"--steps is {steps}; give a number from 1 to {MOST_STEPS:g}")
+    if sigma is not None and sigma != 0 and not LEAST_NOISE <= sigma <= MOST_NOISE:
+        raise OverheardError(
+            f"--sigma is {sigma:g}; give the noise multiplier: 0, or from {LEAST_NOISE:g} to "
+            f"{MOST_NOISE:g}"
+        )
+    if epsilon is not None and not (0 < epsilon < math.inf and delta > 0):
+        raise OverheardError(
+            f"--epsilon is {epsilon:g} at --delta {delta:g}; to calibrate, give both above 0"
+        )
     if sigma is None:
         assert epsilon is not None
         sigma = calibrate(lambda noise: dp_sgd_event(noise, rate, steps), epsilon, delta)

@@ -22,16 +22,19 @@ from tabulate import tabulate
 
 from targets.core.errors import OverheardError
 from targets.corpora.entry import Problem
+from targets.corpora.fit import Complaint, too_many_labels
 from targets.corpora.read import Finding, examine, is_mixed, recognised, remark_lines
 from targets.corpora.registry import CORPORA
+from targets.models.registry import TARGETS
 from targets.speech.transcript import CHANGES, changes, example
-from targets.speech.utterance import Utterance
+from targets.speech.utterance import SAMPLE_RATE, Utterance
 from targets.synthetic.corpus import default_cache, embedded_corpus
 
 EMBEDDED = "embedded"
 # What is shown of the embedded corpus, which has any size that is asked for.
 _SPEAKERS, _UTTERANCES, _SEED = 60, 600, 0
 _EXCERPT = 40  # characters of a transcript
+_SHOWN = 5  # places in a warning
 
 
 @dataclass
@@ -135,10 +138,21 @@ def corpus(
         bool,
         typer.Option("--quick", help="Open no audio: see what is stated and that files exist."),
     ] = False,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            help="A target: what it cannot learn is wrong too, not only worth a warning.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Show what a corpus holds and list everything that is wrong with it."""
+    if target is not None and target not in TARGETS:
+        raise OverheardError(
+            f"--target {target}: no such target (known: {', '.join(TARGETS.names())})"
+        )
     console = Console(stderr=True)
-    summary, found = Summary(), []
+    summary, found, crowded = Summary(), list[Problem](), dict[str, list[str]]()
     try:
         layout = None if path == EMBEDDED else recognised(Path(path))
         with Progress(
@@ -154,6 +168,14 @@ def corpus(
                     found.append(item)
                 elif isinstance(item, Finding):
                     summary.find(item)
+                    for name, complaint in _unlearnable(item, target):
+                        if target is not None:
+                            found.append(
+                                item.entry.problem(f"{name}: {complaint[0]}", complaint[1])
+                            )
+                        else:
+                            place = f"{item.entry.id} (line {item.entry.line})"
+                            crowded.setdefault(name, []).append(place)
                 else:
                     summary.add(item)
     except (OverheardError, OSError) as error:
@@ -164,6 +186,8 @@ def corpus(
         typer.echo(str(problem), err=True)
     for line in remark_lines(summary.remarks):
         typer.echo(f"warning: {line}", err=True)
+    for name, places in crowded.items():
+        typer.echo(f"warning: {_crowded(name, places)}", err=True)
     if layout is not None:
         typer.echo(f"read as {layout}: {CORPORA[layout].summary}\n")
     typer.echo(summary.render())
@@ -175,6 +199,27 @@ def corpus(
     if not summary.count:
         typer.echo(f"{path}: no utterance — add lines to the manifest", err=True)
         raise typer.Exit(1)
+
+
+def _unlearnable(finding: Finding, target: str | None) -> Iterable[tuple[str, Complaint]]:
+    """Yield the targets, or whether the one, that cannot learn an utterance, and why."""
+    spoken, stated = finding.utterance, finding.entry.duration
+    if spoken is None and stated is None:
+        return
+    samples = spoken.size if spoken is not None else round(SAMPLE_RATE * (stated or 0))
+    for entry in TARGETS if target is None else (TARGETS[target],):
+        if entry.frames_per_label is not None:
+            complaint = too_many_labels(finding.text, samples, entry.frames_per_label)
+            if complaint is not None:
+                yield entry.name, complaint
+
+
+def _crowded(target: str, places: list[str]) -> str:
+    more = f" and {len(places) - _SHOWN} more" if len(places) > _SHOWN else ""
+    return (
+        f"{target} cannot learn {len(places)} of them, whose transcripts need more states than "
+        f"their audio gives: {', '.join(places[:_SHOWN])}{more} (--target {target} says how many)"
+    )
 
 
 def _embedded(bar: Progress) -> Iterable[Utterance]:

@@ -20,6 +20,7 @@ from leaderboard.experiment.durations import (
 )
 from leaderboard.experiment.pending import pending
 from leaderboard.experiment.plan import plan as jobs_of
+from leaderboard.experiment.preflight import check_sources
 from leaderboard.jobs.progress import spoken
 from leaderboard.records import provenance
 from leaderboard.records.numbers import to_json
@@ -54,6 +55,7 @@ def plan(
 ) -> None:
     """Show what `overheard run` would do, what is there, and how long it should take."""
     chosen = load_suite(suite)
+    check_sources(chosen.conditions, data)
     out = out or Path("runs") / chosen.name
     if any((out / FOLDER).glob("*.json")):
         read_records(out, chosen.conditions.digest)

@@ -12,6 +12,7 @@ import typer
 from leaderboard.commands.options import DATA, Data, Device, Out, SuiteName, Workers
 from leaderboard.commands.seeds import Fresh, Given, at_seeds
 from leaderboard.experiment.plan import plan
+from leaderboard.experiment.preflight import check_cache, check_sources, check_speech
 from leaderboard.jobs import scheduler
 from leaderboard.jobs.job import Pool
 from leaderboard.jobs.processes import Processes
@@ -45,6 +46,7 @@ def run(
 ) -> None:
     """Train, attack and score every cell of a suite; go on where an earlier run stopped."""
     chosen = at_seeds(load_suite(suite), seed, fresh_seed)
+    check_sources(chosen.conditions, data)
     out = out or Path("runs") / chosen.name
     if any((out / FOLDER).glob("*.json")):
         # Before anything is computed: its results could not be kept beside these.
@@ -64,7 +66,9 @@ def run(
         raise OverheardError(f"--gpus {gpus:g}: without --ray give a whole number of GPUs")
     elif gpus:
         pool = partial(Processes, int(gpus), gpus=int(gpus))
+    check_cache()
     jobs = plan(chosen, out, data, device)
+    check_speech(chosen.cells(), jobs, data)
     with watching() as progress:
         outcomes = scheduler.run(jobs, out, workers or provenance.cores(), progress, pool=pool)
     if any((out / FOLDER).glob("*.json")):

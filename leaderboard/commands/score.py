@@ -12,6 +12,7 @@ from leaderboard.commands.check import Place, Settings, Trust
 from leaderboard.commands.options import DATA, Data, Device, SuiteName, Workers
 from leaderboard.commands.seeds import Fresh, Given, chosen_seeds
 from leaderboard.experiment.plan import plan
+from leaderboard.experiment.preflight import check_sources, check_speech
 from leaderboard.jobs import scheduler
 from leaderboard.jobs.job import Job
 from leaderboard.jobs.progress import watching
@@ -65,6 +66,7 @@ def score(
     submission = read_submission(place, "defense", settings)
     label = label_of(submission, name)
     chosen = load_suite(suite)
+    check_sources(chosen.conditions, data)
     out = out or Path("runs") / chosen.name
     if any((out / FOLDER).glob("*.json")):
         read_records(out, chosen.conditions.digest)
@@ -79,6 +81,7 @@ def score(
     ids = {job.id for job in known}
     jobs = submitted_jobs(cells, sandboxed, out, data, device)
     own = [job for job in jobs if job.id not in ids]
+    check_speech(cells, [*known, *own], data)
     failed = _run([*known, *own], out, workers)
     typer.echo(table(out, Format.TEXT) + "\n")
     for line in standing(read_records(out), {cell.id for cell in cells}, read_results(out)):
@@ -101,6 +104,7 @@ def score_attack(
     """Run a submitted attack on all weights of a run; show what it adds to those of the suite."""
     submission = read_submission(place, "attack", settings)
     records = read_records(out)
+    check_sources(records[0].cell.conditions, data)
     sandbox.require(trust, out, data)
     keep(submission, out)
     limits = _limits(minutes, memory)

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 
 from defenses.base import weights_of
 from leaderboard.commands.options import Device
+from leaderboard.experiment.preflight import check_cache
 from leaderboard.game.build import EMBEDDED, SPEECH_SEED
 from leaderboard.views.table import compact
 from targets.core.device import resolve_device
@@ -21,6 +22,7 @@ from targets.core.errors import OverheardError
 from targets.core.files import whole_file
 from targets.core.progress import listening
 from targets.core.randomness import Randomness
+from targets.corpora.fit import check_fit
 from targets.corpora.read import read_corpus
 from targets.models.registry import TARGETS
 from targets.speech.tokens import Characters
@@ -51,9 +53,19 @@ def train(
         raise OverheardError(
             f"--target {target}: no such target (known: {', '.join(TARGETS.names())})"
         )
+    if corpus == EMBEDDED:
+        check_cache()
     training, test = _splits(corpus)
     if not training or not test:
         raise OverheardError(f"{corpus}: needs utterances in the splits train and test")
+    shared = sorted({u.speaker for u in training} & {u.speaker for u in test})
+    if shared:
+        more = f" (and {len(shared) - 1} more)" if len(shared) > 1 else ""
+        raise OverheardError(
+            f"{corpus}: speaker {shared[0]}{more} is in train and in test; split by speaker, so "
+            "that the error is that of speakers it has not heard"
+        )
+    check_fit(training, Characters(), TARGETS[target].frames_per_label, target)
     # One thread: the steps are small, and the same seed gives the same weights on any machine.
     torch.set_num_threads(1)
     schedule = Schedule(epochs, batch_size, learning_rate)

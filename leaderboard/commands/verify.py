@@ -11,6 +11,7 @@ import typer
 from leaderboard.commands.check import Trust
 from leaderboard.commands.options import DATA, Data, Device
 from leaderboard.experiment.plan import cell_jobs
+from leaderboard.experiment.preflight import check_sources, check_speech
 from leaderboard.jobs import scheduler
 from leaderboard.jobs.job import Job
 from leaderboard.jobs.progress import watching
@@ -39,8 +40,10 @@ def verify(
 ) -> None:
     """Train and attack again what a record describes, in a scratch folder, and compare."""
     record = read_record(file)
+    check_sources(record.cell.conditions, data)
     with tempfile.TemporaryDirectory(prefix="overheard-") as scratch:
         jobs = _jobs(record, file, Path(scratch), data, device or "cpu", submission, trust)
+        check_speech([record.cell], jobs, data)
         with watching() as progress:
             scheduler.run(jobs, Path(scratch), 1, progress)
         (again,) = read_records(Path(scratch))

@@ -11,6 +11,7 @@ from attacks.base import Attack
 from attacks.registry import ATTACKS
 from defenses.base import Defense
 from defenses.registry import SCHEMES
+from leaderboard.spec.options import made_with
 from leaderboard.spec.suite import Cell, Conditions
 from targets.core.errors import OverheardError
 from targets.training.recipe import Recipe
@@ -20,13 +21,11 @@ def defense_of(cell: Cell) -> Defense:
     """Return the defense of a cell.
 
     Raises:
-        OverheardError: the scheme has no such option.
+        OverheardError: the scheme has no such option, or it cannot have that value.
     """
     promise = {} if cell.epsilon is None else {"epsilon": cell.epsilon}
-    try:
-        return SCHEMES.load(cell.scheme)(**promise, **cell.options)
-    except TypeError as error:
-        raise OverheardError(f"scheme {cell.label!r}: options: {error}") from None
+    own = SCHEMES[cell.scheme].options
+    return made_with(f"scheme {cell.label!r}", SCHEMES.load(cell.scheme), own, promise, cell.options)
 
 
 def recipe_as_begun(cell: Cell, recipe: Recipe, trained: Mapping[str, Tensor]) -> Recipe:
@@ -55,12 +54,11 @@ def attacks_of(conditions: Conditions) -> dict[str, Attack]:
     """Return the attacks of a suite by name.
 
     Raises:
-        OverheardError: an attack has no such option.
+        OverheardError: an attack has no such option, or it cannot have that value.
     """
     attacks: dict[str, Attack] = {}
     for choice in conditions.attacks:
-        try:
-            attacks[choice.name] = ATTACKS.load(choice.name)(**choice.options)
-        except TypeError as error:
-            raise OverheardError(f"attack {choice.name!r}: options: {error}") from None
+        own = ATTACKS[choice.name].options
+        make = ATTACKS.load(choice.name)
+        attacks[choice.name] = made_with(f"attack {choice.name!r}", make, own, {}, choice.options)
     return attacks

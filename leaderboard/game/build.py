@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from attacks.canaries.canary import CANARY, SECRET, SPEED, obscured
 from leaderboard.game.game import REPETITIONS, Game
+from leaderboard.game.real_speech import first_transcribed, real_speech
 from leaderboard.spec.suite import Canaries, Conditions, Speech
 from targets.core.errors import OverheardError
 from targets.core.progress import report, stage
 from targets.core.randomness import Randomness
-from targets.corpora.read import read_corpus
-from targets.speech.utterance import Utterance
+from targets.speech.utterance import SPLITS, Utterance
 from targets.synthetic.corpus import SpeechRequest, default_cache, embedded_corpus, speak
 from targets.synthetic.phrases import CANARIES, Template, distinct_fillings
 from targets.synthetic.voices import voice_count
@@ -29,57 +27,48 @@ def build_game(conditions: Conditions, seed: int, data: Path) -> Game:
     """Return the game of a suite for one seed; `data` is where folders of real speech lie.
 
     Raises:
-        OverheardError: a folder is missing or its speech is unusable.
+        OverheardError: a folder is missing, its speech is unusable, or a key leaves nothing of it.
     """
     splits = conditions.speech
+    rng = Randomness(seed)
     parts: dict[str, list[Utterance]] = {}
     first_voice = 0  # embedded splits take the voices in turn, so that they share none
     voices: dict[str, range] = {}
-    for number, name in enumerate(("public", "private", "test")):
+    for number, name in enumerate(SPLITS):
         speech: Speech = getattr(splits, name)
         with stage(number / 4, (number + 1) / 4):
-            parts[name] = _speech(speech, first_voice, data)
+            if speech.source == EMBEDDED:
+                parts[name] = _embedded(speech, first_voice)
+            else:
+                parts[name] = real_speech(name, speech, rng, data)
         if speech.source == EMBEDDED:
             assert speech.speakers is not None
             voices[name] = range(first_voice, first_voice + speech.speakers)
             first_voice = voices[name].stop
-    rng = Randomness(seed)
+    if not any(u.text for u in parts["public"]):
+        raise OverheardError(
+            "speech.public.transcribed: leaves no transcript to start from; give at least 1"
+        )
     canary_voices = voices.get("private", range(first_voice, first_voice + CANARY_VOICES))
     with stage(3 / 4, 1):
         canaries = _canaries(conditions.canaries, canary_voices, rng.child("canaries"))
     candidates = [*parts["private"], *canaries]
-    public = _transcribed(parts["public"], splits.public.transcribed)
-    return Game.set_up(public, candidates, parts["test"], rng, conditions.unit)
+    return Game.set_up(parts["public"], candidates, parts["test"], rng, conditions.unit)
 
 
-def _speech(speech: Speech, first_voice: int, data: Path) -> list[Utterance]:
-    if speech.source == EMBEDDED:
-        assert speech.speakers is not None
-        assert speech.utterances is not None
-        _check_voices(first_voice + speech.speakers)
-        corpus = embedded_corpus(
-            speakers=speech.speakers,
-            utterances=speech.utterances,
-            seed=SPEECH_SEED,
-            cache=default_cache(),
-            first_speaker=first_voice,
-            progress=_counted,
-        )
-        return list(corpus)
-    folder = data / speech.source
-    if not folder.exists():
-        raise OverheardError(
-            f"{folder}: no such corpus; put it there, or name its parent folder with --data"
-        )
-    utterances = [
-        u
-        for u in read_corpus(folder, split=speech.split)
-        if speech.max_seconds is None or u.duration <= speech.max_seconds
-    ]
-    if speech.speakers is not None:
-        kept = sorted({u.speaker for u in utterances})[: speech.speakers]
-        utterances = [u for u in utterances if u.speaker in kept]
-    return utterances[: speech.utterances]
+def _embedded(speech: Speech, first_voice: int) -> list[Utterance]:
+    assert speech.speakers is not None
+    assert speech.utterances is not None
+    _check_voices(first_voice + speech.speakers)
+    corpus = embedded_corpus(
+        speakers=speech.speakers,
+        utterances=speech.utterances,
+        seed=SPEECH_SEED,
+        cache=default_cache(),
+        first_speaker=first_voice,
+        progress=_counted,
+    )
+    return first_transcribed(list(corpus), speech.transcribed)
 
 
 def _canaries(wanted: Canaries, voices: range, rng: Randomness) -> list[Utterance]:
@@ -144,12 +133,6 @@ def _template(name: str) -> Template:
         raise OverheardError(
             f"canaries: no template {name!r} (known: {', '.join(CANARIES)})"
         ) from None
-
-
-def _transcribed(public: Sequence[Utterance], count: int | None) -> list[Utterance]:
-    """Withhold the transcripts of all but the first `count` public utterances."""
-    count = len(public) if count is None else count
-    return [u if i < count else replace(u, text="", words=()) for i, u in enumerate(public)]
 
 
 def _check_voices(needed: int) -> None:

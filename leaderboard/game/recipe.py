@@ -12,6 +12,8 @@ from safetensors.torch import load_file
 from leaderboard.game.game import Game, repetitions
 from leaderboard.spec.suite import Conditions
 from targets.core.errors import OverheardError
+from targets.corpora.fit import check_fit
+from targets.models.registry import TARGETS
 from targets.speech.tokens import Characters, Subwords, Tokens
 from targets.speech.utterance import Corpus
 from targets.training.recipe import Recipe, Schedule
@@ -25,12 +27,17 @@ def untrained_recipe(conditions: Conditions, target: str, game: Game, device: st
     """Return a recipe without a public start.
 
     Raises:
-        OverheardError: δ is not below one over the number of candidates.
+        OverheardError: δ is not below one over the number of candidates, or the target cannot learn
+            an utterance of real speech.
     """
     training = conditions.training
+    tokens = _tokens(conditions, game)
+    # Not the embedded speech, which is made here: a canary said too fast is part of a study.
+    real = (u for u in (*game.public, *game.candidates) if u.origin)
+    check_fit(real, tokens, TARGETS[target].frames_per_label, target)
     return Recipe(
         target=target,
-        tokens=_tokens(conditions, game),
+        tokens=tokens,
         channels=training.channels,
         hidden=training.hidden,
         schedule=Schedule(training.epochs, training.batch_size, training.learning_rate),

@@ -81,6 +81,8 @@ def _compare(key: str, one: Any, other: Any) -> Iterator[Value]:
 
 
 def _of_estimates(one: Mapping[str, Any], other: Mapping[str, Any]) -> Verdict:
+    if one["value"] is None and other["value"] is None:
+        return "exact"  # neither measured it; for which reason is no value
     worst: Verdict = max((_of_values(one[k], other[k]) for k in one), key=ORDER.index)
     if worst != "differs":
         return worst

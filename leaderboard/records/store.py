@@ -47,7 +47,7 @@ def read_digested(path: Path, kind: str, version: int) -> Digested:
     """
     try:
         content = json.loads(
-            path.read_text(encoding="utf-8"),
+            path.read_text(encoding="utf-8-sig"),
             parse_constant=_no_constant,
             object_pairs_hook=_each_key_once,
         )

@@ -36,7 +36,8 @@ def load_suite(name_or_path: str | Path) -> Suite:
         known = ", ".join(built_in_suites())
         raise SuiteError(f"{text}: no such suite (built in: {known}; or give a path to a .toml)")
     try:
-        return parse_suite(source, read().decode())
+        # utf-8-sig: editors put a byte-order mark before the first key.
+        return parse_suite(source, read().decode("utf-8-sig"))
     except OSError as error:
         raise SuiteError(f"{source}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
@@ -53,6 +54,7 @@ def parse_suite(source: str, text: str) -> Suite:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SuiteError(f"{source}: not TOML: {error}") from None
+    _draw_unless_told(content)
     # Through JSON, because there a strict model still takes an array for a tuple.
     try:
         suite = Suite.model_validate_json(json.dumps(content, default=str))
@@ -62,6 +64,18 @@ def parse_suite(source: str, text: str) -> Suite:
     # Kept beside the content, not in it: the same suite in another file is the same suite.
     suite._file = source
     return suite
+
+
+def _draw_unless_told(content: dict[str, Any]) -> None:
+    """Have real speech drawn where a suite wants some of it and does not say which.
+
+    Not by a default of the key: a record without the key is from when the first were taken.
+    """
+    splits = content.get("speech")
+    for speech in splits.values() if isinstance(splits, dict) else ():
+        real = isinstance(speech, dict) and speech.get("source") not in (None, "embedded")
+        if real and not {"speakers", "utterances", "transcribed"}.isdisjoint(speech):
+            speech.setdefault("take", "drawn")
 
 
 def _key(location: tuple[int | str, ...]) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from leaderboard.spec.suite import Cell, Conditions
 from targets.core.digests import digest_of, stamp
+from targets.core.errors import OverheardError
 
 EMBEDDED = "embedded"  # the source that is no folder
 SOUNDS = "sounds"  # beside the panel, what is heard of it
@@ -26,11 +27,30 @@ def weights_digest(out: Path, cell: Cell) -> str | None:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def corpus_folder(source: str, data: Path) -> Path:
+    """Return the folder or file of real speech that a source names below `data`.
+
+    Raises:
+        OverheardError: it is not there.
+    """
+    folder = data / source
+    if not folder.exists():
+        raise OverheardError(
+            f"{folder}: no such corpus; put it there, or name its parent folder with --data"
+        )
+    return folder
+
+
+def real_sources(conditions: Conditions) -> tuple[str, ...]:
+    """Return the names of the folders of real speech that conditions name, sorted."""
+    speech = conditions.speech
+    sources = {one.source for one in (speech.public, speech.private, speech.test)}
+    return tuple(sorted(sources - {EMBEDDED}))
+
+
 def stamps(conditions: Conditions, data: Path) -> dict[str, str]:
     """Return the stamp of each folder of real speech below `data` that conditions name."""
-    speech = conditions.speech
-    sources = {one.source for one in (speech.public, speech.private, speech.test)} - {EMBEDDED}
-    return {source: stamp(data / source) for source in sorted(sources)}
+    return {source: stamp(data / source) for source in real_sources(conditions)}
 
 
 def start_file(out: Path, conditions: Conditions, target: str, seed: int, data: Path) -> Path:

@@ -29,6 +29,8 @@ Scalar = bool | int | float | str
 DEVICE = r"^(auto|cpu|cuda|cuda:[0-9]+|mps)$"
 NAME = r"^[a-z0-9][a-z0-9._-]*$"  # names become file names
 
+Take = Literal["first", "drawn"]
+
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(gt=0)]
 
@@ -106,7 +108,11 @@ class Speech(Frozen):
     max_seconds: Positive | None = None
     """Longer utterances are left out."""
     transcribed: Annotated[int, Field(ge=0)] | None = None
-    """Of public speech the first so many keep their transcripts, the rest is audio alone."""
+    """Of public speech so many keep their transcripts, the rest is audio alone."""
+    take: Annotated[Take, Field(exclude_if=lambda take: take == "first")] = "first"
+    """Of real speech: whether so many are drawn from the seed, every speaker with the share that is
+    theirs ("drawn"; a suite that says nothing means this), or are the first of the corpus ("first";
+    a record that says nothing means this, and so does embedded speech)."""
 
     @model_validator(mode="after")
     def _embedded_is_made_to_order(self) -> Speech:
@@ -115,6 +121,8 @@ class Speech(Frozen):
                 raise ValueError("source 'embedded' needs 'speakers' and 'utterances'")
             if self.split is not None:
                 raise ValueError("source 'embedded' has no 'split'")
+            if self.take != "first":
+                raise ValueError("source 'embedded' is made to order: leave out 'take'")
         return self
 
 
@@ -350,6 +358,17 @@ class Suite(Conditions):
             if labels.count(label) > 1:
                 raise ValueError(f"'{label}' appears twice: give each its own 'label'")
         return schemes
+
+    @model_validator(mode="after")
+    def _nothing_is_left_out_of_what_is_made_to_order(self) -> Suite:
+        # Not of every `Speech`: records tell of suites from when the key was passed over.
+        for name in ("public", "private", "test"):
+            speech: Speech = getattr(self.speech, name)
+            if speech.source == "embedded" and speech.max_seconds is not None:
+                raise ValueError(
+                    f"speech.{name}.max_seconds: source 'embedded' is made to order; leave it out"
+                )
+        return self
 
     @model_validator(mode="after")
     def _a_student_for_who_begins_there(self) -> Suite:

@@ -65,8 +65,7 @@ def read_submission(place: str, role: Role, settings: Sequence[str] = ()) -> Sub
     if not colon or not name.isidentifier() or not path.endswith(".py"):
         raise SubmissionError(f"{place}: name a file and a class in it, like mine.py:Mine")
     try:
-        content = Path(path).read_bytes()
-        source = content.decode()
+        source = Path(path).read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise SubmissionError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
@@ -105,6 +104,24 @@ def check_source(submission: Submission) -> None:
                     f"{file}:{node.lineno}: may not import {name}: the {role}'s rooms ({own}), the "
                     f"standard library and {', '.join(sorted(PACKAGES))} are there"
                 )
+    bound = _bound_names(tree)
+    if submission.name not in bound:
+        classes = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
+        has = f"has {', '.join(classes)}" if classes else "has no class at all"
+        raise SubmissionError(f"{file}: no class {submission.name} in it; it {has}")
+
+
+def _bound_names(tree: ast.Module) -> set[str]:
+    """Return the names that a module may bind, those of inner scopes included."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        elif isinstance(node, ast.alias):
+            names.add(node.asname or node.name)
+    return names
 
 
 def _setting(text: str) -> tuple[str, Scalar]:

@@ -22,6 +22,7 @@ from leaderboard.records.attack_result import AttackResult, read_results
 from leaderboard.records.numbers import estimate_to_json
 from leaderboard.records.record import Record
 from leaderboard.records.run_folder import read_records
+from leaderboard.views.caution import caution
 from targets.core.estimate import Estimate
 
 UNDEFENDED = "none"
@@ -145,6 +146,8 @@ def table(folder: Path, form: Format, *, seeds: bool = False) -> str:
     content = (rows if seeds else rows_over_seeds)(records, found)
     several = any(len(row[SEEDS]) > 1 for row in content)
     footer = f"{FOOTER}\n{OF_SEEDS}" if several else FOOTER
+    warning = caution(records)
+    footer = footer if warning is None else f"{warning}\n\n{footer}"
     keys = keys_of(KEYS, form, several)
     if not found:
         return render(content, keys, TITLES, footer, form)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from targets.core.errors import OverheardError
+from targets.core.errors import OverheardError, shown
 from targets.speech.audio import Recording
 
 # The words a manifest may use for its parts: the usual three, and the two of the membership game.
@@ -28,7 +28,7 @@ class Problem:
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.line is not None else str(self.file)
         # One line, whatever the manifest put into its paths.
-        return " ".join(f"{where}: {self.message} — {self.remedy}".splitlines())
+        return shown(" ".join(f"{where}: {self.message} — {self.remedy}".splitlines()))
 
 
 class CorpusError(OverheardError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -15,7 +15,7 @@ from targets.corpora.fit import too_much_text, too_short
 from targets.corpora.registry import CORPORA, Reader
 from targets.speech.audio import REMARKS, AudioError, Recording, differs
 from targets.speech.transcript import TranscriptError, normalise
-from targets.speech.utterance import SAMPLE_RATE, Corpus, Utterance
+from targets.speech.utterance import SAMPLE_RATE, Corpus, Samples, Utterance
 
 __all__ = [
     "KNOWN_SPLITS",
@@ -29,6 +29,7 @@ __all__ = [
     "survey",
 ]
 
+IN_MEMORY = 256 << 20  # bytes of samples of a corpus, a bit more than an hour of speech
 _SHOWN = 5  # ids in a warning
 
 _log = logging.getLogger(__name__)
@@ -52,19 +53,22 @@ def read_corpus(path: Path, *, split: str | None = None) -> Corpus:
 
     The attributes of an utterance hold what else its source says, among it `split` and `gender`
     where known, and always the native `sample_rate` in Hz and the number of `channels`. What was
-    changed about the audio, or is odd about it, is said in a few lines of the log.
+    changed about the audio, or is odd about it, is said in a few lines of the log. All of it is
+    read once; the samples of the first `IN_MEMORY` bytes stay in memory, the others are read again
+    each time that they are asked for.
 
     Raises:
         CorpusError: at the first problem, naming file and line.
     """
     if split is not None and split not in KNOWN_SPLITS:
         raise CorpusError(f"{path}: unknown split {split!r} — use one of {', '.join(KNOWN_SPLITS)}")
-    utterances, remarks = [], list[tuple[str, str]]()
+    utterances, remarks, held = [], list[tuple[str, str]](), 0
     for item in examine(path, split=split):
         if isinstance(item, Problem):
             raise CorpusError(f"{item} (`overheard corpus {path}` lists all problems)")
         assert item.utterance is not None
-        utterances.append(item.utterance)
+        held += item.utterance.samples.nbytes
+        utterances.append(item.utterance if held <= IN_MEMORY else _read_again(item))
         remarks += [(remark, item.entry.id) for remark in item.remarks]
     if not utterances:
         what = "no utterance" if split is None else f"no utterance in split {split!r}"
@@ -73,6 +77,36 @@ def read_corpus(path: Path, *, split: str | None = None) -> Corpus:
     for line in remark_lines(remarks):
         _log.warning("%s: %s", path, line)
     return Corpus(path.resolve().name.removesuffix(".gz").removesuffix(".jsonl"), tuple(utterances))
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """The sound of an entry, read anew each time. See `targets.speech.utterance.Sound`."""
+
+    entry: Entry
+    size: int
+
+    def read(self) -> Samples:
+        """Read the samples.
+
+        Raises:
+            CorpusError: they are not what they were when the corpus was read.
+        """
+        try:
+            samples = self.entry.read().samples
+        except (AudioError, OSError) as error:
+            raise CorpusError(f"{self.entry.file}:{self.entry.line}: {error}") from None
+        if len(samples) != self.size:
+            raise CorpusError(
+                f"{self.entry.file}:{self.entry.line}: the audio has changed — start again"
+            )
+        return samples
+
+
+def _read_again(finding: Finding) -> Utterance:
+    """Return a good utterance without its samples, which are read when they are asked for."""
+    assert finding.utterance is not None
+    return replace(finding.utterance, samples=Recorded(finding.entry, finding.utterance.size))
 
 
 def problems(path: Path) -> list[Problem]:
@@ -212,7 +246,11 @@ def _finding(entry: Entry, found: list[Problem], decode: bool) -> Finding | None
         attributes["channel"] = str(recording.channel)
     if entry.split is not None:
         attributes["split"] = entry.split
-    utterance = Utterance(entry.id, entry.speaker, recording.samples, text, (), attributes)
+    utterance = Utterance(
+        *(entry.id, entry.speaker, recording.samples, text),
+        attributes=attributes,
+        origin=f"{entry.file}:{entry.line}",
+    )
     return Finding(entry, text, utterance, recording.remarks)
 
 

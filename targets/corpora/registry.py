@@ -68,6 +68,11 @@ CORPORA: Registry[Entry] = Registry(
             summary="a Hugging Face audio folder: metadata.csv or .jsonl with file_name",
         ),
         Entry(
+            name="saved-dataset",
+            path=_READERS + "saved_dataset:SavedDataset",
+            summary="a dataset of Hugging Face as save_to_disk leaves it: Arrow files, state.json",
+        ),
+        Entry(
             name="librispeech",
             path=_READERS + "librispeech:LibriSpeech",
             summary="LibriSpeech: SPEAKER/CHAPTER/*.flac beside *.trans.txt, or a part of it",

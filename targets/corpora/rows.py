@@ -99,7 +99,7 @@ class Rows:
             if self.open is not None:
                 place, read = None, partial(self.open, audio, row, **part)
         else:
-            read = partial(_of_array, audio, **part)
+            read = partial(of_array, audio, **part)
         if _has_id(row) or not isinstance(audio, str):
             identity = fields.name(row, ("id",), "id", 'add "id": a name of its own')
         else:
@@ -157,9 +157,18 @@ def _audio(row: Mapping[str, Any], keys: tuple[str, ...]) -> str | Mapping[str, 
     return audio
 
 
-def _of_array(
-    audio: Mapping[str, Any], *, offset: float, duration: float | None, channel: int | None
+def of_array(
+    audio: Mapping[str, Any],
+    *,
+    offset: float = 0.0,
+    duration: float | None = None,
+    channel: int | None = None,
 ) -> Recording:
+    """Return the sound of an object that holds samples, {"array": [...], "sampling_rate": Hz}.
+
+    Raises:
+        AudioError: it holds none, or the part that is asked for is not there.
+    """
     name, remedy = "the array of the audio", 'write {"array": [numbers], "sampling_rate": Hz}'
     rate = audio.get("sampling_rate")
     if not isinstance(rate, int) or isinstance(rate, bool):

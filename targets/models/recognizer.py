@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeVar
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 
 from targets.core.randomness import Randomness
+from targets.models.examples import Example as Example
+from targets.models.examples import within_bound
 from targets.models.registry import TARGETS
 from targets.speech.features import LogMel
 from targets.speech.tokens import Tokens
@@ -17,18 +19,6 @@ from targets.speech.utterance import Utterance
 BATCH = 32  # utterances at once where nothing is learnt
 
 Result = TypeVar("Result")
-
-
-class Example(NamedTuple):
-    """An utterance ready to learn from: its standardised log-mel (T, M) and its labels."""
-
-    features: Tensor
-    labels: list[int]
-
-    @property
-    def units(self) -> list[int]:
-        """The labels, by the name that submissions from before 0.2 know."""
-        return self.labels
 
 
 class Recognizer(nn.Module):
@@ -45,8 +35,12 @@ class Recognizer(nn.Module):
         self.network = TARGETS.load(target)(tokens.size, channels, hidden)
 
     def examples(self, utterances: Sequence[Utterance]) -> list[Example]:
-        """Return what training needs of each utterance, computed once."""
-        return [Example(self.logmel([u])[0][0], self.tokens.encode(u.text)) for u in utterances]
+        """Return what training needs of each utterance, computed once.
+
+        Of much speech most features lie in a file: see `targets.models.examples`.
+        """
+        made = (Example(self.logmel([u])[0][0], self.tokens.encode(u.text)) for u in utterances)
+        return cast(list[Example], within_bound(made))
 
     def example_nll(self, batch: Sequence[Example]) -> Tensor:
         """Return the losses (B,) in nats of a non-empty batch, with gradients to the weights."""
@@ -123,7 +117,7 @@ def in_batches(
     size: int = BATCH,
 ) -> list[Result]:
     """Apply a function of a batch to all utterances, similar lengths together; keep their order."""
-    order = sorted(range(len(utterances)), key=lambda i: len(utterances[i].samples))
+    order = sorted(range(len(utterances)), key=lambda i: utterances[i].size)
     results: dict[int, Result] = {}
     for start in range(0, len(order), size):
         places = order[start : start + size]

@@ -9,7 +9,14 @@ from targets.core.registry import Entry, Registry
 
 @dataclass(frozen=True, kw_only=True)
 class TargetEntry(Entry):
-    """A network that `Recognizer` builds as `network(vocabulary, channels, hidden)`."""
+    """A network that `Recognizer` builds as `network(vocabulary, channels, hidden)`.
+
+    `frames_per_label` is for targets that write at most one label a state, and a blank between
+    equal ones, as CTC does: how many feature frames of 10 ms make a state. What needs more states
+    than its audio gives cannot be learnt. None: any transcript can.
+    """
+
+    frames_per_label: int | None = None
 
 
 TARGETS: Registry[TargetEntry] = Registry(
@@ -20,6 +27,7 @@ TARGETS: Registry[TargetEntry] = Registry(
             name="ctc",
             path="targets.models.ctc:CTC",
             summary="connectionist temporal classification: one label or blank for every frame",
+            frames_per_label=4,
         ),
         TargetEntry(
             name="rnnt",
@@ -35,6 +43,7 @@ TARGETS: Registry[TargetEntry] = Registry(
             name="hybrid",
             path="targets.models.hybrid:Hybrid",
             summary="CTC and attention on one encoder, trained and decoded together",
+            frames_per_label=4,
         ),
     ),
 )

@@ -16,6 +16,7 @@ HOP = 160  # samples: a frame every 10 ms
 WINDOW = 400  # samples: 25 ms
 FFT = 512
 FLOOR = 1e-5  # added to the mel power; below it is silence
+AT_ONCE = 2 * 3600 * SAMPLE_RATE  # samples whose frames are held in memory together
 
 
 class LogMel(nn.Module):
@@ -44,9 +45,22 @@ class LogMel(nn.Module):
 
     def calibrate(self, public: Sequence[Utterance]) -> None:
         """Take mean and scale of every mel band from public speech."""
-        frames = torch.cat([self.raw(u) for u in public])
-        self.mean = frames.mean(0)
-        self.scale = frames.std(0).clamp_min(1e-3)
+        if sum(u.size for u in public) <= AT_ONCE:
+            frames = torch.cat([self.raw(u) for u in public])
+            self.mean = frames.mean(0)
+            self.scale = frames.std(0).clamp_min(1e-3)
+            return
+        # One utterance after the other. In double precision: sums of millions of squares.
+        count, total, squares = 0, *torch.zeros(2, MELS, dtype=torch.float64, device="cpu")
+        for u in public:
+            frames = self.raw(u).cpu().double()
+            count += len(frames)
+            total = total + frames.sum(0)
+            squares = squares + frames.square().sum(0)
+        mean = total / count
+        variance = (squares - count * mean.square()) / (count - 1)
+        self.mean = mean.to(self.mean)
+        self.scale = variance.clamp_min(0).sqrt().clamp_min(1e-3).to(self.scale)
 
     def forward(self, utterances: Sequence[Utterance]) -> tuple[Tensor, Tensor]:
         """Return standardised frames (B, T, M), padded with zeros, and the frame counts (B,)."""

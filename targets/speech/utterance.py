@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,29 +27,76 @@ class Word:
     end: float
 
 
+class Sound(Protocol):
+    """Samples that lie elsewhere, `size` of them, and are read each time that they are asked for.
+
+    `read` returns mono float32 (S,) at `SAMPLE_RATE`.
+    """
+
+    @property
+    def size(self) -> int:
+        """Number of samples."""
+        ...
+
+    def read(self) -> Samples:
+        """Read the samples."""
+        ...
+
+
+class _SamplesOrSound:
+    """The field `samples` of an utterance: set to an array or a `Sound`, read as an array."""
+
+    def __get__(self, utterance: Utterance | None, owner: object = None) -> Samples:
+        if utterance is None:
+            raise AttributeError("samples")  # a dataclass asks for a default: there is none
+        kept = utterance.sound
+        if isinstance(kept, np.ndarray):
+            return kept
+        samples = kept.read()
+        samples.setflags(write=False)
+        return samples
+
+    def __set__(self, utterance: Utterance, kept: Samples | Sound) -> None:
+        if isinstance(kept, np.ndarray):
+            kept.setflags(write=False)
+        utterance.__dict__["sound"] = kept
+
+
 @dataclass(frozen=True, eq=False)
 class Utterance:
     """One recorded sentence.
 
-    `samples` is mono float32 of shape (S,) at `SAMPLE_RATE`, read-only. `text` is the normalised
+    `samples` is mono float32 of shape (S,) at `SAMPLE_RATE`, read-only; it may be given as a
+    `Sound`, which is then read each time that the samples are asked for. `text` is the normalised
     transcript: lower case, letters, apostrophes and single spaces. `attributes` carries what else
-    the source said (gender, accent, split, ...).
+    the source said (gender, accent, split, ...). `origin` is where it is stated, as file:line, for
+    messages alone.
     """
 
     id: str
     speaker: str
-    samples: Samples
-    text: str
+    samples: _SamplesOrSound = _SamplesOrSound()
+    text: str  # type: ignore[misc]  # nor has the field before it a default
     words: tuple[Word, ...] = ()
     attributes: Mapping[str, str] = field(default_factory=dict)
+    origin: str = ""
 
-    def __post_init__(self) -> None:
-        self.samples.setflags(write=False)
+    if TYPE_CHECKING:
+        sound: ClassVar[Samples | Sound]
+
+    @property
+    def size(self) -> int:
+        """Number of samples; reads none."""
+        return self.sound.size
 
     @property
     def duration(self) -> float:
-        """Seconds of audio."""
-        return len(self.samples) / SAMPLE_RATE
+        """Seconds of audio; reads none."""
+        return self.size / SAMPLE_RATE
+
+    def without_words(self) -> Utterance:
+        """Return the same sound without transcript."""
+        return replace(self, samples=self.sound, text="", words=())
 
 
 # What a privacy unit groups by: a further unit is one entry here, and its name in `Unit`.
@@ -92,6 +139,6 @@ class Corpus:
         """SHA-256 over ids, speakers, transcripts and samples: the same digest, the same corpus."""
         sha = hashlib.sha256()
         for u in self.utterances:
-            sha.update(f"{u.id}\0{u.speaker}\0{u.text}\0{len(u.samples)}\0".encode())
+            sha.update(f"{u.id}\0{u.speaker}\0{u.text}\0{u.size}\0".encode())
             sha.update(np.ascontiguousarray(u.samples).tobytes())
         return sha.hexdigest()

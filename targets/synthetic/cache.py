@@ -13,11 +13,30 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from targets.core.errors import OverheardError
 from targets.speech.utterance import Utterance, Word
 
 
 class CacheError(ValueError):
     """The file cannot be trusted; the message is one line that says why."""
+
+
+def check_writable(folder: Path) -> None:
+    """Make a cache folder, and refuse one that cannot be written.
+
+    Raises:
+        OverheardError: names the folder, and the variable that says another.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, aside = tempfile.mkstemp(dir=folder, suffix=".part")
+        os.close(handle)
+        os.unlink(aside)
+    except OSError as error:
+        raise OverheardError(
+            f"{folder}: the cache cannot be written ({error.strerror}); set OVERHEARD_CACHE to a "
+            "folder that can"
+        ) from None
 
 
 def save_utterances(path: Path, utterances: Sequence[Utterance]) -> None:

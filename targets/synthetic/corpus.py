@@ -16,7 +16,7 @@ from targets.core import randomness
 from targets.core.randomness import Randomness
 from targets.speech.utterance import Corpus, Utterance, Word
 from targets.synthetic.acoustics import draw_acoustics, record
-from targets.synthetic.cache import CacheError, load_utterances, save_utterances
+from targets.synthetic.cache import CacheError, check_writable, load_utterances, save_utterances
 from targets.synthetic.phrases import phrase
 from targets.synthetic.synthesis import Speaker
 from targets.synthetic.voices import voice, voice_count
@@ -113,6 +113,7 @@ def speak(
             pass
         except CacheError as error:
             _log.warning("%s; making it anew", error)
+        check_writable(path.parent)  # before the work is done, not after
     made = []
     with Speaker() as speaker:
         for request in requests:

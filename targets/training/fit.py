@@ -88,7 +88,7 @@ def _batches(
 ) -> Iterator[list[Example]]:
     """Yield each example once, in random batches of similar lengths."""
     shuffled = [examples[i] for i in order.permutation(len(examples))]
-    batches = []
+    batches: list[list[Example]] = []
     for start in range(0, len(shuffled), size * POOL):
         pool = sorted(shuffled[start : start + size * POOL], key=lambda e: len(e.features))
         batches += [pool[i : i + size] for i in range(0, len(pool), size)]

@@ -86,8 +86,9 @@ def overheard(monkeypatch, capsys, tmp_path):
     """Return a function that runs the command line here: exit code, output, errors."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("leaderboard.commands.run.plan", plan)
+    monkeypatch.setattr("leaderboard.commands.run.check_speech", lambda *_: None)
+    (tmp_path / "data" / "an4").mkdir(parents=True)
     (tmp_path / "small.toml").write_text(SMALL)
-    (tmp_path / "data").mkdir()
 
     def overheard(*words: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["overheard", *words])
@@ -138,7 +139,7 @@ def test_a_failed_cell_is_shown_and_ends_in_a_nonzero_code(overheard, tmp_path):
     [
         ("run --suite tinny", "overheard: tinny: no such suite"),
         ("run --suite broken.toml", "overheard: broken.toml: seedz: unknown key"),
-        ("run --suite small.toml --data nowhere", "overheard: small.toml: speech.private.source:"),
+        ("run --suite small.toml --data nowhere", "overheard: nowhere/an4: no such corpus;"),
         ("run --suite small.toml --data data --out data.txt", "overheard: data.txt: File exists"),
         ("table nowhere", "overheard: nowhere: no such folder"),
         ("table data", "overheard: data: holds no records"),
@@ -171,7 +172,7 @@ def test_a_fault_of_ours_is_one_line_too(overheard, monkeypatch):
         raise KeyError("oops")
 
     monkeypatch.setattr("leaderboard.commands.run.plan", plan)
-    words = ("run", "--suite", "small.toml")
+    words = ("run", "--suite", "small.toml", "--data", "data")
     code, _, errors = overheard(*words)
     assert code == cli.MISTAKE
     assert errors.startswith("overheard: KeyError: 'oops' (a fault of overheard itself;")
@@ -211,6 +212,7 @@ import leaderboard.cli
 import leaderboard.commands.run
 import tests.leaderboard.test_cli
 leaderboard.commands.run.plan = tests.leaderboard.test_cli.plan
+leaderboard.commands.run.check_speech = lambda *_: None
 if __name__ == "__main__":
     leaderboard.cli.main()
 """
@@ -219,6 +221,7 @@ if __name__ == "__main__":
 def test_killed_in_the_middle_the_same_command_ends_with_the_same_table(tmp_path):
     (tmp_path / "script.py").write_text(SCRIPT)
     (tmp_path / "small.toml").write_text(SMALL)
+    (tmp_path / "an4").mkdir()
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "script.py", "run", "--suite", "small.toml", "--data", "."]
 
@@ -259,6 +262,7 @@ def test_killed_in_the_middle_the_same_command_ends_with_the_same_table(tmp_path
 def test_ctrl_c_says_how_to_go_on(tmp_path):
     (tmp_path / "script.py").write_text(SCRIPT)
     (tmp_path / "small.toml").write_text(SMALL)
+    (tmp_path / "an4").mkdir()
     process = subprocess.Popen(
         [sys.executable, "script.py", "run", "--suite", "small.toml", "--data", "."],
         cwd=tmp_path,

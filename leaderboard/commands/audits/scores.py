@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from tabulate import tabulate
 
-from attacks.statistics.audit import Verdict, audited_epsilon, every_bound, verdict
+from attacks.statistics.audit import audited_epsilon, every_bound, verdict
 from attacks.statistics.evidence import Design, Noise, Trials
 from attacks.statistics.ranking import auc, tpr_at_fpr
 from leaderboard.records.numbers import estimate_to_json, number_to_json
@@ -20,6 +20,10 @@ from targets.core.errors import OverheardError
 from targets.core.estimate import Estimate
 
 FALSIFIED = 3  # exit code of a claim that the scores contradict
+MISTAKE = 2  # exit code of what the user can mend
+
+# In place of a verdict: an attack that ranks the wrong way round could not have contradicted.
+INVERTED = "cannot tell: held-out candidates rank above members"
 
 _COINS = {"1": True, "true": True, "0": False, "false": False}
 _MEANING: dict[Design, str] = {
@@ -49,6 +53,12 @@ def audit(
             help="'gaussian' if the mechanism's noise is (DP-SGD, GNMax): stronger bounds."
         ),
     ] = "any",
+    losses: Annotated[
+        bool,
+        typer.Option(
+            "--losses", help="The scores are losses: lower = member. The column may be named loss."
+        ),
+    ] = False,
     as_json: Annotated[
         bool,
         typer.Option(
@@ -58,7 +68,7 @@ def audit(
 ) -> None:
     """Bound ε from below by scores and coins, and hold a claimed ε against the bound.
 
-    Exit code 3: the claim is falsified. Exit code 2: the input is wrong.
+    Exit code 3: the claim is falsified. Exit code 2: the input is wrong, or seems to be losses.
     """
     if not 0.0 <= delta < 1.0:
         raise OverheardError(f"--delta is {delta:g}; give a number in [0, 1)")
@@ -67,27 +77,36 @@ def audit(
     if claimed_epsilon is not None and not claimed_epsilon >= 0.0:
         raise OverheardError(f"--claimed-epsilon is {claimed_epsilon:g}; give at least 0")
 
-    trials = read_scores(scores, design)
+    trials = read_scores(scores, design, losses=losses)
     audited = audited_epsilon(trials, delta=delta, level=level, noise=noise)
     bounds = every_bound(trials, delta=delta, level=level, noise=noise)
-    found = None if claimed_epsilon is None else verdict(audited, claimed_epsilon)
+    found: str | None = None
+    if claimed_epsilon is not None:
+        found = verdict(audited, claimed_epsilon)
     ranking = {"AUC": auc(trials, level), "TPR at 1 % FPR": tpr_at_fpr(trials, 0.01, level)}
+    inverted = ranking["AUC"].high < 0.5
+    if inverted and found not in (None, "falsified"):
+        found = INVERTED
     report = _json if as_json else _text
     typer.echo(report(trials, delta, level, audited, bounds, ranking, claimed_epsilon, found))
+    if inverted:
+        typer.echo(_question(scores, ranking["AUC"], losses), err=True)
     if found == "falsified":
         raise typer.Exit(FALSIFIED)
+    if found == INVERTED:
+        raise typer.Exit(MISTAKE)
 
 
-def read_scores(path: Path, design: Design) -> Trials:
-    """Return the trials in a CSV file.
+def read_scores(path: Path, design: Design, *, losses: bool = False) -> Trials:
+    """Return the trials in a CSV file; of `losses` the sign is turned, so that higher = member.
 
     Raises:
         OverheardError: in one line that names the file, the line and what to do.
     """
     sides: dict[bool, list[float]] = {True: [], False: []}
     groups: dict[bool, list[str]] = {True: [], False: []}
-    for score, member, group in _rows(path):
-        sides[member].append(score)
+    for score, member, group in _rows(path, losses):
+        sides[member].append(-score if losses else score)
         if group is not None:
             groups[member].append(group)
     for member, what in ((True, "member (member = 1)"), (False, "held-out candidate (member = 0)")):
@@ -104,12 +123,27 @@ def read_scores(path: Path, design: Design) -> Trials:
     )
 
 
-def _rows(path: Path) -> Iterator[tuple[float, bool, str | None]]:
+def _question(path: Path, area: Estimate, losses: bool) -> str:
+    """Return what to ask of scores that rank the wrong way round, in one line."""
+    remedy = (
+        "are these scores after all? Then leave out --losses"
+        if losses
+        else "are these losses, lower for members? Then give --losses"
+    )
+    return (
+        f"overheard: {path}: held-out candidates rank above members (AUC {_interval(area)}): "
+        f"{remedy}; a bound of 0 says nothing here"
+    )
+
+
+def _rows(path: Path, losses: bool) -> Iterator[tuple[float, bool, str | None]]:
     try:
         # utf-8-sig: spreadsheets put a byte order mark before the first column's name.
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True)
             header = [name.strip().lower() for name in next(reader, [])]
+            if losses and "score" not in header:
+                header = ["score" if name == "loss" else name for name in header]
             for name in ("score", "member"):
                 if header.count(name) != 1:
                     raise OverheardError(
@@ -165,7 +199,7 @@ def _text(
     bounds: dict[str, Estimate],
     ranking: dict[str, Estimate],
     claimed_epsilon: float | None,
-    found: Verdict | None,
+    found: str | None,
 ) -> str:
     rows = [
         [name, _number(bound.low), _number(bound.ceiling), bound.method]
@@ -202,7 +236,7 @@ def _json(
     bounds: dict[str, Estimate],
     ranking: dict[str, Estimate],
     claimed_epsilon: float | None,
-    found: Verdict | None,
+    found: str | None,
 ) -> str:
     return json.dumps(
         {

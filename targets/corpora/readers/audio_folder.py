@@ -18,7 +18,7 @@ from targets.corpora.names import Names
 from targets.corpora.rows import Keys, Rows
 from targets.corpora.tables import columns, csv_rows
 
-_KEYS = Keys(
+KEYS = Keys(
     audio=("audio", "audio_file_name", "file_name"),
     text=("text", "transcription", "sentence", "transcript"),
     speaker=("speaker", "speaker_id", "client_id"),
@@ -40,7 +40,7 @@ class AudioFolder:
                 file=table,
                 folder=path,
                 rows=partial(_rows, table, table.parent.relative_to(path)),
-                keys=_KEYS,
+                keys=KEYS,
                 split=split_of(table.parent.name) if table.parent != path else None,
             )
             for table in _tables(path)
@@ -51,9 +51,16 @@ class AudioFolder:
 
 
 def _tables(folder: Path) -> list[Path]:
-    places = [folder, *sorted(p for p in (*folder.iterdir(), *folder.glob("data/*")) if p.is_dir())]
+    places = [
+        folder,
+        *sorted(p for p in (*folder.iterdir(), *folder.glob("data/*")) if _is_open(p)),
+    ]
     found = (next((p / name for name in _TABLES if _is_table(p / name)), None) for p in places)
     return [table for table in found if table is not None]
+
+
+def _is_open(place: Path) -> bool:
+    return place.is_dir() and not place.name.startswith(".")
 
 
 def _is_table(file: Path) -> bool:

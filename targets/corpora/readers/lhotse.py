@@ -65,7 +65,12 @@ class Lhotse:
 
 
 def _inside(folder: Path) -> Path | None:
-    found = sorted(p for p in folder.glob("*.jsonl*") if p.name.endswith((".jsonl", ".jsonl.gz")))
+    found = sorted(
+        p
+        for p in folder.glob("*.jsonl*")
+        # What macOS leaves beside files is none.
+        if p.name.endswith((".jsonl", ".jsonl.gz")) and not p.name.startswith(".")
+    )
     return found[0] if len(found) == 1 and Lhotse().recognises(found[0]) else None
 
 

@@ -52,7 +52,7 @@ class _Shards:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        numbered = ((_NUMBER.search(path.name), path) for path in sorted(folder.glob("*.tar")))
+        numbered = ((_NUMBER.search(path.name), path) for path in sorted(folder.glob("[!.]*.tar")))
         self._paths = {int(found[1]): path for found, path in numbered if found}
         self._open: dict[int, Archive] = {}
 

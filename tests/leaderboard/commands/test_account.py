@@ -43,6 +43,15 @@ def test_more_noise_costs_less() -> None:
         (("--sigma", "1", "--steps", "0"), "--steps"),
         (("--epsilon", "-1"), "epsilon"),
         (("--sigma", "1", "--delta", "2"), "delta"),
+        *(
+            (("--sigma", value), f"^--sigma is {value}; give the noise multiplier")
+            for value in ("-1", "nan", "inf", "-inf", "1e-200", "1e+200")
+        ),
+        *((("--epsilon", value), f"^--epsilon is {value} ") for value in ("0", "-1", "nan", "inf")),
+        (("--epsilon", "1", "--delta", "0"), "^--epsilon is 1 at --delta 0"),
+        (("--sigma", "1", "--rate", "nan"), "^--rate"),
+        (("--sigma", "1", "--delta", "nan"), "^--delta"),
+        (("--sigma", "1", "--steps", str(10**18)), "^--steps"),
     ],
 )
 def test_mistakes_are_named(arguments: tuple[str, ...], message: str) -> None:
@@ -103,3 +112,9 @@ def test_mistakes_in_votes_are_named(
     path.write_text(text)
     with pytest.raises(OverheardError, match=message):
         CliRunner().invoke(app, ["--votes", str(path), *arguments], catch_exceptions=False)
+
+
+def test_votes_with_a_byte_order_mark_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "votes.csv"
+    path.write_bytes(b"\xef\xbb\xbf3,1\r\n2,2\r\n")
+    assert run("--votes", str(path), *VOTES)["queries"] == 2

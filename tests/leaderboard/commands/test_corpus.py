@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 import leaderboard.commands.corpus
 from leaderboard.commands.corpus import corpus
+from targets.core.errors import OverheardError
 
 
 @pytest.fixture
@@ -155,6 +156,26 @@ def test_quick_opens_no_audio_and_says_so(run, folder):
     assert ["utterances", "5"] in lines
     assert ["hours", "0.00 (as stated, of 1 utterances)"] in lines
     assert run(path).stderr.splitlines()[-1] == "3 problems, listed above"
+
+
+def test_what_a_target_cannot_learn_is_a_warning_or_with_the_target_a_problem(run, folder):
+    path, rows = folder
+    rows[0] |= {"text": "a tall ball", "duration": 0.4}  # 11 letters and two blanks, 11 states
+    soundfile.write(path / "0.wav", np.full(6400, 0.1), 16000)
+    write(path, rows)
+    for options in ((), ("--quick",)):
+        result = run(path, *options)
+        assert result.exit_code == 0
+        assert "warning: ctc cannot learn 1 of them" in result.stderr
+        assert "u0 (line 1)" in result.stderr
+        assert "rnnt" not in result.stderr
+        for target, code in (("ctc", 1), ("hybrid", 1), ("rnnt", 0), ("las", 0)):
+            result = run(path, *options, "--target", target)
+            assert result.exit_code == code
+            assert (f"manifest.jsonl:1: {target}: the transcript needs" in result.stderr) == code
+    result = run(path, "--target", "whistle")
+    assert isinstance(result.exception, OverheardError)
+    assert "known: ctc, " in str(result.exception)
 
 
 def test_many_lines_take_little_time_besides_decoding(run, folder):

@@ -50,7 +50,7 @@ def fake_voices(monkeypatch):
 
     monkeypatch.setattr(corpora, "embedded_corpus", embedded)
     monkeypatch.setattr(corpora, "speak", speak)
-    monkeypatch.setattr(corpora, "read_corpus", read)
+    monkeypatch.setattr("leaderboard.game.real_speech.read_corpus", read)
 
 
 def conditions(**changes) -> Conditions:
@@ -169,21 +169,6 @@ def test_real_private_speech_gets_canaries_of_voices_of_their_own(tmp_path):
     assert not speakers & {u.speaker for u in (*game.public, *game.test)}
 
 
-def test_real_speech_is_cut_to_what_is_asked_for(tmp_path):
-    (tmp_path / "an4").mkdir()
-
-    def private(**limits):
-        splits = speech(private=Speech(source="an4", **limits))
-        game = build_game(conditions(speech=splits, canaries=Canaries(count=0)), 0, tmp_path)
-        return game.candidates
-
-    assert len(private()) == 20
-    assert len(private(utterances=7)) == 7
-    assert {u.speaker for u in private(speakers=2)} == {"an4-0", "an4-1"}
-    assert 0 < len(private(max_seconds=0.6)) < 20
-    assert max(u.duration for u in private(max_seconds=0.6)) <= 0.6
-
-
 def test_a_missing_folder_is_named(tmp_path):
     splits = speech(test=Speech(source="elsewhere"))
     with pytest.raises(OverheardError, match=r"elsewhere: no such corpus.*--data"):
@@ -201,9 +186,7 @@ def test_an_unknown_template_is_refused():
         build_game(conditions(canaries=Canaries(count=2, template="password1")), 0, Path("nowhere"))
 
 
-def test_transcripts_are_withheld_from_the_end():
-    spoken = [utterance(str(n), "on") for n in range(4)]
-    assert [u.text for u in corpora._transcribed(spoken, 0)] == [""] * 4
-    assert [u.text for u in corpora._transcribed(spoken, None)] == ["on"] * 4
-    assert [u.text for u in corpora._transcribed(spoken, 3)] == ["on", "on", "on", ""]
-    assert spoken[3].text == "on"
+def test_public_speech_without_any_transcript_is_refused():
+    public = CONDITIONS.speech.public.model_copy(update={"transcribed": 0})
+    with pytest.raises(OverheardError, match=r"^speech.public.transcribed: leaves no transcript"):
+        build_game(conditions(speech=speech(public=public)), 0, Path("nowhere"))

@@ -67,3 +67,11 @@ def test_an_interval_widened_by_hand_makes_nothing_agree():
     """The repetition's own interval has to hold what was recorded, too."""
     widened = record(wer=Estimate(0.01, 0.0, 1.0, 0.95, "test"))
     assert overall(agreement(widened, record(wer=measured(0.42)))) == "differs"
+
+
+def test_what_neither_measured_is_no_difference():
+    """Why not is said in words, with paths and times in them; a dash is a dash."""
+    one, other = (record(wer=Estimate.unscored(why)) for why in ("no room in a", "no room in b"))
+    values = agreement(one, other)
+    assert overall(values) == "exact"
+    assert not [line for line in summary(values) if "None, now None" in line]

@@ -274,3 +274,9 @@ def test_who_begins_at_a_student_needs_one():
     with pytest.raises(SuiteError, match="needs 'self_training' above 0"):
         parse_suite("small.toml", text)
     parse_suite("small.toml", text.replace("[training]", "[training]\nself_training = 1", 1))
+
+
+def test_a_byte_order_mark_is_no_part_of_a_suite(tmp_path):
+    path = tmp_path / "small.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + SMALL.encode())
+    assert load_suite(path).conditions.digest == parse_suite("s", SMALL).conditions.digest

@@ -330,3 +330,19 @@ def test_trusted_it_still_has_limits_and_no_environment(tmp_path, monkeypatch):
     ):
         sandbox.run(job, b"", {}, LIMITS, trust=True, log=log)
     assert "HUSH" not in note.read_text()
+
+
+@pytest.mark.parametrize("name", ["Nope", "mine", "train"])
+def test_a_class_that_is_not_there_is_named_with_those_that_are(mine, name):
+    mine.write_text(GOOD.replace("def train", "def learn"))
+    with pytest.raises(SubmissionError, match=rf"mine.py: no class {name} in it; it has Mine$"):
+        read_submission(f"{mine}:{name}", "defense")
+    mine.write_text("x = 1\n")
+    with pytest.raises(SubmissionError, match="it has no class at all"):
+        read_submission(f"{mine}:{name}", "defense")
+
+
+def test_a_byte_order_mark_is_no_part_of_a_submission(mine):
+    plain = read_submission(f"{mine}:Mine", "defense")
+    mine.write_bytes(b"\xef\xbb\xbf" + mine.read_bytes())
+    assert read_submission(f"{mine}:Mine", "defense").sha256 == plain.sha256

@@ -4,24 +4,21 @@
 """
 
 import gzip
-import io
 import json
 import os
 import random
 import shutil
-import tarfile
 import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
-import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from targets.corpora.entry import CorpusError, Problem
 from targets.corpora.read import examine, survey
+from tests.targets.corpora.layouts import whole
 
 TIMES = float(os.environ.get("OVERHEARD_FUZZ", "1"))
 SEED = int(os.environ.get("OVERHEARD_FUZZ_SEED", "0"))
@@ -67,58 +64,6 @@ def listen(path):
             complaint = str(error)
         assert "\n" not in complaint
     assert time.monotonic() - begin < SLOW
-
-
-def whole(folder):
-    """Write a good corpus of every layout into folders of their own."""
-    tone = (0.3 * np.sin(np.arange(4800) * 0.2)).astype("f4")
-    wav = io.BytesIO()
-    soundfile.write(wav, tone, 16_000, format="WAV")
-
-    def put(name, content):
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-
-    row = {"audio": "a.wav", "text": "yes", "speaker": "s", "split": "train", "duration": 0.3}
-    put("manifest/manifest.jsonl", json.dumps(row) + "\n")
-    put("array/manifest.json", json.dumps([row, {**row, "id": "b"}], indent=1))
-    put("kaldi/wav.scp", "r a.wav\n")
-    put("kaldi/text", "u yes no\nv no\n")
-    put("kaldi/segments", "u r 0 0.2\nv r 0.1 -1\n")
-    put("kaldi/utt2spk", "u a\nv b\n")
-    put("voice/train.tsv", "client_id\tpath\tsentence\ns\ta.wav\tYes!\n")
-    put("folder/metadata.csv", 'file_name,text,speaker\na.wav,"Yes, it is",s\n')
-    put("libri/train-clean-5/84/12/84-12.trans.txt", "84-12-0000 YES IT IS\n")
-    cut = {
-        "id": "c",
-        "start": 0,
-        "duration": 0.3,
-        "channel": 0,
-        "type": "MonoCut",
-        "supervisions": [{"start": 0, "duration": 0.3, "text": "yes", "speaker": "a"}],
-        "recording": {"sources": [{"type": "file", "channels": [0], "source": "a.wav"}]},
-    }
-    put("cuts/cuts.jsonl.gz", gzip.compress(json.dumps(cut).encode(), mtime=0))
-    cut["recording"]["sources"][0]["type"] = "shar"
-    put("shar/cuts.000000.jsonl.gz", gzip.compress(json.dumps(cut).encode(), mtime=0))
-    put("nemo/manifest.json", json.dumps({**row, "shard_id": 0}))
-    for name, member in (("shar/recording.000000.tar", "c.wav"), ("nemo/audio_0.tar", "a.wav")):
-        tar = io.BytesIO()
-        with tarfile.open(fileobj=tar, mode="w") as file:
-            info = tarfile.TarInfo(member)
-            info.size = len(wav.getvalue())
-            file.addfile(info, io.BytesIO(wav.getvalue()))
-        put(name, tar.getvalue())
-    for name in ("manifest", "array", "kaldi", "voice/clips", "folder", "cuts"):
-        put(f"{name}/a.wav", wav.getvalue())
-    put("libri/train-clean-5/84/12/84-12-0000.wav", wav.getvalue())
-    for kind in ("WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "NIST", "SVX", "FLAC", "OGG", "MP3"):
-        data = io.BytesIO()
-        soundfile.write(data, tone, 16_000, format=kind)
-        put(f"audio-{kind}/a.wav", data.getvalue())
-        put(f"audio-{kind}/manifest.jsonl", json.dumps(row))
-    return sorted(p for p in folder.iterdir() if p.is_dir())
 
 
 def damaged(data, rng):

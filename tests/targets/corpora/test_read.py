@@ -538,3 +538,21 @@ def test_mini_librispeech_reads_alike_both_ways():
         assert (u.text, u.speaker) == (other.text, other.speaker)
         assert u.attributes["gender"] == other.attributes["gender"]
         np.testing.assert_array_equal(u.samples, other.samples)
+
+
+def test_beyond_a_bound_samples_are_read_again(tmp_path, rows, monkeypatch):
+    write_manifest(tmp_path, rows)
+    held = read_corpus(tmp_path)
+    monkeypatch.setattr("targets.corpora.read.IN_MEMORY", 5 * 4 * 16_000)
+    lazy = read_corpus(tmp_path)
+    kept = [isinstance(u.sound, np.ndarray) for u in lazy]
+    assert kept[0]
+    assert not kept[-1]
+    assert lazy.digest == held.digest
+    assert [u.attributes for u in lazy] == [u.attributes for u in held]
+    (tmp_path / rows[-1]["audio"]).unlink()
+    with pytest.raises(CorpusError, match=r"manifest.jsonl:20: no audio file"):
+        _ = lazy.utterances[-1].samples
+    soundfile.write(tmp_path / rows[-1]["audio"], tone(0.1), SAMPLE_RATE)
+    with pytest.raises(CorpusError, match=r"manifest.jsonl:20: the audio has changed"):
+        _ = lazy.utterances[-1].samples

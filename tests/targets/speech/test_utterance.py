@@ -1,12 +1,13 @@
-"""Privacy units: one table says what each of them groups by."""
+"""Utterances: samples here or elsewhere, and what a privacy unit groups them by."""
 
 from __future__ import annotations
 
 from typing import get_args
 
+import numpy as np
 import pytest
 
-from targets.speech.utterance import UNIT_KEYS, Unit, unit_key
+from targets.speech.utterance import SAMPLE_RATE, UNIT_KEYS, Corpus, Unit, Utterance, unit_key
 from tests.fakes import utterance
 
 
@@ -25,3 +26,33 @@ def test_utterances_of_one_unit_share_a_name(unit, groups):
 def test_an_unknown_unit_is_no_silent_default():
     with pytest.raises(KeyError, match="family"):
         unit_key(utterance("u", "on"), "family")
+
+
+class Elsewhere:
+    size = 3
+
+    def __init__(self):
+        self.times = 0
+
+    def read(self):
+        self.times += 1
+        return np.arange(3, dtype=np.float32)
+
+
+def test_samples_that_lie_elsewhere_are_read_when_they_are_asked_for():
+    sound = Elsewhere()
+    u = Utterance("u", "s", sound, "yes")
+    assert (u.size, u.duration, sound.times) == (3, 3 / SAMPLE_RATE, 0)
+    bare = u.without_words()
+    assert (bare.text, bare.size, sound.times) == ("", 3, 0)
+    for one in (u, bare):
+        assert one.samples.tolist() == [0, 1, 2]
+        assert not one.samples.flags.writeable
+    assert sound.times == 4
+    held = Utterance("u", "s", np.arange(3, dtype=np.float32), "yes")
+    assert Corpus("c", (u,)).digest == Corpus("c", (held,)).digest
+
+
+def test_samples_have_no_default():
+    with pytest.raises(TypeError, match="samples"):
+        Utterance("u", "s", text="yes")

@@ -144,3 +144,75 @@ def test_options_out_of_range_are_named(scores, option, value):
     result = run(scores, *(part for pair in given.items() for part in pair))
     assert isinstance(result.exception, OverheardError)
     assert option in str(result.exception)
+
+
+@pytest.fixture
+def losses(tmp_path):
+    rng = np.random.default_rng(1)
+    coins = rng.random(400) < 0.5
+    values = rng.normal(size=400) - 3 * coins
+    path = tmp_path / "losses.csv"
+    path.write_text(
+        "loss,member\n" + "".join(f"{v},{int(c)}\n" for v, c in zip(values, coins, strict=True))
+    )
+    return path
+
+
+@pytest.fixture
+def inverted(losses):
+    path = losses.with_name("inverted.csv")
+    path.write_text(losses.read_text().replace("loss", "score", 1))
+    return path
+
+
+@pytest.mark.parametrize("more", [(), ("--design", "many_runs"), ("--noise", "gaussian")])
+@pytest.mark.parametrize("claim", ["0", "0.5", "3"])
+def test_losses_given_as_scores_get_no_verdict(inverted, claim, more):
+    result = run(inverted, "--delta", "1e-5", "--claimed-epsilon", claim, *more)
+    assert result.exit_code == 2
+    assert "consistent" not in result.output
+    assert "Verdict: cannot tell: held-out candidates rank above members" in result.stdout
+    (line,) = result.stderr.splitlines()
+    assert "are these losses" in line
+    assert "--losses" in line
+
+
+def test_losses_are_audited_as_losses(inverted, losses):
+    for path in (inverted, losses):
+        result = run(path, "--delta", "1e-5", "--claimed-epsilon", "0.5", "--losses")
+        assert result.exit_code == 3, result.output
+        assert not result.stderr
+        assert "Verdict: falsified" in result.output
+
+
+def test_json_of_an_inverted_ranking_stays_json(inverted):
+    result = run(inverted, "--delta", "1e-5", "--claimed-epsilon", "3", "--json")
+    assert json.loads(result.stdout)["verdict"].startswith("cannot tell: held-out")
+    assert "--losses" in result.stderr
+
+
+def test_without_a_claim_the_question_is_asked_all_the_same(inverted):
+    result = run(inverted, "--delta", "1e-5")
+    assert result.exit_code == 0
+    assert "--losses" in result.stderr
+
+
+def test_scores_called_losses_are_asked_the_other_way_round(scores):
+    result = run(scores, "--delta", "1e-5", "--claimed-epsilon", "3", "--losses")
+    assert result.exit_code == 2
+    assert "leave out --losses" in result.stderr
+
+
+def test_noise_is_not_taken_for_losses(tmp_path):
+    rng = np.random.default_rng(2)
+    rows = "".join(f"{v},{c}\n" for v, c in zip(rng.normal(size=300), [0, 1] * 150, strict=True))
+    result = run(
+        written(tmp_path, "score,member\n" + rows), "--delta", "1e-5", "--claimed-epsilon", "1"
+    )
+    assert result.exit_code == 0
+    assert not result.stderr
+
+
+def test_a_column_of_losses_needs_the_option(losses):
+    with pytest.raises(OverheardError, match="need one column 'score'"):
+        read_scores(losses, "one_run")

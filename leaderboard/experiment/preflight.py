@@ -1,0 +1,55 @@
+"""What only the speech itself can tell, looked at before anything is trained: first, and once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from leaderboard.experiment.experiment import Experiment
+from leaderboard.jobs.job import Job
+from leaderboard.spec.paths import corpus_folder, real_sources
+from leaderboard.spec.suite import Cell, Conditions
+
+
+def check_sources(conditions: Conditions, data: Path) -> None:
+    """Refuse conditions whose real speech is not there; opens nothing.
+
+    Raises:
+        OverheardError: names the folder.
+    """
+    for source in real_sources(conditions):
+        corpus_folder(source, data)
+
+
+def check_cache() -> None:
+    """Refuse a folder for made speech that can neither be written nor holds any.
+
+    Raises:
+        OverheardError: names the folder, and the variable that says another.
+    """
+    from targets.synthetic.cache import check_writable
+    from targets.synthetic.corpus import default_cache
+
+    cache = default_cache()
+    if not (cache.is_dir() and any(cache.glob("speech-*"))):
+        check_writable(cache)
+
+
+def check_speech(cells: Sequence[Cell], jobs: Sequence[Job], data: Path) -> None:
+    """Refuse real speech that the jobs to be run would refuse, each of them later.
+
+    Reads all of it where a job is still to be run; embedded speech needs no look. What the seed
+    draws is looked at for one seed.
+
+    Raises:
+        OverheardError: the speech is unusable, a key leaves nothing of it, or a target cannot learn
+            an utterance.
+    """
+    if not cells or not real_sources(cells[0].conditions) or all(job.finished() for job in jobs):
+        return
+    first = cells[0]
+    game = Experiment.of(first, Path(), data).game
+    from leaderboard.game.recipe import untrained_recipe
+
+    for target in dict.fromkeys(cell.target for cell in cells):
+        untrained_recipe(first.conditions, target, game, "cpu")

@@ -1,0 +1,69 @@
+"""The real speech that a suite asks for: read from its folder, filtered, and drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from leaderboard.game.draw import of_speakers, stratified
+from leaderboard.spec.paths import corpus_folder
+from leaderboard.spec.suite import Speech
+from targets.core.errors import OverheardError
+from targets.core.randomness import Randomness
+from targets.corpora.entry import CorpusError
+from targets.corpora.read import read_corpus
+from targets.speech.utterance import Utterance
+
+
+def real_speech(name: str, speech: Speech, rng: Randomness, data: Path) -> list[Utterance]:
+    """Return the real speech of one split of a game, below the folder `data`.
+
+    `rng` is the stream of the seed: what is drawn has a stream of its own below it.
+
+    Raises:
+        OverheardError: the folder is missing, its speech is unusable, or a key leaves nothing of
+            it; the key is named.
+    """
+    folder = corpus_folder(speech.source, data)
+    try:
+        utterances: Sequence[Utterance] = tuple(read_corpus(folder, split=speech.split))
+    except CorpusError as error:
+        raise OverheardError(f"speech.{name}: {error}") from None
+    longest = speech.max_seconds
+    if longest is not None:
+        shortest = min(u.duration for u in utterances)
+        utterances = [u for u in utterances if u.duration <= longest]
+        if not utterances:
+            raise OverheardError(
+                f"speech.{name}.max_seconds: {longest:g} leaves no utterance of {speech.source}, "
+                f"whose shortest lasts {shortest:.2f} s; give more"
+            )
+    drawn = rng.child("speech", name)
+    if speech.take == "first":
+        return first_transcribed(_first(utterances, speech), speech.transcribed)
+    if speech.speakers is not None:
+        utterances = of_speakers(utterances, speech.speakers, drawn.child("speakers"))
+    if speech.utterances is not None:
+        utterances = stratified(utterances, speech.utterances, drawn.child("utterances"))
+    if speech.transcribed is None:
+        return list(utterances)
+    kept = stratified(utterances, speech.transcribed, drawn.child("transcribed"))
+    return _without_words(utterances, {u.id for u in kept})
+
+
+def first_transcribed(utterances: Sequence[Utterance], count: int | None) -> list[Utterance]:
+    """Withhold the transcripts of all but the first `count` utterances; None withholds none."""
+    kept = utterances if count is None else utterances[:count]
+    return _without_words(utterances, {u.id for u in kept})
+
+
+def _first(utterances: Sequence[Utterance], speech: Speech) -> Sequence[Utterance]:
+    """Return what suites from before speech was drawn have taken."""
+    if speech.speakers is not None:
+        kept = sorted({u.speaker for u in utterances})[: speech.speakers]
+        utterances = [u for u in utterances if u.speaker in kept]
+    return utterances[: speech.utterances]
+
+
+def _without_words(utterances: Sequence[Utterance], kept: set[str]) -> list[Utterance]:
+    return [u if u.id in kept else u.without_words() for u in utterances]
