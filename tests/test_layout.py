@@ -21,6 +21,7 @@ OF_THEIR_OWN = {
     "leaderboard/views/test_foreign_entries.py": "records of what is not installed, in every view",
     "targets/corpora/test_manifest_kinds.py": "every kind of manifest",
     "targets/corpora/test_fuzz.py": "every reader on garbage",
+    "targets/corpora/test_layouts.py": "every layout, wherever it lies",
     "targets/test_real.py": "a run on real speech",
 }
 

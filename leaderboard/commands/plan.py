@@ -55,8 +55,8 @@ def plan(
 ) -> None:
     """Show what `overheard run` would do, what is there, and how long it should take."""
     chosen = load_suite(suite)
-    check_sources(chosen.conditions, data)
     out = out or Path("runs") / chosen.name
+    check_sources(chosen.conditions, data, out)
     if any((out / FOLDER).glob("*.json")):
         read_records(out, chosen.conditions.digest)
     workers = workers or provenance.cores()

@@ -46,8 +46,8 @@ def run(
 ) -> None:
     """Train, attack and score every cell of a suite; go on where an earlier run stopped."""
     chosen = at_seeds(load_suite(suite), seed, fresh_seed)
-    check_sources(chosen.conditions, data)
     out = out or Path("runs") / chosen.name
+    check_sources(chosen.conditions, data, out)
     if any((out / FOLDER).glob("*.json")):
         # Before anything is computed: its results could not be kept beside these.
         read_records(out, chosen.conditions.digest)

@@ -66,8 +66,8 @@ def score(
     submission = read_submission(place, "defense", settings)
     label = label_of(submission, name)
     chosen = load_suite(suite)
-    check_sources(chosen.conditions, data)
     out = out or Path("runs") / chosen.name
+    check_sources(chosen.conditions, data, out)
     if any((out / FOLDER).glob("*.json")):
         read_records(out, chosen.conditions.digest)
     cells = submitted_cells(chosen, submission, label, chosen_seeds(chosen, seed, fresh_seed))
