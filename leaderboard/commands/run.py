@@ -12,7 +12,7 @@ import typer
 from leaderboard.commands.options import DATA, Data, Device, Out, SuiteName, Workers
 from leaderboard.commands.seeds import Fresh, Given, at_seeds
 from leaderboard.experiment.plan import plan
-from leaderboard.experiment.preflight import check_cache, check_sources, check_speech
+from leaderboard.experiment.preflight import check_sources, check_speech
 from leaderboard.jobs import scheduler
 from leaderboard.jobs.job import Pool
 from leaderboard.jobs.processes import Processes
@@ -66,7 +66,6 @@ def run(
         raise OverheardError(f"--gpus {gpus:g}: without --ray give a whole number of GPUs")
     elif gpus:
         pool = partial(Processes, int(gpus), gpus=int(gpus))
-    check_cache()
     jobs = plan(chosen, out, data, device)
     check_speech(chosen.cells(), jobs, data)
     with watching() as progress:

@@ -43,14 +43,17 @@ def check_cache() -> None:
 def check_speech(cells: Sequence[Cell], jobs: Sequence[Job], data: Path) -> None:
     """Refuse real speech that the jobs to be run would refuse, each of them later.
 
-    Reads all of it where a job is still to be run; embedded speech needs no look. What the seed
-    draws is looked at for one seed.
+    Reads all of it where a job is still to be run; of embedded speech only the folder is looked at
+    where it is kept. What the seed draws is looked at for one seed.
 
     Raises:
-        OverheardError: the speech is unusable, a key leaves nothing of it, or a target cannot learn
-            an utterance.
+        OverheardError: that folder cannot be written, the speech is unusable, a key leaves nothing
+            of it, or a target cannot learn an utterance.
     """
-    if not cells or not real_sources(cells[0].conditions) or all(job.finished() for job in jobs):
+    if not cells or all(job.finished() for job in jobs):
+        return
+    check_cache()
+    if not real_sources(cells[0].conditions):
         return
     first = cells[0]
     game = Experiment.of(first, Path(), data).game
