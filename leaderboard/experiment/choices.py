@@ -13,7 +13,6 @@ from defenses.base import Defense
 from defenses.registry import SCHEMES
 from leaderboard.spec.options import made_with
 from leaderboard.spec.suite import Cell, Conditions
-from targets.core.errors import OverheardError
 from targets.training.recipe import Recipe
 
 
@@ -25,7 +24,9 @@ def defense_of(cell: Cell) -> Defense:
     """
     promise = {} if cell.epsilon is None else {"epsilon": cell.epsilon}
     own = SCHEMES[cell.scheme].options
-    return made_with(f"scheme {cell.label!r}", SCHEMES.load(cell.scheme), own, promise, cell.options)
+    return made_with(
+        f"scheme {cell.label!r}", SCHEMES.load(cell.scheme), own, promise, cell.options
+    )
 
 
 def recipe_as_begun(cell: Cell, recipe: Recipe, trained: Mapping[str, Tensor]) -> Recipe:
