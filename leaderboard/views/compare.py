@@ -80,11 +80,14 @@ def compared(folder: Path) -> list[Row]:
     return comparison(read_records(folder), read_results(folder))
 
 
-def beside_controls(folder: Path, seeds: bool) -> list[Row]:
-    """Return the comparison of a folder, a row a cell or a seed, with its controls beside it."""
+def _rows(folder: Path, seeds: bool, beside: bool) -> list[Row]:
+    """Return the comparison of a folder, a row a cell or a seed, with controls where asked for."""
     records, results = sorted(read_records(folder), key=place), read_results(folder)
     cells = (each_seed if seeds else over_seeds)(records)
-    return [_row(cell, results) | controls.control_columns(cell, records) for cell in cells]
+    return [
+        _row(cell, results) | (controls.control_columns(cell, records) if beside else {})
+        for cell in cells
+    ]
 
 
 def compare(folders: Sequence[Path], form: Format, *, seeds: bool = False) -> str:
@@ -94,10 +97,11 @@ def compare(folders: Sequence[Path], form: Format, *, seeds: bool = False) -> st
     table; correlations stay within each, because figures of different speech and training do not
     compare.
     """
-    found = [row for folder in folders for row in beside_controls(folder, seeds)]
+    whole = form in (Format.TEXT, Format.JSON, Format.CSV)
+    found = [row for folder in folders for row in _rows(folder, seeds, whole)]
     several = any(len(row[SEEDS]) > 1 for row in found)
     keys = KEYS if len(folders) == 1 else ("suite", *KEYS)
-    if form in (Format.JSON, Format.CSV):
+    if whole and form is not Format.TEXT:
         keys = (*keys, *controls.COLUMNS)
     footer = f"{FOOTER}\n{OF_SEEDS}" if several else FOOTER
     drawn = render(found, keys_of(keys, form, several), HEADERS, footer, form)

@@ -28,6 +28,7 @@ from leaderboard.views.table import Format
 from targets.core.estimate import Estimate
 from tests.leaderboard.records.test_attack_result import attack_result
 from tests.leaderboard.spec.test_suite import SMALL
+from tests.leaderboard.views.test_repetition_table import with_secrets
 from tests.leaderboard.views.test_table import CELLS, measured, promise, record
 
 HOSTILE = "<script>alert(1)</script> & more"
@@ -236,6 +237,55 @@ def test_a_row_says_what_the_record_says(run):
     failed = dict(zip(COLUMNS, cells(entries["small-rnnt-pate-gnmax-eps10-seed0"]), strict=True))
     assert (failed["epsilon"].shown, failed["epsilon"].below) == ("10", ("asked for",))
     assert {failed[key].shown for key in ("wer", *HEADLINE, "audited_epsilon")} == {"-"}
+
+
+def beside(tmp_path):
+    """Return the entries of a run with controls, seeds and repeated secrets."""
+    run = tmp_path / "run"
+    for seed in (0, 1):
+        for scheme, epsilon, rate in (("dpsgd", 1.0, 0.3), ("public", None, 0.4)):
+            one = with_secrets(scheme, epsilon, seed, rate=rate, group_epsilon={"4": 4.8})
+            more = {"auc_allowed": 0.5734, "leakages": one.leakages | MEMBERSHIP}
+            write_record(one.model_copy(update=more), run)
+    return run
+
+
+MEMBERSHIP = {
+    "membership": {"auc": measured(0.5)}, "membership-calibrated": {"auc": measured(0.6)},
+}  # fmt: skip
+
+
+def test_below_a_figure_stands_what_it_is_read_against(tmp_path):
+    private, _, public, _ = read_entries([beside(tmp_path)])
+    row = dict(zip(COLUMNS, cells(private), strict=True))
+    _, less = row["wer"].below
+    assert re.fullmatch(r"-\d+\.\d \[-\d+\.\d, -\d+\.\d\] less public", less)
+    assert "by calibrated, of 2" in row["membership"].below
+    assert "at most 0.573 allowed" in row["membership"].below
+    control = dict(zip(COLUMNS, cells(public), strict=True))
+    assert not any("less public" in line for line in control["wer"].below)
+
+
+def test_cells_over_seeds_and_repeated_secrets_have_tables_of_their_own(tmp_path, site):
+    pages = write_site(tmp_path / "site", [beside(tmp_path)]).parent
+    index = (pages / "index.html").read_text(encoding="utf-8")
+    over, repeated = re.findall(r'<section aria-labelledby="small-.*?</section>', index, re.S)
+    assert ">Over seeds: small<" in over
+    assert over.count("<tr>") == 1 + 2  # headings, and a row a cell
+    assert '<th scope="col">WER less public</th>' in over
+    assert ">Secrets by how often they are said: small<" in repeated
+    assert "<td>4.8</td>" in repeated
+    entry = next((pages / "entries").glob("small-rnnt-dpsgd*.html")).read_text(encoding="utf-8")
+    assert "said 4 times, ε of 4 is 4.8" in entry
+    assert "beside its controls" in entry
+    # A run of one seed without repeated secrets has neither.
+    assert "Over seeds" not in (site / "index.html").read_text(encoding="utf-8")
+
+
+def test_the_first_chart_is_theory_practice_and_worst_case(site):
+    index = (site / "index.html").read_text(encoding="utf-8")
+    first = re.search(r'<figure class="chart"><h3>(.*?)</h3><div id="(\S+)"', index)
+    assert first.groups() == ("Theory, practice and worst case", "audit")
 
 
 def test_the_verdict_in_words():
