@@ -25,8 +25,10 @@ from leaderboard.site.build import published_runs, write_site
 from leaderboard.spec.load import built_in_suites, load_suite, parse_suite
 from leaderboard.spec.suite import Cell, Suite, SuiteError
 from leaderboard.views.compare import compare, comparison
+from leaderboard.views.controls import controls_table
 from leaderboard.views.export import export, figures
-from leaderboard.views.table import Format, rows, table
+from leaderboard.views.repetition_table import repetition_table
+from leaderboard.views.table import Format, rows, rows_over_seeds, table
 from targets.core.errors import OverheardError
 from targets.core.estimate import Estimate
 
@@ -45,6 +47,7 @@ __all__ = [
     "built_in_suites",
     "compare",
     "comparison",
+    "controls_table",
     "disproof",
     "estimate_from_json",
     "estimate_to_json",
@@ -61,8 +64,10 @@ __all__ = [
     "read_records",
     "read_result",
     "read_results",
+    "repetition_table",
     "results_on",
     "rows",
+    "rows_over_seeds",
     "strongest",
     "table",
     "write_site",

@@ -23,6 +23,9 @@ from leaderboard.records.record import Record
 from targets.core.estimate import Estimate
 
 CONTROLS = ("public", "start")  # schemes that touch nothing private: every row is read beside them
+AUC_LESS = f"auc_less_{CONTROLS[0]}"
+EXPOSURE_LESS = f"exposure_less_{CONTROLS[0]}"
+OTHER_COINS = "its coins are not those of the control"
 NO_ERRORS = "the record is from before errors were kept for each utterance"
 
 Counts = NDArray[np.float64]
@@ -115,17 +118,40 @@ def leakage_less(
 def leakage_difference(
     row: Record, control: Record | Estimate, attack: str, level: float = LEVEL
 ) -> Estimate:
-    """Return the figure of an attack of one row less that of another, paired; or why there is none.
+    """Return the figure that stands for an attack less another row's, paired; or why there is none.
 
-    Where a speaker has one coin, a speaker's candidates are one: ranked by their mean score.
+    That of exposure is of secrets said once, that of all others the AUC.
     """
     if isinstance(control, Estimate):
         return control
-    if row.coins != control.coins:
-        return Estimate.unscored("its coins are not those of the control")
-    one, other = row.scores.get(attack, {}), control.scores.get(attack, {})
     if attack == CANARY and repetitions(row) and repetitions(control):
-        return _exposure_difference(row, control)
+        return exposure_difference(row, control)
+    return auc_less(row, control, attack, level)
+
+
+def every_difference(row: Record, records: Sequence[Record]) -> dict[str, dict[str, Estimate]]:
+    """Return for each attack of a row what it finds more than on `public`, where both are known."""
+    control = control_of(row, records, CONTROLS[0])
+    if isinstance(control, Estimate):
+        return {}
+    found = {attack: {AUC_LESS: auc_less(row, control, attack)} for attack in row.scores}
+    if repetitions(row) and repetitions(control):
+        found[CANARY][EXPOSURE_LESS] = exposure_difference(row, control)
+    return {
+        attack: kept
+        for attack, figures in found.items()
+        if (kept := {name: less for name, less in figures.items() if less.scored})
+    }
+
+
+def auc_less(row: Record, control: Record, attack: str, level: float = LEVEL) -> Estimate:
+    """Return the AUC of an attack on one row less that on another, of the same candidates.
+
+    Where a speaker has one coin, a speaker's candidates are one: ranked by their mean score.
+    """
+    if row.coins != control.coins:
+        return Estimate.unscored(OTHER_COINS)
+    one, other = row.scores.get(attack, {}), control.scores.get(attack, {})
     shared = [candidate for candidate in one if candidate in other]
     if not shared:
         return Estimate.unscored("the two have no scores of this attack in common")
@@ -145,8 +171,10 @@ def leakage_difference(
     return auc_difference(scores[0], scores[1], members, clusters, level)
 
 
-def _exposure_difference(row: Record, control: Record) -> Estimate:
+def exposure_difference(row: Record, control: Record) -> Estimate:
     """Return how much more the trained-on secrets are exposed: those said once, where some are."""
+    if row.coins != control.coins:
+        return Estimate.unscored(OTHER_COINS)
     kinds = set(repetitions(row))
     often = ONCE if ONCE in kinds else min(kinds, default=ONCE)
     one, other = exposures(row, often), exposures(control, often)

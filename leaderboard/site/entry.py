@@ -9,6 +9,7 @@ import numpy as np
 
 from attacks.statistics.roc import roc
 from leaderboard.figures.headline import HEADLINE
+from leaderboard.figures.paired import every_difference
 from leaderboard.figures.seeds import Repeated
 from leaderboard.records.numbers import guarantee_to_json
 from leaderboard.records.record import Record
@@ -141,10 +142,11 @@ def _all(entry: Entry) -> dict[str, dict[str, Estimate]]:
     }
     own_figures = {name: getattr(record, name) for name in own}
     further = {CONTROLS: beside_controls(entry), REPEATED: by_repetitions(entry)}
+    less = every_difference(record, entry.beside)
     return {
         TARGET: own_figures,
         **{title: found for title, found in further.items() if found},
-        **record.leakages,
+        **{attack: found | less.get(attack, {}) for attack, found in record.leakages.items()},
         **submitted,
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from leaderboard.figures.paired import CONTROLS, every_difference, wer_less
 from leaderboard.records.attack_result import AttackResult, read_results
 from leaderboard.records.record import Record
 from leaderboard.records.run_folder import read_records
@@ -23,20 +24,33 @@ estimate         value and interval; the CSV and the JSON give level, method and
 strongest ...    of all attacks known, submitted ones included: there where any was submitted"""
 
 
-def figures(records: Iterable[Record], found: Sequence[AttackResult] = ()) -> list[Row]:
+def figures(
+    records: Iterable[Record],
+    found: Sequence[AttackResult] = (),
+    beside: Sequence[Record] | None = None,
+) -> list[Row]:
     """Return one row an estimate: record by record in the order of the table.
 
     What submitted attacks found on a record's weights, `found`, follows what the suite's did.
+    Differences from controls, where they are known, are from those among the records, or `beside`.
     """
-    return [row for record in sorted(records, key=place) for row in _figures(record, found)]
+    ordered = sorted(records, key=place)
+    others = ordered if beside is None else beside
+    return [row for record in ordered for row in _figures(record, found, others)]
 
 
-def _figures(record: Record, found: Sequence[AttackResult]) -> Iterable[Row]:
+def _figures(
+    record: Record, found: Sequence[AttackResult], others: Sequence[Record]
+) -> Iterable[Row]:
     common = {**identity(record), "status": status(record, found)}
     for name in ("wer", "wer_members", "wer_held_out", "audited_epsilon"):
         yield common | {"attack": None, "figure": name, "estimate": getattr(record, name)}
+    for control in CONTROLS:
+        if (less := wer_less([record], others, control)).scored:
+            yield common | {"attack": None, "figure": f"wer_less_{control}", "estimate": less}
+    differences = every_difference(record, others)
     for attack, figures in record.leakages.items():
-        for name, estimate in figures.items():
+        for name, estimate in (figures | differences.get(attack, {})).items():
             yield common | {"attack": attack, "figure": name, "estimate": estimate}
     later = results_on(record, found)
     for result in later:

@@ -41,6 +41,12 @@ FIGURES = {
     "to the line above is what the model knows by heart.",
     "audited_epsilon": "The least ε that is compatible with what the attack achieved.",
     "auc": "How often a member is ranked above a held-out candidate; 0.5 is guessing.",
+    "auc_less_public": "The same less that of the same attack on the row “public”, on the same "
+    "candidates and coins, paired: what is beyond chance.",
+    "exposure_less_public": "Bits of secrets said once, less those of the same secrets in the row "
+    "“public”.",
+    "wer_less_public": "Word error rate less that of the row “public”, paired by utterance.",
+    "wer_less_start": "Word error rate less that of the public start, paired by utterance.",
     "tpr_at_1pct_fpr": "Share of members recognised with certainty enough to accuse only one in "
     "a hundred wrongly; 0.01 is guessing.",
     "tpr_at_0.1pct_fpr": "The same with one in a thousand accused wrongly; 0.001 is guessing.",

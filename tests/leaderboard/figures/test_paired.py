@@ -10,6 +10,7 @@ import pytest
 from leaderboard.figures.intervals import rate
 from leaderboard.figures.paired import (
     counts_of,
+    every_difference,
     leakage_difference,
     leakage_less,
     wer_difference,
@@ -131,6 +132,9 @@ def test_where_a_speaker_has_one_coin_speakers_are_compared():
     assert "who spoke" in leakage_difference(old, other, "membership").method
 
 
+BITS = np.random.default_rng(0).uniform(0, 9, size=12)
+
+
 def with_canaries(record, bits):
     tossed = {f"canary-{n:04d}": n % 2 == 0 for n in range(12)}
     scores = dict(zip(tossed, bits, strict=True))
@@ -146,13 +150,21 @@ def with_canaries(record, bits):
 
 
 def test_exposure_is_compared_secret_by_secret_of_those_said_once():
-    rng = np.random.default_rng(0)
-    bits = rng.uniform(0, 9, size=12)
-    one, other = with_canaries(BETTER, bits + 0.5), with_canaries(PUBLIC, bits)
+    one, other = with_canaries(BETTER, BITS + 0.5), with_canaries(PUBLIC, BITS)
     found = leakage_difference(one, other, "canary")
     assert found.value == pytest.approx(0.5)
     assert found.high - found.low < 1e-9
     assert "3 secrets" in found.method
+
+
+def test_every_attack_is_compared_and_what_is_unknown_is_left_out():
+    one, other = with_canaries(BETTER, BITS + 0.5), with_canaries(PUBLIC, BITS)
+    found = every_difference(one, [one, other])
+    assert found["canary"]["exposure_less_public"].value == pytest.approx(0.5)
+    assert found["canary"]["auc_less_public"].value == pytest.approx(0.0)
+    assert found["membership"]["auc_less_public"] == leakage_difference(one, other, "membership")
+    assert every_difference(other, [one, other]) == {}
+    assert every_difference(BETTER.model_copy(update={"scores": {}}), BESIDE) == {}
 
 
 def test_the_level_is_that_of_the_choice():

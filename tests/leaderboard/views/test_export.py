@@ -7,9 +7,11 @@ import io
 import json
 
 from leaderboard.records.attack_result import write_result
-from leaderboard.records.run_folder import read_records
+from leaderboard.records.run_folder import read_records, write_record
+from leaderboard.views import glossary
 from leaderboard.views.export import export
 from leaderboard.views.table import Format
+from tests.leaderboard.figures import making
 from tests.leaderboard.records.test_attack_result import attack_result
 from tests.leaderboard.views.test_table import run  # noqa: F401
 
@@ -69,3 +71,20 @@ def test_for_papers(run):  # noqa: F811
     assert not any(letter in latex for letter in "εδ∞")
     markdown = export([run, run], Format.MARKDOWN).splitlines()
     assert len(markdown) == 2 + 2 * len(json.loads(export([run], Format.JSON)))
+
+
+def test_differences_from_controls_are_figures_too(tmp_path):
+    for scheme, epsilon, rate in (("dpsgd", 10.0, 0.3), ("public", None, 0.4)):
+        write_record(making.row(scheme, epsilon, rate=rate), tmp_path)
+    lines = json.loads(export([tmp_path], Format.JSON))
+    less = {
+        (x["scheme"], x["attack"], x["figure"]): x["estimate"]
+        for x in lines
+        if "less" in x["figure"]
+    }
+    assert set(less) == {
+        ("dpsgd", None, "wer_less_public"),
+        ("dpsgd", "membership", "auc_less_public"),
+    }
+    assert less["dpsgd", None, "wer_less_public"]["high"] < 0
+    assert all(glossary.explained(figure) for _, _, figure in less)
