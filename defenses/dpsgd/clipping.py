@@ -49,9 +49,14 @@ def check_clip(clip: float) -> None:
         raise OverheardError(f"clip is {clip:g}; give a number above 0")
 
 
+def trained_parameters(recognizer: Recognizer) -> list[Tensor]:
+    """Return the parameters that training moves: all that are not frozen."""
+    return [p for p in recognizer.network.parameters() if p.requires_grad]
+
+
 def zeros(recognizer: Recognizer) -> Gradients:
     """Return a zero gradient for every trained parameter."""
-    return {p: torch.zeros_like(p) for p in recognizer.network.parameters()}
+    return {p: torch.zeros_like(p) for p in trained_parameters(recognizer)}
 
 
 def clipped_sum_one_by_one(
@@ -90,7 +95,7 @@ def normalised_sum(recognizer: Recognizer, batch: Sequence[Example], clip: float
 def _add_normalised(
     recognizer: Recognizer, batch: Sequence[Example], clip: float, total: Gradients
 ) -> None:
-    with recording() as tape:
+    with recording(total) as tape:
         losses = recognizer.example_nll(batch)
     _check_all_recorded(recognizer, tape)
     gradients = tape.gradients(losses)
@@ -110,7 +115,8 @@ def _add_normalised(
 def _check_all_recorded(recognizer: Recognizer, tape: Tape) -> None:
     # A parameter that is on no tape would keep a gradient of zero, and never learn.
     known = {id(parameter) for use in tape.uses for parameter in use.parameters}
-    lost = [n for n, p in recognizer.network.named_parameters() if id(p) not in known]
+    trained = ((n, p) for n, p in recognizer.network.named_parameters() if p.requires_grad)
+    lost = [n for n, p in trained if id(p) not in known]
     if lost:
         raise OverheardError(
             f"the target's {', '.join(lost[:3])}: of a layer that writes nothing on the tape of "

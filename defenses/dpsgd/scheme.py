@@ -28,9 +28,11 @@ from defenses.dpsgd.clipping import (
     ClippedSum,
     clipped_sum_one_by_one,
     normalised_sum,
+    trained_parameters,
 )
 from defenses.dpsgd.mechanism import SubsampledGaussian
 from defenses.dpsgd.sampling import rate_and_steps
+from defenses.dpsgd.trained_weights import trained_weights
 from targets.core.progress import report
 from targets.core.randomness import Randomness
 from targets.models.recognizer import Recognizer
@@ -44,7 +46,8 @@ class DPSGD:
     """Textbook DP-SGD: clip each example's gradient, sum, add Gaussian noise, step.
 
     `batch_size` is the expected size of a Poisson batch; `epochs` gives the number of steps; the
-    noise is calibrated to `epsilon`.
+    noise is calibrated to `epsilon`. `weights` are those that training moves, `rank` that of the
+    adapters: see `defenses.dpsgd.trained_weights`.
     """
 
     epsilon: float
@@ -52,6 +55,8 @@ class DPSGD:
     batch_size: int = 128
     learning_rate: float = 1e-3
     clip: float = 1.0
+    weights: str = "all"
+    rank: int = 4
 
     def train(
         self,
@@ -76,6 +81,8 @@ class EDPSGD:
     epochs: float = 10
     batch_size: int = 128
     learning_rate: float = 1e-3
+    weights: str = "all"
+    rank: int = 4
 
     def train(
         self,
@@ -100,6 +107,8 @@ def noisy_descent(
     batch_size: int,
     learning_rate: float,
     clip: float,
+    weights: str = "all",
+    rank: int = 1,
 ) -> Trained:
     """Fit the recipe's target by Adam on noisy sums of clipped gradients.
 
@@ -114,12 +123,15 @@ def noisy_descent(
     mechanism = SubsampledGaussian(bounded_sum, sampling_rate, steps, batch_size)
     mechanism = mechanism.calibrated(epsilon, recipe.delta)
     recognizer = recipe.build()
-    released = mechanism.gradients(recognizer, recognizer.examples(members), rng)
-    descend(recognizer, released, steps, learning_rate)
+    with trained_weights(recognizer.network, weights, rank, rng.child("adapters")):
+        count = sum(p.numel() for p in trained_parameters(recognizer))
+        released = mechanism.gradients(recognizer, recognizer.examples(members), rng)
+        descend(recognizer, released, steps, learning_rate)
     notes = {
         "noise_multiplier": mechanism.noise_multiplier,
         "sampling_rate": sampling_rate,
         "steps": steps,
+        "trained_weights": count,
     }
     return Trained(weights_of(recognizer), mechanism.event, notes, mechanism.unit)
 
@@ -128,7 +140,7 @@ def descend(
     recognizer: Recognizer, gradients: Iterable[int], steps: int, learning_rate: float
 ) -> None:
     """Take `steps` steps of Adam, by the gradients that are set before each number is yielded."""
-    optimizer = torch.optim.Adam(recognizer.network.parameters(), lr=learning_rate)
+    optimizer = torch.optim.Adam(trained_parameters(recognizer), lr=learning_rate)
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, steps))
     for step in gradients:
         optimizer.step()

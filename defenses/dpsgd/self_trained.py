@@ -24,6 +24,8 @@ class SelfTrainedEDPSGD:
     epochs: float = 10
     batch_size: int = 128
     learning_rate: float = 1e-3
+    weights: str = "all"
+    rank: int = 4
 
     def train(
         self,

@@ -208,7 +208,7 @@ class LSTM(nn.Module):
 
     def start(self, n: int) -> tuple[Tensor, Tensor]:
         """Return the state before the first step, for n sequences."""
-        zeros = self.input.weight.new_zeros(n, self.hidden)
+        zeros = self.recurrent[0].new_zeros(n, self.hidden)
         return zeros, zeros
 
 

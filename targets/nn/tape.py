@@ -8,12 +8,13 @@ example i for a linear layer is g_iᵀ a_i, with a the input (T, I) and g the gr
 gradient of the gates' input is all that a recurrent weight needs).
 
 Every parameter must be used once in a forward pass, and example i's loss must depend on example i
-alone: no batch normalisation.
+alone: no batch normalisation. A tape may be asked for some parameters alone; what is below the
+first of them is then computed without a graph.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -51,6 +52,31 @@ class Use(Protocol):
     def per_example(self, gradient: Tensor) -> Named:
         """Return each parameter with its per-example gradients (B, *shape)."""
         ...
+
+
+@dataclass(frozen=True, eq=False)
+class BiasUse:
+    """`output = ... + bias`; output (B, T, O). What is left of a use whose weight is frozen."""
+
+    bias: Tensor
+    output: Tensor
+
+    @property
+    def parameters(self) -> tuple[Tensor, ...]:
+        """See `Use`."""
+        return (self.bias,)
+
+    def per_example(self, gradient: Tensor) -> Named:
+        """See `Use`."""
+        return [(self.bias, gradient.sum(1))]
+
+    def square_norms(self, gradient: Tensor) -> Tensor:
+        """See `Use`."""
+        return _square_norms(self.per_example(gradient))
+
+    def weighted_sums(self, gradient: Tensor, weights: Tensor) -> Named:
+        """See `Use`."""
+        return [(p, weights @ g) for p, g in self.per_example(gradient)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,12 +196,21 @@ def _square_norms(pairs: Named) -> Tensor:
 
 @dataclass(frozen=True)
 class Tape:
-    """The uses of one forward pass, in order."""
+    """The uses of one forward pass, in order; where `only` is given, of those parameters alone.
+
+    `only` holds the identities of parameters.
+    """
 
     uses: list[Use] = field(default_factory=list)
+    only: frozenset[int] | None = None
 
     def note(self, use: Use) -> None:
-        """Keep a use, and make its output a point where the gradient can be read."""
+        """Keep a use that is asked for, and make its output a point where gradients are read."""
+        if self.only is not None and not self.only.issuperset(map(id, use.parameters)):
+            bias = getattr(use, "bias", None)
+            if id(bias) not in self.only:
+                return
+            use = BiasUse(bias, use.output)
         if not use.output.requires_grad:
             use.output.requires_grad_()  # nothing trainable below it: the graph starts here
         self.uses.append(use)
@@ -198,9 +233,9 @@ def current_tape() -> Tape | None:
 
 
 @contextmanager
-def recording() -> Iterator[Tape]:
-    """Record the uses of parameters by every layer called inside."""
-    tape = Tape()
+def recording(only: Iterable[Tensor] | None = None) -> Iterator[Tape]:
+    """Record how parameters, all or `only` these, are used by every layer called inside."""
+    tape = Tape(only=None if only is None else frozenset(map(id, only)))
     token = _current.set(tape)
     try:
         yield tape
