@@ -76,7 +76,7 @@ class Experiment:
         """
         from leaderboard.game.build import build_game
 
-        return build_game(self.conditions, self.seed, self.data)
+        return build_game(self.conditions, self.target, self.seed, self.data)
 
     @cached_property
     def untrained_recipe(self) -> Recipe:

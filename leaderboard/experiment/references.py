@@ -76,13 +76,12 @@ class ReferenceModels:
     def weights_file(self) -> Path:
         """Where their weights are kept."""
         experiment = self.experiment
-        speech = experiment.conditions.speech
         content = experiment.conditions.model_dump(mode="json", exclude={"attacks"}) | {
             "references": references_wanted(self.attacks),
             "stamps": [
                 stamp(experiment.data / one.source)
-                for one in (speech.public, speech.private)
-                if one.source != EMBEDDED
+                for name, one in experiment.conditions.speech.named.items()
+                if name != "test" and one.source != EMBEDDED
             ],
         }
         name = f"{experiment.name}-{digest_of(content)[:12]}.safetensors"

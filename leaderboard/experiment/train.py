@@ -28,6 +28,7 @@ from leaderboard.records.run_folder import write_record
 from leaderboard.spec.paths import weights_digest, weights_file
 from leaderboard.spec.suite import Cell
 from targets.core.clock import Clock
+from targets.core.digests import digest_of
 from targets.core.errors import OverheardError
 from targets.core.files import whole_file
 from targets.core.progress import listening, stage
@@ -99,7 +100,9 @@ def _train(
 ) -> tuple[Record, Recognizer]:
     """Return what is known of a cell before it is attacked, and its target."""
     game, recipe, out = experiment.game, experiment.recipe, experiment.out
-    rng = experiment.rng("training", cell.target, cell.scheme)
+    # Noise of its own for every ε and setting: rows may be released together.
+    setting = digest_of({"epsilon": cell.epsilon, "options": cell.options})
+    rng = experiment.rng("training", cell.target, cell.scheme, setting)
     if isinstance(defense, SharingDefense):
         shared, clock.seconds["poll"] = SchemeWork(experiment, defense.shared_work).load()
         train = partial(defense.finish, recipe, game.public, shared, rng)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,69 +14,105 @@ from leaderboard.spec.suite import Canaries, Conditions, Speech
 from targets.core.errors import OverheardError
 from targets.core.progress import report, stage
 from targets.core.randomness import Randomness
-from targets.speech.utterance import SPLITS, Utterance
-from targets.synthetic.corpus import SpeechRequest, default_cache, embedded_corpus, speak
-from targets.synthetic.phrases import CANARIES, Template, distinct_fillings
-from targets.synthetic.voices import voice_count
+from targets.speech.utterance import Utterance
+from targets.synthetic.corpus import SpeechRequest, default_cache, say_phrases, speak
+from targets.synthetic.phrases import CANARIES, PERSONAL_SHARE, Template, distinct_fillings
+from targets.synthetic.telephone import over_telephone
+from targets.synthetic.voices import voice, voice_count
 
 SPEECH_SEED = 0  # of the embedded corpus: the speech stays, coins and secrets change with the seed
 CANARY_VOICES = 12  # that say the canaries where the private speech is real
 EMBEDDED = "embedded"
 
 
-def build_game(conditions: Conditions, seed: int, data: Path) -> Game:
-    """Return the game of a suite for one seed; `data` is where folders of real speech lie.
+def build_game(conditions: Conditions, target: str, seed: int, data: Path) -> Game:
+    """Return the game of one target and seed; `data` is where folders of real speech lie.
+
+    Speech and secrets are the same for all targets, the coins are each target's own: what chance
+    does to one leaves the others alone.
 
     Raises:
         OverheardError: a folder is missing, its speech is unusable, or a key leaves nothing of it.
     """
-    splits = conditions.speech
-    rng = Randomness(seed)
+    splits = conditions.speech.named
+    voices = _dealt_out(splits)
     parts: dict[str, list[Utterance]] = {}
-    first_voice = 0  # embedded splits take the voices in turn, so that they share none
-    voices: dict[str, range] = {}
-    for number, name in enumerate(SPLITS):
-        speech: Speech = getattr(splits, name)
-        with stage(number / 4, (number + 1) / 4):
+    for number, (name, speech) in enumerate(splits.items()):
+        with stage(number / (len(splits) + 1), (number + 1) / (len(splits) + 1)):
             if speech.source == EMBEDDED:
-                parts[name] = _embedded(speech, first_voice)
+                parts[name] = _embedded(speech, voices[name])
             else:
-                parts[name] = real_speech(name, speech, rng, data)
-        if speech.source == EMBEDDED:
-            assert speech.speakers is not None
-            voices[name] = range(first_voice, first_voice + speech.speakers)
-            first_voice = voices[name].stop
+                parts[name] = real_speech(name, speech, Randomness(SPEECH_SEED), data)
     if not any(u.text for u in parts["public"]):
         raise OverheardError(
             "speech.public.transcribed: leaves no transcript to start from; give at least 1"
         )
-    canary_voices = voices.get("private", range(first_voice, first_voice + CANARY_VOICES))
-    with stage(3 / 4, 1):
-        canaries = _canaries(conditions.canaries, canary_voices, rng.child("canaries"))
+    rng = Randomness(seed)
+    own = [v for v in range(voice_count()) if not any(v in taken for taken in voices.values())]
+    with stage(len(splits) / (len(splits) + 1), 1):
+        canaries = _canaries(
+            conditions.canaries,
+            voices.get("private") or own[:CANARY_VOICES],
+            splits["private"].channel,
+            rng.child("canaries"),
+        )
+    more = [u.without_words() for u in parts.get("untranscribed", ())]
     candidates = [*parts["private"], *canaries]
-    return Game.set_up(parts["public"], candidates, parts["test"], rng, conditions.unit)
+    return Game.set_up(
+        [*parts["public"], *more], candidates, parts["test"], rng.child(target), conditions.unit
+    )
 
 
-def _embedded(speech: Speech, first_voice: int) -> list[Utterance]:
-    assert speech.speakers is not None
+def _dealt_out(splits: Mapping[str, Speech]) -> dict[str, list[int]]:
+    """Return the embedded voices of each split: the next that fit, so that none share one."""
+    free = list(range(voice_count()))
+    voices: dict[str, list[int]] = {}
+    for name, speech in splits.items():
+        if speech.source != EMBEDDED:
+            continue
+        assert speech.speakers is not None
+        fitting = [v for v in free if not speech.accents or voice(v).accent in speech.accents]
+        if speech.speakers > len(fitting):
+            of_accents = f" with accent {' or '.join(speech.accents)}" if speech.accents else ""
+            raise OverheardError(
+                f"speech.{name}: {speech.speakers} embedded voices{of_accents} are asked for, "
+                f"{len(fitting)} of {voice_count()} are left: lower 'speakers'"
+            )
+        voices[name] = fitting[: speech.speakers]
+        free = [v for v in free if v not in voices[name]]
+    return voices
+
+
+def _embedded(speech: Speech, voices: Sequence[int]) -> list[Utterance]:
     assert speech.utterances is not None
-    _check_voices(first_voice + speech.speakers)
-    corpus = embedded_corpus(
-        speakers=speech.speakers,
-        utterances=speech.utterances,
+    spoken = say_phrases(
+        voices,
+        speech.utterances,
         seed=SPEECH_SEED,
         cache=default_cache(),
-        first_speaker=first_voice,
+        personal=PERSONAL_SHARE if speech.personal is None else speech.personal,
         progress=_counted,
     )
-    return first_transcribed(list(corpus), speech.transcribed)
+    heard = [_heard(u, speech.channel) for u in spoken]
+    return first_transcribed(heard, speech.transcribed)
 
 
-def _canaries(wanted: Canaries, voices: range, rng: Randomness) -> list[Utterance]:
+def _heard(utterance: Utterance, channel: str) -> Utterance:
+    """Return an utterance as it is heard through a channel; its noise is drawn by its name."""
+    if channel == "microphone":
+        return utterance
+    rng = Randomness(SPEECH_SEED).child(channel, utterance.id)
+    return over_telephone(utterance, rng)
+
+
+def _canaries(
+    wanted: Canaries, voices: Sequence[int], channel: str, rng: Randomness
+) -> list[Utterance]:
     """Return spoken canaries, each with a secret of its own drawn from the whole space."""
     if not wanted.count:
         return []
-    _check_voices(voices.stop)
+    if not voices:
+        raise OverheardError("canaries: no embedded voice is left to say them: lower 'speakers'")
     kinds = _kinds(wanted)
     fillings = {
         # The first by the name it had when there was one.
@@ -105,10 +142,11 @@ def _canaries(wanted: Canaries, voices: range, rng: Randomness) -> list[Utteranc
         for number, (kind, secret) in enumerate(zip(kinds, secrets, strict=True))
     ]
     spoken = speak(requests, seed=rng.integer(), cache=default_cache(), progress=_counted)
-    return [
+    recorded = (
         obscured(canary, rng.child("noise", canary.id)) if kind.audio == "obscured" else canary
         for canary, kind in zip(spoken, kinds, strict=True)
-    ]
+    )
+    return [_heard(canary, channel) for canary in recorded]
 
 
 class _Kind(NamedTuple):

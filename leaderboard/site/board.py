@@ -35,6 +35,7 @@ NUMBERS = ("seed", "epsilon", "wer", *HEADLINE, "audited_epsilon")
 OVER_SEEDS = (
     "target", "scheme", SEEDS, "epsilon", "wer", *WER_KEYS, *HEADLINE, "audited_epsilon", "status",
 )  # fmt: skip
+KINDS = {"telephone": " over the telephone"}  # of embedded speech
 RANKED = "membership"  # the column of the attack on all candidates
 
 PROOFS = ("audited_epsilon", "audited_epsilon_worst_case", "audited_epsilon_mechanism")
@@ -175,9 +176,9 @@ def conditions(record: Record) -> str:
     """Return in a sentence or two what all entries of a suite share."""
     shared = record.cell.conditions
     speech = [
-        f"{split} speech {source.source}"
-        for split in ("private", "public", "test")
-        if (source := getattr(shared.speech, split))
+        f"{split} speech {source.source}{KINDS.get(source.channel, '')}"
+        for split in ("private", "public", "untranscribed", "test")
+        if (source := shared.speech.named.get(split))
     ]
     attacks = ", ".join(attack.name for attack in shared.attacks)
     canaries = f"{shared.canaries.count} spoken secrets" if shared.canaries.count else "no secrets"

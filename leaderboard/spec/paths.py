@@ -43,8 +43,7 @@ def corpus_folder(source: str, data: Path) -> Path:
 
 def real_sources(conditions: Conditions) -> tuple[str, ...]:
     """Return the names of the folders of real speech that conditions name, sorted."""
-    speech = conditions.speech
-    sources = {one.source for one in (speech.public, speech.private, speech.test)}
+    sources = {one.source for one in conditions.speech.named.values()}
     return tuple(sorted(sources - {EMBEDDED}))
 
 
@@ -63,6 +62,11 @@ def start_file(out: Path, conditions: Conditions, target: str, seed: int, data: 
     }
     if public.source != EMBEDDED:
         content["speech"] = stamp(data / public.source)
+    more = conditions.speech.untranscribed
+    if more is not None:  # the student of the start hears it
+        content["untranscribed"] = more.model_dump(mode="json")
+        if more.source != EMBEDDED:
+            content["more speech"] = stamp(data / more.source)
     return out / "starts" / f"{target}-seed{seed}-{digest_of(content)[:12]}.safetensors"
 
 

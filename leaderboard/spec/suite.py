@@ -60,6 +60,7 @@ def _known(name: str, registry: Registry[Any]) -> str:
     return name
 
 
+Accent = Literal["en-US", "en", "en-GB-x-rp", "en-US-nyc"]  # of the embedded voices
 # A suite names what is installed here; a record may tell of a package that is not.
 Name = Annotated[str, Field(pattern=NAME)]
 Target = Annotated[Name, AfterValidator(lambda name: _known(name, TARGETS))]
@@ -74,6 +75,20 @@ class Frozen(BaseModel):
     """Immutable, and no key but those it knows; numbers are not guessed from words."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+def _without_defaults(
+    model: Frozen, content: dict[str, Any], names: tuple[str, ...]
+) -> dict[str, Any]:
+    """Return the content of a model without those keys that have their default.
+
+    Such keys were added later: what was made before them keeps its digest.
+    """
+    return {
+        key: value
+        for key, value in content.items()
+        if key not in names or getattr(model, key) != type(model).model_fields[key].default
+    }
 
 
 class Options(Frozen):
@@ -113,6 +128,18 @@ class Speech(Frozen):
     """Of real speech: whether so many are drawn from the seed, every speaker with the share that is
     theirs ("drawn"; a suite that says nothing means this), or are the first of the corpus ("first";
     a record that says nothing means this, and so does embedded speech)."""
+    channel: Literal["microphone", "telephone"] = "microphone"
+    """How embedded speech is heard."""
+    accents: Annotated[tuple[Accent, ...], AfterValidator(_distinct)] = ()
+    """Of embedded voices those with these accents are taken; none named takes all."""
+    personal: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Share of embedded phrases with personal slots; null takes two in three."""
+
+    @model_serializer(mode="wrap")
+    def _without_what_goes_without_saying(
+        self, dump: SerializerFunctionWrapHandler
+    ) -> dict[str, Any]:
+        return _without_defaults(self, dump(self), ("channel", "accents", "personal"))
 
     @model_validator(mode="after")
     def _embedded_is_made_to_order(self) -> Speech:
@@ -123,24 +150,44 @@ class Speech(Frozen):
                 raise ValueError("source 'embedded' has no 'split'")
             if self.take != "first":
                 raise ValueError("source 'embedded' is made to order: leave out 'take'")
+            return self
+        for key in ("channel", "accents", "personal"):
+            if getattr(self, key) != Speech.model_fields[key].default:
+                raise ValueError(f"'{key}' is for source 'embedded' only")
         return self
 
 
 class Splits(Frozen):
-    """The three disjoint groups of speakers of a game."""
+    """The disjoint groups of speakers of a game."""
 
     public: Speech
     """What everyone has: speech that training starts from."""
+    untranscribed: Speech | None = None
+    """More of what everyone has, as audio alone: it may be of another kind than `public`."""
     private: Speech
     """What is to be protected: the candidates."""
     test: Speech
     """What judges the word error rate."""
 
+    @model_serializer(mode="wrap")
+    def _without_what_goes_without_saying(
+        self, dump: SerializerFunctionWrapHandler
+    ) -> dict[str, Any]:
+        return _without_defaults(self, dump(self), ("untranscribed",))
+
     @model_validator(mode="after")
     def _only_the_public_may_be_without_words(self) -> Splits:
-        if self.private.transcribed is not None or self.test.transcribed is not None:
+        others = self.private, self.test, self.untranscribed
+        if any(one is not None and one.transcribed is not None for one in others):
             raise ValueError("'transcribed' is for the public speech only")
         return self
+
+    @property
+    def named(self) -> dict[str, Speech]:
+        """The groups by name; embedded voices are dealt out in this order."""
+        every = {name: getattr(self, name) for name in ("public", "private", "test")}
+        more = {} if self.untranscribed is None else {"untranscribed": self.untranscribed}
+        return every | more
 
 
 class Canaries(Frozen):
@@ -167,12 +214,7 @@ class Canaries(Frozen):
     def _without_what_goes_without_saying(
         self, dump: SerializerFunctionWrapHandler
     ) -> dict[str, Any]:
-        # Records from before there were speeds stay the same, and so do their digests.
-        content: dict[str, Any] = dump(self)
-        for name in ("more_templates", "speeds", "audio"):
-            if name in content and getattr(self, name) == Canaries.model_fields[name].default:
-                del content[name]
-        return content
+        return _without_defaults(self, dump(self), ("more_templates", "speeds", "audio"))
 
     @property
     def templates(self) -> tuple[str, ...]:
@@ -204,11 +246,7 @@ class Training(Frozen):
     def _without_what_goes_without_saying(
         self, dump: SerializerFunctionWrapHandler
     ) -> dict[str, Any]:
-        # Records from before there was self-training stay the same, and so do their digests.
-        content: dict[str, Any] = dump(self)
-        if not content.get("self_training"):
-            content.pop("self_training", None)
-        return content
+        return _without_defaults(self, dump(self), ("self_training",))
 
 
 class Scheme(Options):
@@ -257,11 +295,7 @@ class Conditions(Frozen):
     def _without_what_goes_without_saying(
         self, dump: SerializerFunctionWrapHandler
     ) -> dict[str, Any]:
-        # Records from before there were units stay the same, and so do their digests.
-        content: dict[str, Any] = dump(self)
-        if content.get("unit") == "utterance":
-            del content["unit"]
-        return content
+        return _without_defaults(self, dump(self), ("unit",))
 
     @field_validator("attacks")
     @classmethod

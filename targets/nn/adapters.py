@@ -8,6 +8,7 @@ weights that it had before, by name and shape.
 from __future__ import annotations
 
 import math
+
 import torch
 from torch import Tensor, nn
 

@@ -17,7 +17,7 @@ from targets.core.randomness import Randomness
 from targets.speech.utterance import Corpus, Utterance, Word
 from targets.synthetic.acoustics import draw_acoustics, record
 from targets.synthetic.cache import CacheError, check_writable, load_utterances, save_utterances
-from targets.synthetic.phrases import phrase
+from targets.synthetic.phrases import PERSONAL_SHARE, phrase
 from targets.synthetic.synthesis import Speaker
 from targets.synthetic.voices import voice, voice_count
 
@@ -67,17 +67,39 @@ def embedded_corpus(
             f"voices {first_speaker} to {first_speaker + speakers - 1} asked for; "
             f"there are {voice_count()}, from 0"
         )
-    requests = [
-        _request(seed, first_speaker + i % speakers, i // speakers) for i in range(utterances)
-    ]
-    spoken = speak(requests, seed=seed, cache=cache, progress=progress)
+    voices = range(first_speaker, first_speaker + speakers)
+    spoken = say_phrases(voices, utterances, seed=seed, cache=cache, progress=progress)
     return Corpus("embedded", tuple(spoken))
 
 
-def _request(seed: int, speaker: int, number: int) -> SpeechRequest:
+def say_phrases(
+    voices: Sequence[int],
+    utterances: int,
+    *,
+    seed: int,
+    cache: Path | None,
+    personal: float = PERSONAL_SHARE,
+    progress: Progress | None = None,
+) -> list[Utterance]:
+    """Return synthetic utterances like `embedded_corpus`, of any voices.
+
+    `personal` is the share of phrases with personal slots.
+
+    Raises:
+        ValueError: a voice does not exist.
+        SynthesisError: speech could not be made.
+    """
+    requests = [
+        _request(seed, voices[i % len(voices)], i // len(voices), personal)
+        for i in range(utterances)
+    ]
+    return speak(requests, seed=seed, cache=cache, progress=progress)
+
+
+def _request(seed: int, speaker: int, number: int, personal: float) -> SpeechRequest:
     """Return what the voice says as its `number`-th utterance, and how fast."""
     randomness = Randomness(seed).child("embedded", speaker, number)
-    template, text = phrase(randomness.child("phrase"))
+    template, text = phrase(randomness.child("phrase"), personal)
     rate_factor = float(randomness.child("rate").numpy().uniform(0.85, 1.2))
     return SpeechRequest(
         id=f"{voice(speaker).name}-{number:04d}",

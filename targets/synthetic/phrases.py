@@ -217,10 +217,13 @@ PERSONAL: tuple[Template, ...] = tuple(
 )
 
 
-def phrase(randomness: Randomness) -> tuple[str, str]:
-    """Draw a phrase and return its template's name and its text; two in three are personal."""
+PERSONAL_SHARE = 2 / 3  # of phrases, where nobody asks for another
+
+
+def phrase(randomness: Randomness, personal: float = PERSONAL_SHARE) -> tuple[str, str]:
+    """Draw a phrase, personal with this probability; return its template's name and its text."""
     rng = randomness.numpy()
-    templates: Sequence[Template] = PERSONAL if rng.uniform() < 2 / 3 else COMMANDS
+    templates: Sequence[Template] = PERSONAL if rng.uniform() < personal else COMMANDS
     template = templates[int(rng.integers(len(templates)))]
     return template.name, template.fill(int(rng.integers(template.space_size)))
 

@@ -154,7 +154,9 @@ def _public_truth(suite, game):
     """Return the public speech with the transcripts that the game withholds."""
     whole = suite.conditions.speech.public.model_copy(update={"transcribed": None})
     speech = suite.conditions.speech.model_copy(update={"public": whole})
-    told = build_game(suite.conditions.model_copy(update={"speech": speech}), SEED, Path()).public
+    told = build_game(
+        suite.conditions.model_copy(update={"speech": speech}), "rnnt", SEED, Path()
+    ).public
     assert [u.id for u in told] == [u.id for u in game.public]
     return told
 

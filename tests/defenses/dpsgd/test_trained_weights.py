@@ -40,7 +40,9 @@ def test_their_gradients_are_those_of_one_example_at_a_time(target, choice):
         assert list(found) == parameters
         for one, other in zip(expected, found.values(), strict=True):
             torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
-        whole = torch.cat([g.flatten() for g in clipped_sum_one_by_one(recognizer, [], 1.0).values()])
+        whole = torch.cat(
+            [g.flatten() for g in clipped_sum_one_by_one(recognizer, [], 1.0).values()]
+        )
         assert whole.count_nonzero() == 0
 
 

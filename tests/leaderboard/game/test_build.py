@@ -16,7 +16,7 @@ from leaderboard.spec.suite import Canaries, Conditions, Speech
 from targets.core.errors import OverheardError
 from targets.speech.utterance import Corpus
 from targets.synthetic.phrases import CANARIES
-from targets.synthetic.voices import voice_count
+from targets.synthetic.voices import voice, voice_count
 from tests.fakes import utterance
 
 CONDITIONS = load_suite("tiny").conditions
@@ -26,16 +26,13 @@ CONDITIONS = load_suite("tiny").conditions
 def fake_voices(monkeypatch):
     """Tones in place of the synthesiser."""
 
-    def embedded(*, speakers, utterances, seed, cache, first_speaker, progress):  # noqa: ARG001
+    def say(voices, utterances, *, seed, cache, personal, progress):  # noqa: ARG001
         progress(1, 1)
-        return Corpus(
-            "embedded",
-            tuple(
-                utterance(f"{v}-{n}-{seed}", "on", f"voice{v}")
-                for n in range(utterances)
-                for v in [first_speaker + n % speakers]
-            ),
-        )
+        return [
+            utterance(f"{v}-{n}-{seed}", "on", f"voice{v}", personal=str(personal))
+            for n in range(utterances)
+            for v in [voices[n % len(voices)]]
+        ]
 
     def speak(requests, *, seed, cache, progress):  # noqa: ARG001
         return [
@@ -48,7 +45,7 @@ def fake_voices(monkeypatch):
         spoken = [utterance(f"{name}-{n}", t, f"{name}-{n % 5}") for n, t in enumerate(texts)]
         return Corpus(name, tuple(spoken))
 
-    monkeypatch.setattr(corpora, "embedded_corpus", embedded)
+    monkeypatch.setattr(corpora, "say_phrases", say)
     monkeypatch.setattr(corpora, "speak", speak)
     monkeypatch.setattr("leaderboard.game.real_speech.read_corpus", read)
 
@@ -62,7 +59,7 @@ def speech(**changes):
 
 
 def test_sizes_speakers_and_transcripts_are_those_asked_for():
-    game = build_game(CONDITIONS, 0, Path("nowhere"))
+    game = build_game(CONDITIONS, "ctc", 0, Path("nowhere"))
     wanted, canaries = CONDITIONS.speech, CONDITIONS.canaries.count
     assert len(game.public) == wanted.public.utterances
     assert len(game.candidates) == wanted.private.utterances + canaries
@@ -77,7 +74,7 @@ def test_sizes_speakers_and_transcripts_are_those_asked_for():
 
 
 def test_canaries_hold_distinct_secrets_and_say_them():
-    game = build_game(CONDITIONS, 0, Path("nowhere"))
+    game = build_game(CONDITIONS, "ctc", 0, Path("nowhere"))
     canaries = [c for c in game.candidates if CANARY in c.attributes]
     template = CANARIES[CONDITIONS.canaries.template]
     assert len({c.attributes[SECRET] for c in canaries}) == CONDITIONS.canaries.count
@@ -96,7 +93,7 @@ def test_kinds_of_canaries_are_dealt_out_like_a_counter():
         speeds=(1.0, 4.0),
         audio=("clear", "obscured"),
     )
-    game = build_game(conditions(canaries=wanted), 0, Path("nowhere"))
+    game = build_game(conditions(canaries=wanted), "ctc", 0, Path("nowhere"))
     canaries = [c for c in game.candidates if CANARY in c.attributes]
     kinds = [
         (
@@ -113,7 +110,9 @@ def test_kinds_of_canaries_are_dealt_out_like_a_counter():
         assert c.text == CANARIES[c.attributes[CANARY]].fill(int(c.attributes[SECRET]))
     assert len({c.text for c in canaries}) == 16
     # The first kind is dealt as it was when there was one.
-    alone = build_game(conditions(canaries=Canaries(count=8, template="pin3")), 0, Path("nowhere"))
+    alone = build_game(
+        conditions(canaries=Canaries(count=8, template="pin3")), "ctc", 0, Path("nowhere")
+    )
     first = [c.text for c in canaries if c.attributes[CANARY] == "pin3"]
     assert [c.text for c in alone.candidates if CANARY in c.attributes] == first
 
@@ -126,19 +125,22 @@ def test_canaries_are_said_as_fast_as_asked_for(monkeypatch):
         return [utterance(r.id, r.text, **r.attributes) for r in requests]
 
     monkeypatch.setattr(corpora, "speak", speak)
-    build_game(conditions(canaries=Canaries(count=4, speeds=(1.0, 4.0))), 0, Path("nowhere"))
+    build_game(conditions(canaries=Canaries(count=4, speeds=(1.0, 4.0))), "ctc", 0, Path("nowhere"))
     assert asked == [1.0, 4.0, 1.0, 4.0]
 
 
 def test_an_unknown_template_is_named():
     with pytest.raises(OverheardError, match="no template 'pim'"):
         build_game(
-            conditions(canaries=Canaries(count=4, more_templates=("pim",))), 0, Path("nowhere")
+            conditions(canaries=Canaries(count=4, more_templates=("pim",))),
+            "ctc",
+            0,
+            Path("nowhere"),
         )
 
 
 def test_the_seed_changes_coins_and_secrets_but_not_the_speech():
-    one, again, other = (build_game(CONDITIONS, seed, Path("nowhere")) for seed in (0, 0, 1))
+    one, again, other = (build_game(CONDITIONS, "ctc", seed, Path("nowhere")) for seed in (0, 0, 1))
     assert (one.coins == again.coins).all()
     assert [c.text for c in one.candidates] == [c.text for c in again.candidates]
     assert (one.coins != other.coins).any()
@@ -147,23 +149,70 @@ def test_the_seed_changes_coins_and_secrets_but_not_the_speech():
     assert [c.text for c in one.candidates] != [c.text for c in other.candidates]
 
 
+def test_every_target_has_coins_of_its_own_on_the_same_speech():
+    one, other = (build_game(CONDITIONS, "ctc", target, 0, Path("nowhere")) for target in ("ctc", "rnnt"))
+    assert [c.id for c in one.candidates] == [c.id for c in other.candidates]
+    assert [c.text for c in one.candidates] == [c.text for c in other.candidates]
+    assert (one.coins != other.coins).any()
+
+
+def test_untranscribed_speech_of_another_kind_joins_the_public():
+    more = Speech(source="embedded", speakers=2, utterances=4, channel="telephone", personal=1.0)
+    game = build_game(conditions(speech=speech(untranscribed=more)), "ctc", 0, Path("nowhere"))
+    plain = build_game(CONDITIONS, "ctc", 0, Path("nowhere"))
+    assert len(game.public) == len(plain.public) + 4
+    added = game.public[-4:]
+    assert not any(u.text for u in added)
+    assert {u.attributes["personal"] for u in added} == {"1.0"}
+    others = {u.speaker for u in (*game.public[:-4], *game.candidates, *game.test)}
+    assert len({u.speaker for u in added}) == 2
+    assert not {u.speaker for u in added} & others
+    # What others hear stays as it was.
+    assert [c.speaker for c in game.candidates] == [c.speaker for c in plain.candidates]
+
+
+def test_calls_are_heard_over_the_telephone_secrets_too():
+    private = CONDITIONS.speech.private.model_copy(update={"channel": "telephone"})
+    calls = build_game(conditions(speech=speech(private=private)), "ctc", 0, Path("nowhere"))
+    plain = build_game(CONDITIONS, "ctc", 0, Path("nowhere"))
+    for call, recording in zip(calls.candidates, plain.candidates, strict=True):
+        assert (call.id, call.text) == (recording.id, recording.text)
+        assert call.samples.shape == recording.samples.shape
+        assert (call.samples != recording.samples).any()
+    for one, other in zip(calls.test, plain.test, strict=True):
+        assert (one.samples == other.samples).all()
+
+
+def test_voices_are_chosen_by_accent():
+    british = Speech(source="embedded", speakers=3, utterances=6, accents=("en-GB-x-rp",))
+    game = build_game(conditions(speech=speech(public=british)), "ctc", 0, Path("nowhere"))
+    spoken = {int(u.speaker.removeprefix("voice")) for u in game.public}
+    assert {voice(v).accent for v in spoken} == {"en-GB-x-rp"}
+    assert not {u.speaker for u in game.public} & {u.speaker for u in game.candidates}
+    many = british.model_copy(update={"speakers": 60})
+    with pytest.raises(OverheardError, match=r"60 embedded voices with accent en-GB-x-rp"):
+        build_game(conditions(speech=speech(public=many)), "ctc", 0, Path("nowhere"))
+
+
 def test_more_canaries_leave_the_other_coins_alone():
-    few = build_game(CONDITIONS, 0, Path("nowhere"))
-    many = build_game(conditions(canaries=Canaries(count=20, template="pin3")), 0, Path("nowhere"))
+    few = build_game(CONDITIONS, "ctc", 0, Path("nowhere"))
+    many = build_game(
+        conditions(canaries=Canaries(count=20, template="pin3")), "ctc", 0, Path("nowhere")
+    )
     coins = {c.id: heads for c, heads in zip(many.candidates, many.coins, strict=True)}
     for candidate, heads in zip(few.candidates, few.coins, strict=True):
         assert coins[candidate.id] == heads
 
 
 def test_no_canaries_are_none():
-    game = build_game(conditions(canaries=Canaries(count=0)), 0, Path("nowhere"))
+    game = build_game(conditions(canaries=Canaries(count=0)), "ctc", 0, Path("nowhere"))
     assert not any(CANARY in c.attributes for c in game.candidates)
 
 
 def test_real_private_speech_gets_canaries_of_voices_of_their_own(tmp_path):
     (tmp_path / "an4").mkdir()
     splits = speech(private=Speech(source="an4"))
-    game = build_game(conditions(speech=splits), 0, tmp_path)
+    game = build_game(conditions(speech=splits), "ctc", 0, tmp_path)
     speakers = {c.speaker for c in game.candidates if CANARY in c.attributes}
     assert len(speakers) == min(CANARY_VOICES, CONDITIONS.canaries.count)
     assert not speakers & {u.speaker for u in (*game.public, *game.test)}
@@ -172,21 +221,23 @@ def test_real_private_speech_gets_canaries_of_voices_of_their_own(tmp_path):
 def test_a_missing_folder_is_named(tmp_path):
     splits = speech(test=Speech(source="elsewhere"))
     with pytest.raises(OverheardError, match=r"elsewhere: no such corpus.*--data"):
-        build_game(conditions(speech=splits), 0, tmp_path)
+        build_game(conditions(speech=splits), "ctc", 0, tmp_path)
 
 
 def test_too_many_voices_are_refused():
     splits = speech(private=Speech(source="embedded", speakers=voice_count(), utterances=200))
-    with pytest.raises(OverheardError, match=f"there are {voice_count()}"):
-        build_game(conditions(speech=splits), 0, Path("nowhere"))
+    with pytest.raises(OverheardError, match=rf"speech.private: .*of {voice_count()} are left"):
+        build_game(conditions(speech=splits), "ctc", 0, Path("nowhere"))
 
 
 def test_an_unknown_template_is_refused():
     with pytest.raises(OverheardError, match="no template 'password1'"):
-        build_game(conditions(canaries=Canaries(count=2, template="password1")), 0, Path("nowhere"))
+        build_game(
+            conditions(canaries=Canaries(count=2, template="password1")), "ctc", 0, Path("nowhere")
+        )
 
 
 def test_public_speech_without_any_transcript_is_refused():
     public = CONDITIONS.speech.public.model_copy(update={"transcribed": 0})
     with pytest.raises(OverheardError, match=r"^speech.public.transcribed: leaves no transcript"):
-        build_game(conditions(speech=speech(public=public)), 0, Path("nowhere"))
+        build_game(conditions(speech=speech(public=public)), "ctc", 0, Path("nowhere"))
