@@ -52,9 +52,14 @@ class Experiment:
         return paths.stamps(self.conditions, self.data)
 
     @property
+    def start_job(self) -> str:
+        """Name of the job that makes the public start; all seeds of a target begin there."""
+        return f"start-{self.target}"
+
+    @property
     def start_file(self) -> Path:
         """Where the public start is kept."""
-        return paths.start_file(self.out, self.conditions, self.target, self.seed, self.data)
+        return paths.start_file(self.out, self.conditions, self.target, self.data)
 
     @cached_property
     def used_device(self) -> str:

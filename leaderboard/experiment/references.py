@@ -55,7 +55,7 @@ class ReferenceModels:
     @property
     def needs(self) -> tuple[str, ...]:
         """They begin at the public start."""
-        return (f"start-{self.experiment.name}",)
+        return (self.experiment.start_job,)
 
     @property
     def weight(self) -> float:

@@ -44,7 +44,7 @@ class SchemeWork:
     @property
     def needs(self) -> tuple[str, ...]:
         """It begins at the public start."""
-        return (f"start-{self.experiment.name}",)
+        return (self.experiment.start_job,)
 
     @property
     def file(self) -> Path:

@@ -22,6 +22,7 @@ from targets.speech.utterance import Utterance
 from targets.training.fit import public_start
 from targets.training.recipe import Recipe, Schedule
 
+START_SEED = 0  # of the public start: like a published checkpoint, one serves every seed
 KEEP = 0.6, 0.8  # of the untranscribed public speech, in the first round and in later ones
 
 
@@ -38,7 +39,7 @@ class PublicStart:
     @property
     def id(self) -> str:
         """Name of its job."""
-        return f"start-{self.experiment.name}"
+        return self.experiment.start_job
 
     @property
     def file(self) -> Path:
@@ -65,7 +66,7 @@ class PublicStart:
             training.public_learning_rate or training.learning_rate,
         )
         transcribed = [u for u in public if u.text]
-        rng = experiment.rng("start", experiment.target)
+        rng = Randomness(START_SEED).child("start", experiment.target)
         with stage(0.2, 0.6 if training.self_training else 1.0):
             start = weights_of(public_start(recipe, transcribed, schedule, rng, augment=True))
         with stage(0.6, 1.0):

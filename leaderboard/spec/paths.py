@@ -52,7 +52,7 @@ def stamps(conditions: Conditions, data: Path) -> dict[str, str]:
     return {source: stamp(data / source) for source in real_sources(conditions)}
 
 
-def start_file(out: Path, conditions: Conditions, target: str, seed: int, data: Path) -> Path:
+def start_file(out: Path, conditions: Conditions, target: str, data: Path) -> Path:
     """Return where a public start is kept; `data` is where folders of real speech lie."""
     public = conditions.speech.public
     content: dict[str, object] = {
@@ -67,7 +67,7 @@ def start_file(out: Path, conditions: Conditions, target: str, seed: int, data: 
         content["untranscribed"] = more.model_dump(mode="json")
         if more.source != EMBEDDED:
             content["more speech"] = stamp(data / more.source)
-    return out / "starts" / f"{target}-seed{seed}-{digest_of(content)[:12]}.safetensors"
+    return out / "starts" / f"{target}-{digest_of(content)[:12]}.safetensors"
 
 
 def submitted_file(out: Path, sha256: str) -> Path:

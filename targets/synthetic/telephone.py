@@ -1,8 +1,9 @@
 """Speech over a telephone line: another channel than a microphone's, as a corpus of calls has it.
 
 The band of the telephone (300 to 3,400 Hz), noise on the line, 8,000 samples a second in eight bits
-by the µ-law of ITU-T G.711 in its continuous form. A recogniser that learnt from wide-band
-recordings hears worse there until it has heard calls.
+by the µ-law of ITU-T G.711 in its continuous form, and the hiss of the receiver, which fills the
+bands that the line leaves empty. A recogniser that learnt from wide-band recordings hears badly
+there until it has heard calls.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ BAND = 300.0, 3400.0  # Hz
 LINE_RATE = 8000  # Hz
 MU = 255.0
 LEVELS = 127  # to each side of silence
-QUIETEST, LOUDEST = 0.2, 0.9  # peak of a call, of full scale
-LEAST_SNR, MOST_SNR = 10.0, 25.0  # speech over the noise of the line, dB
+PEAKS = 0.2, 0.9  # of a call, of full scale
+LINE_SNR = 15.0, 30.0  # speech over the noise of the line, dB
+HISS_SNR = 20.0, 35.0  # and over the hiss of the receiver
 _FILTER = butter(4, BAND, "bandpass", fs=SAMPLE_RATE, output="sos")
 
 
@@ -33,16 +35,26 @@ def over_telephone(utterance: Utterance, randomness: Randomness) -> Utterance:
 
 def _call(samples: np.ndarray, randomness: Randomness) -> Samples:
     rng = randomness.numpy()
-    snr, peak = rng.uniform(LEAST_SNR, MOST_SNR), rng.uniform(QUIETEST, LOUDEST)
+    peak, line_snr, hiss_snr = (rng.uniform(*r) for r in (PEAKS, LINE_SNR, HISS_SNR))
     sent = sosfilt(_FILTER, samples)
-    loudness = np.sqrt(np.mean(np.square(sent))) if len(sent) else 0.0
-    noisy = sent + rng.standard_normal(len(sent)) * loudness * 10 ** (-snr / 20)
+    noisy = sent + _noise(rng, len(sent), _loudness(sent), line_snr)
     line = soxr.resample(sosfilt(_FILTER, noisy), SAMPLE_RATE, LINE_RATE)
     line *= peak / max(float(np.abs(line).max(initial=0.0)), 1e-9)
     wide = soxr.resample(_eight_bits(line), LINE_RATE, SAMPLE_RATE)[: len(samples)]
-    wide = np.clip(np.pad(wide, (0, len(samples) - len(wide))), -1.0, 1.0)
+    wide = np.pad(wide, (0, len(samples) - len(wide)))
+    wide = np.clip(wide + _noise(rng, len(wide), _loudness(wide), hiss_snr), -1.0, 1.0)
     # By way of 16-bit integers, like every recording made here: see `acoustics.record`.
     return np.round(wide * 32767).astype(np.int16).astype(np.float32) / np.float32(32768)
+
+
+def _loudness(samples: np.ndarray) -> float:
+    """Return the root mean square."""
+    return float(np.sqrt(np.mean(np.square(samples)))) if len(samples) else 0.0
+
+
+def _noise(rng: np.random.Generator, length: int, loudness: float, snr: float) -> np.ndarray:
+    """Return white noise that is `snr` decibels below a loudness."""
+    return rng.standard_normal(length) * loudness * 10 ** (-snr / 20)
 
 
 def _eight_bits(line: np.ndarray) -> np.ndarray:

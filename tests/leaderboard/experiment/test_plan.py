@@ -58,7 +58,7 @@ def test_everything_is_to_do_in_a_new_folder(tmp_path):
     cells = [cell.id for cell in SUITE.cells()]
     jobs = {job.id: job for job in plan(SUITE, tmp_path, tmp_path)}
     start, votes, *others = jobs
-    assert start == "start-rnnt-seed0"
+    assert start == "start-rnnt"
     assert votes.startswith("teacher-votes-rnnt-seed0-")
     assert [name for name in others if name != "spectrograms"] == cells
     for cell in cells:
@@ -80,8 +80,8 @@ def test_one_vote_serves_all_schemes_with_the_same_teachers(tmp_path):
 
 def test_only_what_changed_is_to_do(tmp_path):
     filled(tmp_path)
-    assert todo(SUITE, tmp_path) == ["start-rnnt-seed0", "spectrograms"]
-    start = start_file(tmp_path, SUITE.conditions, "rnnt", 0, tmp_path)
+    assert todo(SUITE, tmp_path) == ["start-rnnt", "spectrograms"]
+    start = start_file(tmp_path, SUITE.conditions, "rnnt", tmp_path)
     start.parent.mkdir()
     start.touch()
     assert todo(SUITE, tmp_path) == ["spectrograms"]
@@ -171,7 +171,7 @@ def test_the_command_tells_what_is_there_and_how_long_the_rest_takes(tmp_path, c
     assert (new["state"], new["seconds"]) == ("to run", 100)
     assert new["basis"] == "2 records of this folder"
     assert lines["spectrograms"]["seconds"] is None
-    assert content["work_seconds"] == pytest.approx(100 + lines["start-rnnt-seed0"]["seconds"])
+    assert content["work_seconds"] == pytest.approx(100 + lines["start-rnnt"]["seconds"])
 
     text = told(as_json=False)
     assert "about 2 min" in text

@@ -38,7 +38,7 @@ CELLS = {c.label: c for c in TINY.cells()}
 ALIKE = {"seconds", "made", "code", "packages", "hardware"}  # what may differ between two runs
 
 
-def small_game(conditions, seed, data):  # noqa: ARG001
+def small_game(conditions, target, seed, data):  # noqa: ARG001
     public = [*speech(4, "public"), *without_text(speech(3, "audio"))]
     private = [*speech(20, "private"), *(canary(n, 100 * n, repetitions=1 + n) for n in range(4))]
     return Game.set_up(public, private, speech(4, "test"), Randomness(seed))
@@ -86,7 +86,7 @@ def test_the_same_seed_gives_the_same_record(label, out, tmp_path_factory):
     for attack, headline in HEADLINE.items():
         assert headline in record.leakages[attack]
     assert record.wer.scored
-    game = small_game(cell.conditions, cell.seed, Path())
+    game = small_game(cell.conditions, cell.target, cell.seed, Path())
     assert record.coins == {c.id: bool(h) for c, h in zip(game.candidates, game.coins, strict=True)}
     assert set(record.scores["membership"]) == set(record.coins)
     heard = [pair for of_speaker in record.word_errors.values() for pair in of_speaker.values()]
@@ -202,8 +202,8 @@ def test_other_speech_is_trained_on_again(out, monkeypatch):
     more = with_attacks(cell, CELLS["none"].conditions.attacks[:2])
     untrainable(monkeypatch)
 
-    def other_game(conditions, seed, data):
-        game = small_game(conditions, seed, data)
+    def other_game(conditions, target, seed, data):
+        game = small_game(conditions, target, seed, data)
         return Game(game.public, game.candidates, game.coins, game.test[:-1])
 
     monkeypatch.setattr("leaderboard.game.build.build_game", other_game)
@@ -267,8 +267,8 @@ def test_other_speech_under_the_same_name_is_noticed(out, monkeypatch):
     assert (left.finished, left.trained) == (False, None)
     # Speech of the same names and sizes is noticed by what it sounds like.
 
-    def other_game(conditions, seed, data):
-        game = small_game(conditions, seed, data)
+    def other_game(conditions, target, seed, data):
+        game = small_game(conditions, target, seed, data)
         return Game(game.public[1:], game.candidates, game.coins, game.test)
 
     monkeypatch.setattr("leaderboard.game.build.build_game", other_game)
@@ -278,7 +278,7 @@ def test_other_speech_under_the_same_name_is_noticed(out, monkeypatch):
 
 def test_the_recipe_knows_the_coins_only_on_average(out, monkeypatch):
     cell = CELLS["none"]
-    game = small_game(cell.conditions, cell.seed, Path())
+    game = small_game(cell.conditions, cell.target, cell.seed, Path())
     recipes = []
     for coins in (game.coins.copy(), ~game.coins, np.zeros_like(game.coins)):
         other = Game(game.public, game.candidates, coins, game.test)
@@ -299,7 +299,7 @@ def test_delta_is_well_below_one_over_the_candidates(candidates):
 def test_a_false_claim_is_falsified(out, monkeypatch):
     """A perfect attack on a scheme that claims a tiny ε."""
     cell = CELLS["none"]
-    coins = small_game(cell.conditions, cell.seed, Path())
+    coins = small_game(cell.conditions, cell.target, cell.seed, Path())
     betrayed = dict(zip((c.id for c in coins.candidates), coins.coins, strict=True))
 
     class Oracle:
@@ -354,7 +354,7 @@ def test_a_start_without_untranscribed_speech_cannot_teach_itself(tmp_path, monk
     cell = CELLS["none"]
     training = cell.conditions.training.model_copy(update={"self_training": 1})
     conditions = cell.conditions.model_copy(update={"training": training})
-    game = small_game(conditions, cell.seed, Path())
+    game = small_game(conditions, cell.target, cell.seed, Path())
     transcribed = replace(game, public=tuple(u for u in game.public if u.text))
     monkeypatch.setattr("leaderboard.game.build.build_game", lambda *_: transcribed)
     start = PublicStart(Experiment(conditions, cell.target, cell.seed, tmp_path, Path()))

@@ -45,7 +45,7 @@ HIT = Submission("hit.py", "class Hit: ...", "Hit", "attack")
 (CELL,) = submitted_cells(TINY, MINE, "mine", [0])
 
 
-def small_game(conditions, seed, data):  # noqa: ARG001
+def small_game(conditions, target, seed, data):  # noqa: ARG001
     public = [*speech(4, "public"), *without_text(speech(3, "audio"))]
     private = [*speech(40, "private"), *(canary(n, 100 * n, repetitions=1 + n) for n in range(4))]
     return Game.set_up(public, private, speech(4, "test"), Randomness(seed))
@@ -101,7 +101,7 @@ def test_its_promise_is_a_claim_and_it_is_trained_once(out, monkeypatch):
     (cell,) = submitted_cells(TINY, other, "mine", [0])
     assert not finished(out, cell, {})
     assert [j.id for j in submitted_jobs([cell], SandboxedDefense(other), out, Path())] == [
-        "start-ctc-seed0",
+        "start-ctc",
         cell.id,
     ]
     # Not unseen, though: another name, or a word that it is meant so.
@@ -169,7 +169,7 @@ def attack(out, monkeypatch, score):
 
 
 def test_an_attack_that_knows_falsifies(out, claimed, monkeypatch):
-    game = small_game(None, 0, None)
+    game = small_game(None, "ctc", 0, None)
     known = {c.id: float(h) for c, h in zip(game.candidates, game.coins, strict=True)}
 
     def oracle(candidates):

@@ -46,7 +46,7 @@ def test_a_start_is_named_after_the_public_speech(corpus, tmp_path):
     real = embedded.model_copy(update={"speech": splits})
 
     def named(conditions, data):
-        return start_file(tmp_path, conditions, "ctc", 0, data).name
+        return start_file(tmp_path, conditions, "ctc", data).name
 
     before = named(real, tmp_path)
     assert before != named(real, tmp_path / "elsewhere")

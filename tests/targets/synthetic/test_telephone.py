@@ -28,7 +28,7 @@ def test_only_the_band_of_the_telephone_passes():
     hiss = np.random.default_rng(0).standard_normal(SAMPLE_RATE).astype(np.float32) * 0.1
     heard = over_telephone(replace(utterance("hiss", "on"), samples=hiss), Randomness(0)).samples
     assert share(hiss, 300, 3400) < 0.45
-    assert share(heard, 250, 3600) > 0.98
+    assert share(heard, 250, 3600) > 0.97
     inside = over_telephone(tone(1000), Randomness(0)).samples
     assert share(inside, 990, 1010) > 0.85  # the rest is the noise of the line
 

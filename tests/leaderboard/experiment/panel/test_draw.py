@@ -23,7 +23,7 @@ from tests.fakes import speech
 CELLS = {c.label: c for c in load_suite("tiny").cells()}
 
 
-def small_game(conditions, seed, data):  # noqa: ARG001
+def small_game(conditions, target, seed, data):  # noqa: ARG001
     private = speech(20, "private")
     return Game.set_up(speech(4, "public"), private, speech(4, "test"), Randomness(seed))
 
