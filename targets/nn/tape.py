@@ -207,8 +207,8 @@ class Tape:
     def note(self, use: Use) -> None:
         """Keep a use that is asked for, and make its output a point where gradients are read."""
         if self.only is not None and not self.only.issuperset(map(id, use.parameters)):
-            bias = getattr(use, "bias", None)
-            if id(bias) not in self.only:
+            bias: Tensor | None = getattr(use, "bias", None)
+            if bias is None or id(bias) not in self.only:
                 return
             use = BiasUse(bias, use.output)
         if not use.output.requires_grad:
