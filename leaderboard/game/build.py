@@ -173,13 +173,5 @@ def _template(name: str) -> Template:
         ) from None
 
 
-def _check_voices(needed: int) -> None:
-    if needed > voice_count():
-        raise OverheardError(
-            f"speech: {needed} embedded voices are asked for in all, there are {voice_count()}: "
-            f"lower 'speakers'"
-        )
-
-
 def _counted(done: int, of: int) -> None:
     report(done / max(of, 1))

@@ -125,8 +125,8 @@ class Speech(Frozen):
     transcribed: Annotated[int, Field(ge=0)] | None = None
     """Of public speech so many keep their transcripts, the rest is audio alone."""
     take: Annotated[Take, Field(exclude_if=lambda take: take == "first")] = "first"
-    """Of real speech: whether so many are drawn from the seed, every speaker with the share that is
-    theirs ("drawn"; a suite that says nothing means this), or are the first of the corpus ("first";
+    """Of real speech: whether so many are drawn, the same for all seeds and with its share of every
+    speaker ("drawn"; a suite that says nothing means this), or are the first of them ("first";
     a record that says nothing means this, and so does embedded speech)."""
     channel: Literal["microphone", "telephone"] = "microphone"
     """How embedded speech is heard."""

@@ -150,7 +150,7 @@ def test_the_seed_changes_coins_and_secrets_but_not_the_speech():
 
 
 def test_every_target_has_coins_of_its_own_on_the_same_speech():
-    one, other = (build_game(CONDITIONS, "ctc", target, 0, Path("nowhere")) for target in ("ctc", "rnnt"))
+    one, other = (build_game(CONDITIONS, target, 0, Path("nowhere")) for target in ("ctc", "rnnt"))
     assert [c.id for c in one.candidates] == [c.id for c in other.candidates]
     assert [c.text for c in one.candidates] == [c.text for c in other.candidates]
     assert (one.coins != other.coins).any()
