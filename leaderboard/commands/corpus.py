@@ -175,7 +175,7 @@ def corpus(
                             )
                         else:
                             place = f"{item.entry.id} (line {item.entry.line})"
-                            crowded.setdefault(name, []).append(place)
+                            crowded.setdefault(place, []).append(name)
                 else:
                     summary.add(item)
     except (OverheardError, OSError) as error:
@@ -186,8 +186,8 @@ def corpus(
         typer.echo(str(problem), err=True)
     for line in remark_lines(summary.remarks):
         typer.echo(f"warning: {line}", err=True)
-    for name, places in crowded.items():
-        typer.echo(f"warning: {_crowded(name, places)}", err=True)
+    if crowded:
+        typer.echo(f"warning: {_crowded(crowded)}", err=True)
     if layout is not None:
         typer.echo(f"read as {layout}: {CORPORA[layout].summary}\n")
     typer.echo(summary.render())
@@ -214,11 +214,14 @@ def _unlearnable(finding: Finding, target: str | None) -> Iterable[tuple[str, Co
                 yield entry.name, complaint
 
 
-def _crowded(target: str, places: list[str]) -> str:
+def _crowded(places: Mapping[str, list[str]]) -> str:
+    """Return one line on utterances, by id and line, and the targets that cannot learn them."""
+    targets = list(dict.fromkeys(name for names in places.values() for name in names))
     more = f" and {len(places) - _SHOWN} more" if len(places) > _SHOWN else ""
     return (
-        f"{target} cannot learn {len(places)} of them, whose transcripts need more states than "
-        f"their audio gives: {', '.join(places[:_SHOWN])}{more} (--target {target} says how many)"
+        f"too short for their transcripts, if the target is {' or '.join(targets)}: "
+        f"{len(places)} recording{'s' * (len(places) > 1)}, {', '.join(list(places)[:_SHOWN])}{more}"
+        f" (--target {targets[0]} says how much)"
     )
 
 

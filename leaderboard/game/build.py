@@ -37,7 +37,9 @@ def build_game(conditions: Conditions, target: str, seed: int, data: Path) -> Ga
     splits = conditions.speech.named
     voices = _dealt_out(splits)
     parts: dict[str, list[Utterance]] = {}
-    for number, (name, speech) in enumerate(splits.items()):
+    # Real speech first: what is wrong with it is said before any is made.
+    made_last = sorted(splits.items(), key=lambda split: split[1].source == EMBEDDED)
+    for number, (name, speech) in enumerate(made_last):
         with stage(number / (len(splits) + 1), (number + 1) / (len(splits) + 1)):
             if speech.source == EMBEDDED:
                 parts[name] = _embedded(speech, voices[name])

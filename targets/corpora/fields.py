@@ -53,6 +53,8 @@ def seconds(row: Mapping[str, Any], key: str) -> float | int | None:
     value = row.get(key)
     if value is None or value == "":
         return None
+    if type(value) is float and 0 <= value < _LONGEST:  # most
+        return value
     number = value
     if isinstance(value, str):
         try:
@@ -93,10 +95,14 @@ def attributes(row: Mapping[str, Any], but: Iterable[str]) -> dict[str, str]:
     """Return all other keys that say something, as strings."""
     own = frozenset(but)
     return {
-        key: value if isinstance(value, str) else json.dumps(value, default=str)
+        key: value if isinstance(value, str) else _as_text(value)
         for key, value in row.items()
         if key not in own and value is not None
     }
+
+
+def _as_text(value: object) -> str:
+    return str(value) if type(value) is int else json.dumps(value, default=str)
 
 
 def split_of(word: str) -> str | None:

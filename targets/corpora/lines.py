@@ -16,6 +16,7 @@ Row = tuple[int, dict[str, Any]]  # its line, from 1, and its object
 Line = tuple[int, str]
 
 _LONGEST = 1 << 26  # bytes of a line: more is no manifest, and must not fill the memory
+_DECODER = json.JSONDecoder()
 _DEEPEST = 50  # objects inside one another
 
 
@@ -73,7 +74,10 @@ def json_rows(file: Path) -> Iterator[Row | Problem]:
 
 def _row(file: Path, number: int, line: bytes) -> Row | Problem:
     try:
-        row = json.loads(line.decode())
+        text = line.decode().strip(" \t\r\n")
+        row, end = _DECODER.raw_decode(text)
+        if end < len(text):
+            raise json.JSONDecodeError("Extra data", text, end)
     except (ValueError, RecursionError) as error:
         return _no_json(file, number, error)
     if isinstance(row, dict) and b"\\u" not in line and line.count(b"{") + line.count(b"[") < 9:

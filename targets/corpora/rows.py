@@ -55,9 +55,16 @@ class Rows:
 
         `names` are those of a corpus of several files; None: this file is the corpus.
         """
-        names = names or Names(self.folder, self.sources())
+
+        def named() -> Names:
+            # Made when the first row without an id is met: most manifests have none, or only such.
+            nonlocal names
+            names = names or Names(self.folder, self.sources())
+            return names
+
+        own = self.keys.own
         for item in self.rows():
-            yield item if isinstance(item, Problem) else self._entry(*item, names)
+            yield item if isinstance(item, Problem) else self._entry(*item, named, own)
 
     def sources(self) -> Iterator[Source]:
         """Yield where the audio of every row lies that has no id."""
@@ -69,13 +76,17 @@ class Rows:
             except fields.FieldError:
                 continue
 
-    def _entry(self, line: int, row: dict[str, Any], names: Names) -> Entry | Problem:
+    def _entry(
+        self, line: int, row: dict[str, Any], named: Callable[[], Names], own: frozenset[str]
+    ) -> Entry | Problem:
         try:
-            return self._stated(line, row, names)
+            return self._stated(line, row, named, own)
         except fields.FieldError as error:
             return Problem(self.file, line, str(error), error.remedy)
 
-    def _stated(self, line: int, row: dict[str, Any], names: Names) -> Entry:
+    def _stated(
+        self, line: int, row: dict[str, Any], named: Callable[[], Names], own: frozenset[str]
+    ) -> Entry:
         audio = _audio(row, self.keys.audio)
         text = next((row[k] for k in self.keys.text if isinstance(row.get(k), str)), None)
         if text is None:
@@ -103,7 +114,9 @@ class Rows:
         if _has_id(row) or not isinstance(audio, str):
             identity = fields.name(row, ("id",), "id", 'add "id": a name of its own')
         else:
-            identity = names.of(self._source(row))
+            written = row["offset"] if offset is not None else None
+            lasts = row["duration"] if duration is not None else None
+            identity = named().of(Source(audio, written, lasts, channel))
         split = row.get("split")
         return Entry(
             file=self.file,
@@ -115,7 +128,7 @@ class Rows:
             audio=place,
             duration=None if duration is None else float(duration),
             split=self.split if split is None else str(split),
-            attributes=fields.attributes(row, self.keys.own),
+            attributes=fields.attributes(row, own),
         )
 
     def _source(self, row: Mapping[str, Any]) -> Source:

@@ -22,12 +22,14 @@ REMARKS = {
     "silent": "nothing louder than -60 dB: is it the right file, or channel?",
     "antiphase": 'the channels cancel when mixed: choose one with "channel"',
     "clipped": "the loudest samples are flat: recorded or exported too loud",
+    "long": "over a minute: training on one takes about 5 MB a second; cut it, or set max_seconds",
     "integer scale": "floats far beyond 1: divide by 32768 and export again",
 }
 
 _RATES = range(1_000, 768_001)  # Hz
 _BLOCK = 1 << 22  # samples: a header may promise more than there is memory
 _UNKNOWN = 1 << 62  # frames; libsndfile's word for a FLAC stream of unknown length is above it
+_LONG = 60  # s
 _QUIET = 1e-3  # of full scale
 _INTEGER = 16.0  # decoded MP3 overshoots 1 a little, never so far
 _FLAT = 3  # samples in a row
@@ -195,6 +197,8 @@ def to_mono(waves: Samples, rate: int, *, name: str, channel: int | None = None)
     one = waves[:, 0] if waves.shape[1] == 1 else waves.mean(axis=1)
     mono = np.ascontiguousarray(one, dtype=np.float32)
     remarks = _remarks(waves, mono)
+    if len(mono) > _LONG * rate:
+        remarks += ("long",)
     if rate != SAMPLE_RATE:
         mono = soxr.resample(mono, rate, SAMPLE_RATE)
         if not len(mono):

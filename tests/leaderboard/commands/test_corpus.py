@@ -166,9 +166,11 @@ def test_what_a_target_cannot_learn_is_a_warning_or_with_the_target_a_problem(ru
     for options in ((), ("--quick",)):
         result = run(path, *options)
         assert result.exit_code == 0
-        assert "warning: ctc cannot learn 1 of them" in result.stderr
-        assert "u0 (line 1)" in result.stderr
-        assert "rnnt" not in result.stderr
+        (line,) = result.stderr.splitlines()
+        assert line.startswith(
+            "warning: too short for their transcripts, if the target is ctc or hybrid: "
+            "1 recording, u0 (line 1) ("
+        )
         for target, code in (("ctc", 1), ("hybrid", 1), ("rnnt", 0), ("las", 0)):
             result = run(path, *options, "--target", target)
             assert result.exit_code == code

@@ -161,6 +161,7 @@ def test_a_channel_is_honoured(container):
         (noise(), ()),
         (tone(pitch=50, loud=1.0), ()),  # full scale, but not flat
         (np.zeros(RATE, "f4"), ("silent",)),
+        (tone(61), ("long",)),
         (tone(loud=5e-4), ("silent",)),
         (tone(loud=12_000), ("integer scale",)),
         (np.clip(tone(loud=1.5), -1, 1), ("clipped",)),
