@@ -218,10 +218,11 @@ def _crowded(places: Mapping[str, list[str]]) -> str:
     """Return one line on utterances, by id and line, and the targets that cannot learn them."""
     targets = list(dict.fromkeys(name for names in places.values() for name in names))
     more = f" and {len(places) - _SHOWN} more" if len(places) > _SHOWN else ""
+    count = f"{len(places)} recording{'s' * (len(places) > 1)}"
     return (
         f"too short for their transcripts, if the target is {' or '.join(targets)}: "
-        f"{len(places)} recording{'s' * (len(places) > 1)}, {', '.join(list(places)[:_SHOWN])}{more}"
-        f" (--target {targets[0]} says how much)"
+        f"{count}, {', '.join(list(places)[:_SHOWN])}{more} "
+        f"(--target {targets[0]} says how much)"
     )
 
 
