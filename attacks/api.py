@@ -32,11 +32,12 @@ from attacks.membership.lira import LiRA
 from attacks.membership.loss import Loss
 from attacks.membership.rmia import RMIA
 from attacks.references import references_of
-from attacks.statistics.audit import audited_epsilon, every_bound, verdict
+from attacks.statistics.audit import audited_epsilon, every_bound
 from attacks.statistics.evidence import Trials
 from attacks.statistics.exposure import exposure, extrapolated_exposure, mean_exposure
 from attacks.statistics.ranking import auc, balanced_accuracy, tpr_at_fpr
 from attacks.statistics.roc import roc
+from attacks.statistics.verdict import verdict
 
 __all__ = [
     "RMIA",

@@ -7,7 +7,8 @@ coins enter nowhere. Source of the threat model: Carlini et al. 2022, arXiv 2112
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -47,6 +48,28 @@ def signal_of(
     if all(c.id in known for c in candidates):
         return np.array([known[c.id] for c in candidates], dtype=float)
     return attack.score(view, candidates, rng).scores
+
+
+def each_as_the_target(references: References) -> Iterator[tuple[Transcripts, frozenset[str]]]:
+    """Yield a view of each reference as the target of the others, and what it was trained on."""
+    for k, (view, trained_on) in enumerate(
+        zip(references.views, references.trained_on, strict=True)
+    ):
+        rest = [n for n in range(len(references)) if n != k]
+        others = References(
+            [references.views[n] for n in rest],
+            [references.trained_on[n] for n in rest],
+            references.rng,
+            {
+                attack: {i: row[rest] for i, row in rows.items()}
+                for attack, rows in references.memory.items()
+            },
+        )
+        known = {
+            attack: {i: float(row[k]) for i, row in rows.items()}
+            for attack, rows in references.memory.items()
+        }
+        yield replace(view, references=others, known=known), trained_on
 
 
 def references_of(view: Transcripts, count: int) -> References:

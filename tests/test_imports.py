@@ -17,7 +17,10 @@ NAMES = (
     "attacks.access attacks.registry defenses.registry targets.models.registry "
     "targets.corpora.registry"
 )
-RECORDS = f"targets.core targets.speech.utterance {NAMES} defenses.accounting.guarantee"
+RECORDS = (
+    f"targets.core targets.speech.utterance {NAMES} defenses.accounting.guarantee "
+    "attacks.statistics.verdict"
+)
 
 # Each sub-package, and what it may import beside itself: sub-packages, modules, or whole rooms.
 # docs/architecture.md says the same in words.
@@ -60,7 +63,7 @@ MAY_IMPORT = {
     "leaderboard.game": "targets attacks.canaries leaderboard.spec",
     "leaderboard.experiment": (
         "targets defenses attacks leaderboard.spec leaderboard.jobs leaderboard.records "
-        "leaderboard.game"
+        "leaderboard.game leaderboard.audits"
     ),
     "leaderboard.submissions": (
         "targets defenses attacks leaderboard.spec leaderboard.jobs leaderboard.records "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Literal
 
 from attacks.statistics.clopper_pearson import clopper_pearson_bound
 from attacks.statistics.evidence import Noise, Trials, check_delta, check_level
@@ -14,12 +13,8 @@ from attacks.statistics.one_run import one_run_bound
 from targets.core.estimate import Estimate
 from targets.speech.utterance import Unit
 
-Verdict = Literal[
-    "consistent",
-    "falsified",
-    "cannot tell: ceiling below the claim",
-    "cannot tell: no bound",
-]
+LEAST_P = 1e-9  # of a p-value: enough for boards of millions of rows
+P_TOLERANCE = 0.01  # relative, of a p-value: always on the side of the claim
 
 
 def every_bound(
@@ -60,6 +55,7 @@ def audited_epsilon(
     guarantee_unit: Unit = "utterance",
     noise: Noise = "any",
     tried: int | None = None,
+    guesses: float | None = None,
 ) -> Estimate:
     """Return the audited lower bound on ε(δ): value = low = bound, high = inf.
 
@@ -67,20 +63,24 @@ def audited_epsilon(
     `many_runs` Clopper-Pearson, and their Gaussian counterparts where `noise` is "gaussian".
     Several attacks, given by name, share the level equally; a refused attack keeps its share,
     because how many were tried must not depend on how they went. `tried` is how many there were,
-    where some of them gave nothing at all.
+    where some of them gave nothing at all. `guesses` is the share of the candidates to guess on in
+    one run, half as members and half as not, where it was fixed beforehand.
 
     Raises:
-        ValueError: for a level or δ out of range, or no attack at all.
+        ValueError: for a level, δ or share out of range, or no attack at all.
     """
     check_level(level)
     check_delta(delta)
+    if guesses is not None and not 0.0 < guesses <= 1.0:
+        raise ValueError(f"guesses is {guesses}; it is a share of the candidates, above 0")
     if isinstance(trials, Trials):
-        return _fixed_bound(trials, delta, level, guarantee_unit, noise)
+        return _fixed_bound(trials, delta, level, guarantee_unit, noise, guesses)
     if not trials:
         raise ValueError("no attack to audit with")
     each = 1.0 - (1.0 - level) / max(tried or 0, len(trials))
     bounds = {
-        name: _fixed_bound(one, delta, each, guarantee_unit, noise) for name, one in trials.items()
+        name: _fixed_bound(one, delta, each, guarantee_unit, noise, guesses)
+        for name, one in trials.items()
     }
     return best_of(bounds, level)
 
@@ -99,13 +99,19 @@ def best_of(bounds: Mapping[str, Estimate], level: float) -> Estimate:
         raise ValueError(f"the bounds spend an error of {spent:.3g}, level {level} allows less")
     best = max(scored, key=lambda name: scored[name].low)
     ceilings = [bound.ceiling for bound in scored.values() if bound.ceiling is not None]
-    method = f"{scored[best].method}, best of {len(bounds)} attacks ({best})"
+    among = f"best of {len(bounds)} attacks ({best})" if len(bounds) > 1 else f"by {best}"
+    method = f"{scored[best].method}, {among}"
     low = scored[best].low
     return Estimate(low, low, math.inf, level, method, max(ceilings, default=None))
 
 
 def _fixed_bound(
-    trials: Trials, delta: float, level: float, guarantee_unit: Unit, noise: Noise
+    trials: Trials,
+    delta: float,
+    level: float,
+    guarantee_unit: Unit,
+    noise: Noise,
+    guesses: float | None,
 ) -> Estimate:
     gaussian = noise == "gaussian" and delta > 0.0
     if trials.design == "many_runs":
@@ -118,25 +124,52 @@ def _fixed_bound(
         )
     if gaussian:
         return f_dp_bound(
-            trials, delta=delta, level=level, guarantee_unit=guarantee_unit, noise=noise
+            trials,
+            delta=delta,
+            level=level,
+            guarantee_unit=guarantee_unit,
+            noise=noise,
+            guesses=guesses,
         )
-    return one_run_bound(trials, delta=delta, level=level, guarantee_unit=guarantee_unit)
+    return one_run_bound(
+        trials, delta=delta, level=level, guarantee_unit=guarantee_unit, guesses=guesses
+    )
 
 
-def verdict(bound: Estimate, claimed_epsilon: float) -> Verdict:
-    """Return what a lower bound on ε says about a claimed ε.
+def claim_p_value(
+    trials: Trials | Mapping[str, Trials],
+    claimed_epsilon: float,
+    *,
+    delta: float,
+    guarantee_unit: Unit = "utterance",
+    noise: Noise = "any",
+    tried: int | None = None,
+    guesses: float | None = None,
+) -> float:
+    """Return the least error at which `audited_epsilon` still exceeds a claim, at least `LEAST_P`.
 
-    "consistent" means that the audit could have contradicted the claim and did not.
-
-    Raises:
-        ValueError: for a negative or NaN claim.
+    It is a p-value of the claim: a true one is at most with chance p below p. 1 where even the
+    weakest audit says nothing against the claim.
     """
-    if not claimed_epsilon >= 0.0:
-        raise ValueError(f"claimed ε is {claimed_epsilon}; it must be at least 0")
-    if not bound.scored:
-        return "cannot tell: no bound"
-    if bound.low > claimed_epsilon:
-        return "falsified"
-    if bound.ceiling is not None and bound.ceiling <= claimed_epsilon:
-        return "cannot tell: ceiling below the claim"
-    return "consistent"
+
+    def contradicts(error: float) -> bool:
+        bound = audited_epsilon(
+            trials,
+            delta=delta,
+            level=1.0 - error,
+            guarantee_unit=guarantee_unit,
+            noise=noise,
+            tried=tried,
+            guesses=guesses,
+        )
+        return bound.scored and bound.low > claimed_epsilon
+
+    low, high = LEAST_P, 0.5
+    if not contradicts(high):
+        return 1.0
+    if contradicts(low):
+        return low
+    while high / low > 1.0 + P_TOLERANCE:
+        middle = math.sqrt(low * high)
+        low, high = (low, middle) if contradicts(middle) else (middle, high)
+    return high

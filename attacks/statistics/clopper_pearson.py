@@ -1,11 +1,12 @@
-"""A lower bound on ε from independent trials: exact limits on both error rates.
+"""A lower bound on ε from independent trials: exact limits on error rates, and on ordered pairs.
 
 Valid for `many_runs` only. Inside one training run the trials share a model and are not
 independent, and a mechanism exists that then fools this bound (see the test of `Catastrophe`);
 there it refuses, and `one_run` is the bound to use.
 
 (ε, δ)-DP forces 1 - FNR <= e^ε FPR + δ and 1 - FPR <= e^ε FNR + δ at every threshold. Upper limits
-on both rates give the lower limit ε >= ln((1 - FNR - δ) / FPR), or with the rates exchanged.
+on both rates give the lower limit ε >= ln((1 - FNR - δ) / FPR), or with the rates exchanged. Pairs
+of a member and another give one more (`pairs`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Literal
 import numpy as np
 from scipy.special import betaincinv
 
+from attacks.statistics import pairs
 from attacks.statistics.evidence import Scores, Trials, check_delta, check_level, refusal
 from targets.core.estimate import Estimate
 from targets.speech.utterance import Unit
@@ -143,10 +145,10 @@ def clopper_pearson_bound(
     correction: Correction = "bonferroni",
     rng: np.random.Generator | None = None,
 ) -> Estimate:
-    """Return the Clopper-Pearson lower bound on ε(δ), corrected for the thresholds tried.
+    """Return the Clopper-Pearson lower bound on ε(δ), corrected for what is looked at.
 
-    "bonferroni" divides the error among fixed thresholds; "split" chooses one threshold on half of
-    the trials, drawn with `rng`, and spends the whole error on the other half.
+    "bonferroni" divides the error among pairs and fixed thresholds; "split" chooses one threshold
+    on half of the trials, drawn with `rng`, and spends the whole error on the other half.
 
     Raises:
         ValueError: for a level or δ out of range, or "split" without a generator.
@@ -161,11 +163,23 @@ def clopper_pearson_bound(
         if rng is None:
             raise ValueError("sample splitting needs a generator")
         found, perfect = split_limits(trials, alpha, rng)
+        value, ceiling = (epsilon_from_limits(limits, delta) for limits in (found, perfect))
         how = "threshold chosen on half the trials"
     else:
-        found, perfect = anchored_limits(trials, alpha), perfect_limits(trials, alpha)
-        how = f"Bonferroni over {len(found.false_positive)} thresholds"
-    value = epsilon_from_limits(found, delta)
-    ceiling = epsilon_from_limits(perfect, delta)
+        of_pairs = pairs.SHARE * alpha
+        found, perfect = (
+            limits(trials, alpha - of_pairs) for limits in (anchored_limits, perfect_limits)
+        )
+        value, ceiling = (
+            max(
+                epsilon_from_limits(limits, delta),
+                pairs.epsilon_from_auc(ordered(trials, of_pairs), delta),
+            )
+            for limits, ordered in (
+                (found, pairs.pair_limit),
+                (perfect, pairs.perfect_pair_limit),
+            )
+        )
+        how = f"Bonferroni over pairs and {len(found.false_positive)} thresholds"
     method = f"Clopper-Pearson, δ={delta:g}, {how}"
     return Estimate(value, value, math.inf, level, method, ceiling)

@@ -7,12 +7,12 @@ more from the same guesses; it is valid only if the mechanism's curve lies above
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from statistics import NormalDist
 
 from attacks.statistics.evidence import Noise, Trials
 from attacks.statistics.gdp import ProvenMu, gaussian_bound
-from attacks.statistics.guesses import count_correct, guess_plans, perfect_counts
+from attacks.statistics.guesses import count_correct, perfect_counts, plans_for
 from targets.core.estimate import Estimate
 from targets.speech.utterance import Unit
 
@@ -80,11 +80,15 @@ def f_dp_bound(
     level: float = 0.95,
     guarantee_unit: Unit = "utterance",
     noise: Noise = "any",
+    guesses: float | None = None,
 ) -> Estimate:
-    """Return the one-run f-DP lower bound on ε(δ), corrected for the numbers of guesses tried."""
+    """Return the one-run f-DP lower bound on ε(δ), corrected for the numbers of guesses tried.
+
+    With `guesses`, a share of the candidates fixed beforehand, there is nothing to correct.
+    """
     return gaussian_bound(
         trials,
-        _prove_mu,
+        partial(_prove_mu, guesses=guesses),
         design="one_run",
         delta=delta,
         level=level,
@@ -93,8 +97,8 @@ def f_dp_bound(
     )
 
 
-def _prove_mu(trials: Trials, error: float) -> ProvenMu:
-    plans = guess_plans(trials.size)
+def _prove_mu(trials: Trials, error: float, guesses: float | None) -> ProvenMu:
+    plans, corrected = plans_for(trials.size, guesses)
     share = error / len(plans)
 
     def best(counts: list[int]) -> float:
@@ -107,5 +111,5 @@ def _prove_mu(trials: Trials, error: float) -> ProvenMu:
         best(count_correct(trials, plans)),
         best(perfect_counts(trials, plans)),
         "one run, f-DP (Mahloujifar et al. 2024)",
-        f"{len(plans)} plans",
+        corrected,
     )

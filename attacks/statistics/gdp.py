@@ -15,6 +15,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import log_ndtr, ndtr, ndtri
 
+from attacks.statistics import pairs
 from attacks.statistics.clopper_pearson import Limits, anchored_limits, perfect_limits
 from attacks.statistics.evidence import Design, Noise, Trials, check_delta, check_level, refusal
 from targets.core.estimate import Estimate
@@ -71,7 +72,7 @@ class ProvenMu:
     value: float
     ceiling: float
     method: str
-    corrected_over: str
+    corrected: str
 
 
 def gaussian_bound(
@@ -116,7 +117,7 @@ def gaussian_bound(
     proven = prove(trials, 1.0 - level)
     value = epsilon_from_mu(proven.value, delta)
     ceiling = epsilon_from_mu(proven.ceiling, delta)
-    method = f"{proven.method}, δ={delta:g}, Bonferroni over {proven.corrected_over}"
+    method = f"{proven.method}, δ={delta:g}, {proven.corrected}"
     return Estimate(value, value, math.inf, level, method, ceiling)
 
 
@@ -131,7 +132,7 @@ def gdp_bound(
     """Return the lower bound on ε(δ) of a Gaussian mechanism, from independent trials.
 
     Far stronger than Clopper-Pearson alone, because one point of a Gaussian trade-off curve fixes
-    all of it; and refused where the curve is not known to be Gaussian.
+    all of it, and so does the area below; and refused where the curve is not known to be Gaussian.
     """
     return gaussian_bound(
         trials,
@@ -145,6 +146,17 @@ def gdp_bound(
 
 
 def _prove_mu(trials: Trials, error: float) -> ProvenMu:
-    found, perfect = anchored_limits(trials, error), perfect_limits(trials, error)
-    thresholds = f"{len(found.false_positive)} thresholds"
-    return ProvenMu(mu_from_limits(found), mu_from_limits(perfect), "Gaussian DP", thresholds)
+    of_pairs = pairs.SHARE_OF_CURVE * error
+    found, perfect = (
+        limits(trials, error - of_pairs) for limits in (anchored_limits, perfect_limits)
+    )
+    ordered, all_ordered = (
+        pairs.mu_from_auc(limit(trials, of_pairs))
+        for limit in (pairs.pair_limit, pairs.perfect_pair_limit)
+    )
+    return ProvenMu(
+        max(mu_from_limits(found), ordered),
+        max(mu_from_limits(perfect), all_ordered),
+        "Gaussian DP",
+        f"Bonferroni over pairs and {len(found.false_positive)} thresholds",
+    )

@@ -52,6 +52,26 @@ def guess_plans(size: int) -> tuple[GuessPlan, ...]:
     return (plans[0], *(plan for plan in plans[1:] if plan.guesses >= _FEWEST))
 
 
+def one_plan(size: int, share: float) -> tuple[GuessPlan]:
+    """Return the one plan that guesses on a share of `size` candidates, on each side half of it."""
+    if share == 1.0:
+        return (guess_plans(size)[0],)
+    each = max(1, int(share * size / 2))
+    return (GuessPlan(each, each),)
+
+
+def plans_for(size: int, share: float | None) -> tuple[tuple[GuessPlan, ...], str]:
+    """Return the plans that share the level, and in words how it is corrected for them.
+
+    One plan, fixed beforehand by its `share` of the candidates, has the whole level.
+    """
+    if share is None:
+        plans = guess_plans(size)
+        return plans, f"Bonferroni over {len(plans)} plans"
+    (plan,) = one_plan(size, share)
+    return (plan,), f"one plan of {plan.guesses} guesses"
+
+
 def count_correct(trials: Trials, plans: tuple[GuessPlan, ...]) -> list[int]:
     """Return the number of right guesses under each plan.
 

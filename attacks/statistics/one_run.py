@@ -19,7 +19,7 @@ import numpy as np
 from scipy.special import betainc, betaincinv, gammaln, xlogy
 
 from attacks.statistics.evidence import Trials, check_delta, check_level, refusal
-from attacks.statistics.guesses import count_correct, guess_plans, perfect_counts
+from attacks.statistics.guesses import count_correct, guess_plans, perfect_counts, plans_for
 from targets.core.estimate import Estimate
 from targets.speech.utterance import Unit
 
@@ -104,8 +104,11 @@ def one_run_bound(
     guarantee_unit: Unit = "utterance",
     correction: Correction = "bonferroni",
     rng: np.random.Generator | None = None,
+    guesses: float | None = None,
 ) -> Estimate:
     """Return the one-run lower bound on ε(δ), corrected for the numbers of guesses tried.
+
+    With `guesses`, a share of the candidates fixed beforehand, there is nothing to correct.
 
     "bonferroni" divides the error among the fixed guess plans. "split" draws half of the
     candidates with `rng`, chooses the plan on them, and spends the whole error on the other half;
@@ -124,7 +127,7 @@ def one_run_bound(
         if rng is None:
             raise ValueError("sample splitting needs a generator")
         return _split_bound(trials, delta, level, rng)
-    plans = guess_plans(trials.size)
+    plans, corrected = plans_for(trials.size, guesses)
     share = error / len(plans)
 
     def best(counts: list[int]) -> float:
@@ -135,7 +138,7 @@ def one_run_bound(
 
     value = best(count_correct(trials, plans))
     ceiling = best(perfect_counts(trials, plans))
-    method = f"one run (Steinke et al. 2023), δ={delta:g}, Bonferroni over {len(plans)} plans"
+    method = f"one run (Steinke et al. 2023), δ={delta:g}, {corrected}"
     return Estimate(value, value, math.inf, level, method, ceiling)
 
 

@@ -204,6 +204,32 @@ def one_run(setting: Setting, canaries: int, rng: Randomness) -> Evidence:
     )
 
 
+def side_by_side(setting: Setting, canaries: int, runs: int, rng: Randomness) -> Evidence:
+    """Train `runs` times with many canaries, by fair coins and each along its own direction.
+
+    The scores are independent of each other if the mechanism is what its event says: noise and
+    draws of one direction then tell nothing of another's. They are many runs' at the price of few,
+    for audits that hold the event itself to account.
+    """
+    event: DpEvent | None = None
+    sides: dict[bool, list[NDArray[np.float64]]] = {True: [], False: []}
+    for number in range(runs):
+        stream = rng.child("run", number)
+        coins = stream.child("coins").numpy().random(canaries) < 0.5
+        with listening(None):
+            claimed, updates = train_and_watch(setting, coins.tolist(), stream)
+        if event is not None and claimed != event:
+            raise OverheardError(f"the event depends on the data: {event} and {claimed}")
+        event = claimed
+        scores = statistics(updates[:, :canaries], event, setting.repetitions)["likelihood"]
+        for inside in (True, False):
+            sides[inside].append(scores[coins == inside])
+        report((number + 1) / runs)
+    assert event is not None
+    members, others = (np.concatenate(sides[inside]) for inside in (True, False))
+    return Evidence(event, {"likelihood": Trials(members, others, "utterance", "many_runs")})
+
+
 def statistics(
     updates: Updates, event: DpEvent, repetitions: int = 1
 ) -> dict[str, NDArray[np.float64]]:

@@ -10,7 +10,8 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from attacks.statistics.audit import Verdict, audited_epsilon, verdict
+from attacks.statistics.audit import audited_epsilon
+from attacks.statistics.verdict import Verdict, verdict
 from defenses.accounting.event_algebra import noise_kind
 from defenses.accounting.groups import group_guarantee
 from defenses.accounting.price import price

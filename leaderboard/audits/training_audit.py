@@ -15,9 +15,10 @@ from dataclasses import dataclass
 
 from dp_accounting import DpEvent
 
-from attacks.statistics.audit import Verdict, audited_epsilon, verdict
+from attacks.statistics.audit import audited_epsilon
 from attacks.statistics.evidence import Design, Noise
 from attacks.statistics.gdp import mu_from_epsilon
+from attacks.statistics.verdict import Verdict, verdict
 from defenses.accounting.event_algebra import noise_kind
 from defenses.accounting.guarantee import Guarantee
 from defenses.accounting.price import price

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from attacks.statistics.evidence import Trials
 from defenses.pate import teachers
+from defenses.pate.mechanism import NoisyVotes
 from defenses.pate.scheme import PATE
 from defenses.pate.votes import watching_votes
 from leaderboard.audits.gradient_canaries import Evidence
@@ -158,6 +159,36 @@ def many_runs(setting: VoteSetting, runs: int, rng: Randomness) -> Evidence:
         for i, name in enumerate(("counts", "labels"))
     }
     return Evidence(event, trials)
+
+
+def side_by_side(
+    mechanism: NoisyVotes, canaries: int, rng: Randomness, together: int = 2_000
+) -> Evidence:
+    """Answer votes among very many hypotheses, two for each canary and its teacher, and watch.
+
+    The mechanism is the scheme's own, calibrated; each canary's coin moves one vote from its first
+    hypothesis to its second, in every query. The scores are independent of each other if the noise
+    on one count tells nothing of another's, as the event says.
+    """
+    sides: dict[bool, list[NDArray[np.float64]]] = {True: [], False: []}
+    for number, first in enumerate(range(0, canaries, together)):
+        count = min(together, canaries - first)
+        stream = rng.child("votes", number)
+        coins = stream.child("coins").numpy().random(count) < 0.5
+        votes = np.stack([~coins, coins], axis=1).astype(np.int64).ravel()
+        answers = mechanism.answers([votes] * mechanism.queries, stream.child("noise").numpy())
+        noisy = np.array(answers).reshape(mechanism.queries, count, 2)
+        scores = (noisy[..., 1] - noisy[..., 0]).sum(0)
+        if mechanism.noise == "laplace":
+            # As in `likelihood`: equal ratios are ordered by the difference.
+            out, inside = np.array([1, 0]), np.array([0, 1])
+            ratio = (np.abs(noisy - out) - np.abs(noisy - inside)).sum((0, 2)) / mechanism.scale
+            scores = ratio + 1e-9 * scores / mechanism.scale
+        for is_member in (True, False):
+            sides[is_member].append(scores[coins == is_member])
+        report((first + count) / canaries)
+    members, others = (np.concatenate(sides[inside]) for inside in (True, False))
+    return Evidence(mechanism.event, {"counts": Trials(members, others, "utterance", "many_runs")})
 
 
 def likelihood(setting: VoteSetting, noise: float, noisy: NDArray[np.float64]) -> float:

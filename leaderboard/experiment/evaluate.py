@@ -10,15 +10,17 @@ import numpy as np
 
 from attacks.base import VIEWS, Findings, References, view_of
 from attacks.registry import ATTACKS
+from attacks.statistics.verdict import verdict
 from defenses.accounting.event_text import noise_kind_of_text
 from leaderboard.experiment import measure
+from leaderboard.experiment.audits.choice import audit_of
 from leaderboard.experiment.choices import attacks_of, recipe_as_begun
 from leaderboard.experiment.experiment import Experiment
 from leaderboard.experiment.fingerprints import attack_code
+from leaderboard.experiment.measure import Chosen
 from leaderboard.experiment.pending import SCHEME
 from leaderboard.game.game import Game
 from leaderboard.records.record import Record
-from leaderboard.records.verdict import is_falsified
 from targets.core.clock import Clock
 from targets.core.estimate import Estimate
 from targets.core.progress import stage
@@ -79,10 +81,23 @@ def attacked(
         "seconds": {name: s for name, s in seconds.items() if name not in dropped},
         "fingerprints": prints | {name: attack_code(name) for name in anew},
     }
-    return _judged(begun.model_copy(update=content), game)
+    record = begun.model_copy(update=content)
+    assert record.guarantee is not None
+    assert record.guarantee.delta is not None
+    audit = begun.cell.conditions.audit
+    chosen = audit_of(
+        begun.cell.conditions,
+        every[audit.attack] if audit else None,
+        references,
+        game,
+        record.guarantee.delta,
+        noise_kind_of_text(str(record.event)),
+        experiment.rng("audit"),
+    )
+    return _judged(record, game, chosen)
 
 
-def _judged(record: Record, game: Game) -> Record:
+def _judged(record: Record, game: Game, chosen: Chosen) -> Record:
     """Return a record with its audited ε, and what that says of the promised one."""
     assert record.guarantee is not None
     claimed, delta = record.guarantee.promised, record.guarantee.delta
@@ -92,21 +107,25 @@ def _judged(record: Record, game: Game) -> Record:
         name: Findings(tuple(candidates[i] for i in found), np.array(list(found.values())))
         for name, found in record.scores.items()
     }
-    audited = measure.audit(
+    evidence = (
         findings,
         record.coins,
         delta,
         noise_kind_of_text(str(record.event)),
         game.unit,
         record.guarantee.unit,
-        planned=tuple(record.leakages),
+        tuple(record.leakages),
+        chosen,
     )
-    falsified = is_falsified(audited, claimed)
-    verdict = {
+    audited = measure.audit(*evidence)
+    judgement: dict[str, Any] = {
         "audited_epsilon": audited,
-        "status": "falsified" if falsified else "ok",
-        "reason": (
-            f"audited ε is at least {audited.low:.3g}, claimed {claimed:.3g}" if falsified else None
-        ),
+        "audited_p": None,
+        "status": "ok",
+        "reason": None,
     }
-    return record.model_copy(update=verdict)
+    if claimed is not None and verdict(audited, claimed) == "falsified":
+        judgement["audited_p"] = measure.p_value(claimed, *evidence)
+        judgement["status"] = "falsified"
+        judgement["reason"] = f"audited ε is at least {audited.low:.3g}, claimed {claimed:.3g}"
+    return record.model_copy(update=judgement)

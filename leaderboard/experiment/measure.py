@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attacks.base import Findings, Scores
 from attacks.registry import ATTACKS
-from attacks.statistics.audit import audited_epsilon
+from attacks.statistics.audit import audited_epsilon, claim_p_value
 from attacks.statistics.evidence import Noise, Trials
 from attacks.statistics.means import mean, mean_difference
 from attacks.statistics.ranking import auc, balanced_accuracy, tpr_at_fpr
@@ -21,6 +22,17 @@ from targets.speech.utterance import Unit, unit_key
 COHORTS = ("gender", "accent")  # attributes of utterances that some corpora give
 FEWEST_OF_COHORT = 20  # members, and held-out candidates, below which a cohort says nothing
 AUDITED_WITH = tuple(entry.name for entry in ATTACKS if entry.audits)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What audits, chosen before any score is seen: attacks, and the share of guesses if one."""
+
+    attacks: tuple[str, ...]
+    guesses: float | None = None
+
+
+EVERY = Chosen(AUDITED_WITH)
 
 
 def leakage(
@@ -81,24 +93,65 @@ def audit(
     unit: Unit = "utterance",
     guarantee_unit: Unit = "utterance",
     planned: Collection[str] | None = None,
+    chosen: Chosen = EVERY,
 ) -> Estimate:
     """Return the audited lower bound on the ε of a `unit`; refused if the guarantee's is another.
 
     Only candidates may speak whose coin changes the training data by exactly one unit. Of the
-    `planned` attacks (those with findings, if not given) those that audit share the level, also
-    where one of them failed.
+    `planned` attacks (those with findings, if not given) those that are `chosen` share the level,
+    also where one of them failed.
     """
-    tried = len(set(AUDITED_WITH) & set(findings if planned is None else planned))
-    trials = {
-        name: found
-        for name in AUDITED_WITH
-        if name in findings and (found := _single(findings[name], coins, unit)) is not None
-    }
+    trials, tried = _evidence(findings, coins, unit, planned, chosen)
     if not trials:
         return Estimate.unscored("no membership attack to audit with")
     return audited_epsilon(
-        trials, delta=delta, guarantee_unit=guarantee_unit, noise=noise, tried=tried
+        trials,
+        delta=delta,
+        guarantee_unit=guarantee_unit,
+        noise=noise,
+        tried=tried,
+        guesses=chosen.guesses,
     )
+
+
+def p_value(
+    claimed: float,
+    findings: Mapping[str, Findings],
+    coins: Mapping[str, bool],
+    delta: float,
+    noise: Noise,
+    unit: Unit = "utterance",
+    guarantee_unit: Unit = "utterance",
+    planned: Collection[str] | None = None,
+    chosen: Chosen = EVERY,
+) -> float:
+    """Return the least error at which `audit` of the same would still exceed the `claimed` ε."""
+    trials, tried = _evidence(findings, coins, unit, planned, chosen)
+    return claim_p_value(
+        trials,
+        claimed,
+        delta=delta,
+        guarantee_unit=guarantee_unit,
+        noise=noise,
+        tried=tried,
+        guesses=chosen.guesses,
+    )
+
+
+def _evidence(
+    findings: Mapping[str, Findings],
+    coins: Mapping[str, bool],
+    unit: Unit,
+    planned: Collection[str] | None,
+    chosen: Chosen,
+) -> tuple[dict[str, Trials], int]:
+    """Return the trials of the attacks that audit, and how many of them were planned."""
+    tried = len(set(chosen.attacks) & set(findings if planned is None else planned))
+    return {
+        name: found
+        for name in chosen.attacks
+        if name in findings and (found := _single(findings[name], coins, unit)) is not None
+    }, tried
 
 
 def audit_alone(

@@ -76,7 +76,7 @@ class ReferenceModels:
     def weights_file(self) -> Path:
         """Where their weights are kept."""
         experiment = self.experiment
-        content = experiment.conditions.model_dump(mode="json", exclude={"attacks"}) | {
+        content = experiment.conditions.model_dump(mode="json", exclude={"attacks", "audit"}) | {
             "references": references_wanted(self.attacks),
             "stamps": [
                 stamp(experiment.data / one.source)

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from leaderboard.figures.headline import MEMBERSHIP, headline, largest, membership
 from leaderboard.figures.intervals import bound_over_seeds, mean_over_seeds, rate
 from leaderboard.figures.paired import counts_of
-from leaderboard.records.record import Record, Status
+from leaderboard.records.record import Record
 from targets.core.estimate import Estimate
 
-WORST: tuple[Status, ...] = ("falsified", "disqualified", "failed", "ok")
+WORST = ("falsified", "disqualified", "failed", "cannot tell", "ok")  # what a status begins with
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,10 @@ class Repeated:
         """Return the lower bound that follows from those of all seeds; see `bound_over_seeds`."""
         return bound_over_seeds([figure(r) for r in self.measured or self.records])
 
-    def status(self, of_record: Callable[[Record], Status]) -> Status:
+    def status(self, of_record: Callable[[Record], str]) -> str:
         """Return the worst status of all seeds."""
-        found = {of_record(record) for record in self.records}
-        return next(status for status in WORST if status in found)
+        found = [of_record(record) for record in self.records]
+        return next(status for worst in WORST for status in found if status.startswith(worst))
 
 
 def over_seeds(records: Iterable[Record]) -> list[Repeated]:

@@ -14,9 +14,11 @@ Verdict = Literal["exact", "within tolerance", "within its interval", "differs"]
 ORDER: tuple[Verdict, ...] = ("exact", "within tolerance", "within its interval", "differs")
 
 RELATIVE, ABSOLUTE = 1e-5, 1e-8  # what sums of floats in another order may come to
-# Of when and where, which nobody can repeat; of the speech, `corpora` says what counts.
+# Of when and where, which nobody can repeat; of the speech, `corpora` says what counts, of a
+# p-value its bound.
 APART = {
     "seconds", "made", "code", "packages", "hardware", "supersedes", "fingerprints", "stamps",
+    "audited_p",
 }  # fmt: skip
 INTERVAL = {"value", "low", "high"}
 

@@ -136,6 +136,9 @@ class Record(_Part):
     """For each attack, each of its figures."""
     audited_epsilon: Measured = Estimate.unscored("not reached")
     """The least ε compatible with what the attacks achieved."""
+    audited_p: Annotated[float | None, Field(exclude_if=lambda p: p is None)] = None
+    """Where that exceeds the promise: the least error at which it still would. Every row of a board
+    is judged by it together with the others."""
     access: Annotated[dict[str, str], Field(exclude_if=lambda a: not a)] = {}
     """For each attack, what it saw of the target: transcripts, scores (losses too) or weights;
     unknown where missing."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from attacks.registry import ATTACKS
+from attacks.statistics.verdict import verdict
 from leaderboard.records.attack_result import AttackResult
-from leaderboard.records.record import Record, Status
-from leaderboard.records.verdict import is_falsified
+from leaderboard.records.record import Record
 from targets.core.estimate import Estimate
 
 KEYS = ("strongest_auc", "strongest_audited")
@@ -43,18 +43,13 @@ def disproof(record: Record, found: Sequence[AttackResult]) -> str | None:
     beyond = [
         result
         for result in results_on(record, found)
-        if is_falsified(result.audited_epsilon, claimed)
+        if verdict(result.audited_epsilon, claimed) == "falsified"
     ]
     if not beyond:
         return None
     best = max(beyond, key=lambda result: result.audited_epsilon.low)
     proven = best.audited_epsilon.low
     return f"The attack {best.attack}, submitted later, proved at least ε = {proven:.3g}."
-
-
-def status(record: Record, found: Sequence[AttackResult]) -> Status:
-    """Return the status of a record in the light of what submitted attacks found."""
-    return "falsified" if disproof(record, found) else record.status
 
 
 def results_on(record: Record, found: Sequence[AttackResult]) -> list[AttackResult]:

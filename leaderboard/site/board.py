@@ -9,7 +9,8 @@ from typing import Any
 
 from leaderboard.figures.headline import HEADLINE, headline, membership, short_name
 from leaderboard.figures.headline import strongest as strongest_name
-from leaderboard.figures.seeds import Repeated, over_seeds
+from leaderboard.figures.seeds import over_seeds
+from leaderboard.records.board import Board
 from leaderboard.records.numbers import number_to_json
 from leaderboard.records.record import Record
 from leaderboard.records.strongest import strongest
@@ -18,6 +19,7 @@ from leaderboard.views import glossary
 from leaderboard.views.controls import HEADERS, SELF_TRAINED, WER_KEYS, control_columns
 from leaderboard.views.repetition_table import columns_of, headers_of, repetition_rows
 from leaderboard.views.table import (
+    PROVEN,
     SEEDS,
     TITLES,
     Row,
@@ -25,21 +27,19 @@ from leaderboard.views.table import (
     for_reading,
     identity,
     place,
+    proven,
     row_of,
 )
 from targets.core.estimate import Estimate
 
-COLUMNS = ("scheme", "target", "seed", "epsilon", "wer", *HEADLINE, "audited_epsilon", "status")
-NUMBERS = ("seed", "epsilon", "wer", *HEADLINE, "audited_epsilon")
+COLUMNS = ("scheme", "target", "seed", "epsilon", "wer", *HEADLINE, *PROVEN, "status")
+NUMBERS = ("seed", "epsilon", "wer", *HEADLINE, *PROVEN)
 
 OVER_SEEDS = (
-    "target", "scheme", SEEDS, "epsilon", "wer", *WER_KEYS, *HEADLINE, "audited_epsilon", "status",
+    "target", "scheme", SEEDS, "epsilon", "wer", *WER_KEYS, *HEADLINE, *PROVEN, "status",
 )  # fmt: skip
 KINDS = {"telephone": " over the telephone"}  # of embedded speech
 RANKED = "membership"  # the column of the attack on all candidates
-
-PROOFS = ("audited_epsilon", "audited_epsilon_worst_case", "audited_epsilon_mechanism")
-"""What is proven of the model as attacked, of the model at its worst, of the mechanism."""
 
 CHARTS = {
     "audit": (
@@ -134,10 +134,12 @@ def summaries(suites: Mapping[str, Sequence[Entry]]) -> Iterator[dict[str, Any]]
     for suite, entries in suites.items():
         records = [entry.record for entry in entries if not entry.superseded_by]
         results = [result for entry in entries for result in entry.results]
+        audits = [audit for entry in entries[:1] for audit in entry.board.audits]
+        board = Board.of(records, results, audits)
         over = [
             row | control_columns(cell, records)
             for cell in over_seeds(sorted(records, key=place))
-            for row in [row_of(cell, results)]
+            for row in [row_of(cell, board)]
         ]
         if any(len(row[SEEDS]) > 1 for row in over):
             yield {
@@ -200,7 +202,7 @@ def overview(entries: Sequence[Entry]) -> dict[str, Any]:
 
 
 def _point(entry: Entry) -> dict[str, Any]:
-    who, row = identity(entry.record), row_of(Repeated((entry.record,)))
+    who, bounds = identity(entry.record), proven(entry.record, entry.board.audits)
     return {
         "name": entry.name,
         "title": entry.title,
@@ -211,11 +213,7 @@ def _point(entry: Entry) -> dict[str, Any]:
         "status": entry.status,
         "wer": bar(entry.record.wer),
         "audited": bar(strongest(entry.record, entry.results)["strongest_audited"]),
-        "proofs": {
-            proof: bar(found)
-            for proof in PROOFS[1:]
-            if isinstance(found := row.get(proof), Estimate) and found.scored
-        },
+        "proofs": {proof: bar(found) for proof in PROVEN[1:] if (found := bounds[proof]).scored},
         "leak": {attack: bar(headline(entry.record, attack)) for attack in HEADLINE},
     }
 
@@ -253,7 +251,7 @@ def cells(entry: Entry) -> list[Shown]:
             )
             for attack in HEADLINE
         ),
-        _proven(record.audited_epsilon),
+        *(_proven(bound, TITLES[key]) for key, bound in proven(record, entry.board.audits).items()),
         Shown(entry.status, sort=entry.status),
     ]
     if not entry.results:
@@ -262,7 +260,7 @@ def cells(entry: Entry) -> list[Shown]:
     known = strongest(record, entry.results)
     later = {
         RANKED: _measured(known["strongest_auc"], ""),
-        "audited_epsilon": _proven(known["strongest_audited"]),
+        "audited_epsilon": _proven(known["strongest_audited"], TITLES["audited_epsilon"]),
     }
     return [
         replace(cell, below=(*cell.below, f"strongest {best.shown}"), sort=best.sort)
@@ -315,9 +313,9 @@ def _measured(estimate: Estimate, title: str, *, percent: bool = False) -> Shown
     return Shown(value, below, repr(float(estimate.value)), number=True, title=title)
 
 
-def _proven(audited: Estimate) -> Shown:
+def _proven(audited: Estimate, title: str) -> Shown:
     """Return an audited ε: a bound from below says so by its sign, its ceiling is below it."""
-    shown = _measured(audited, TITLES["audited_epsilon"])
+    shown = _measured(audited, title)
     if audited.low == audited.value and audited.high == math.inf:
         shown = replace(shown, shown=f"≥ {shown.shown}", below=())
     if audited.scored and audited.ceiling is not None:

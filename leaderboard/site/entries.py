@@ -10,10 +10,12 @@ from pathlib import Path
 
 from leaderboard.figures.seeds import Repeated
 from leaderboard.records.attack_result import AttackResult, read_results
+from leaderboard.records.board import NO_BOARD, Board
+from leaderboard.records.mechanism_audit import read_audits
 from leaderboard.records.record import Record
 from leaderboard.records.run_folder import read_history
 from leaderboard.records.store import RecordError
-from leaderboard.records.strongest import disproof, results_on, status
+from leaderboard.records.strongest import disproof, results_on
 from leaderboard.spec.paths import SOUNDS
 from leaderboard.views.controls import control_columns
 from leaderboard.views.table import Row, place
@@ -38,7 +40,7 @@ class Entry:
     on the page and fit for a file name; `superseded_by` is the name of the entry that corrects it.
     `results` are what attacks submitted later found on its weights, and `disproof` says which of
     them proves more than the record promises. `beside` are the records of its suite that count,
-    its own among them.
+    its own among them; `board` is what is known of those of its run together.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Entry:
     superseded_by: str | None
     results: tuple[AttackResult, ...]
     beside: tuple[Record, ...] = ()
+    board: Board = NO_BOARD
 
     @cached_property
     def controls(self) -> Row:
@@ -63,10 +66,8 @@ class Entry:
 
     @property
     def status(self) -> str:
-        """The record's status, or what became of it later: superseded, falsified."""
-        if self.superseded_by:
-            return "superseded"
-        return status(self.record, self.results)
+        """The record's status on its board, or that another has superseded it."""
+        return "superseded" if self.superseded_by else self.board.status(self.record)
 
     @property
     def title(self) -> str:
@@ -92,6 +93,8 @@ def read_entries(folders: Sequence[Path]) -> list[Entry]:
         run, found = _run(folder, number), read_results(folder)
         named = {s.digest: f"{suites[_conditions(s.record)]}-{s.path.stem}" for s in history}
         later = {s.record.supersedes: named[s.digest] for s in history}
+        counting = [s.record for s in history if s.digest not in later]
+        board = Board.of(counting, found, read_audits(folder))
         for path, digest, record in history:
             name = named[digest]
             if name in entries:
@@ -107,6 +110,7 @@ def read_entries(folders: Sequence[Path]) -> list[Entry]:
                 run,
                 later.get(digest),
                 tuple(results_on(record, found)),
+                board=board,
             )
     order = list(dict.fromkeys(entry.suite for entry in entries.values()))
     beside = {

@@ -18,13 +18,13 @@ from leaderboard.site.entries import Entry
 from leaderboard.views import glossary
 from leaderboard.views.controls import COLUMNS, HEADERS
 from leaderboard.views.repetition_table import EPSILON, EXPOSURE, repeats, repetition_columns
-from leaderboard.views.table import TITLES, identity
+from leaderboard.views.table import PROVEN, TITLES, identity, proven
 from targets.core.estimate import Estimate
 
 TARGET = "the target itself"
 CONTROLS = "beside its controls, on the same speech and coins (WER as a fraction)"
 REPEATED = "secrets by how often they are said, exposure in bits"
-TILES = [TITLES[key] for key in ("epsilon", "wer", *HEADLINE, "audited_epsilon")]
+TILES = [TITLES[key] for key in ("epsilon", "wer", *HEADLINE, *PROVEN)]
 
 
 def tiles(entry: Entry) -> list[Shown]:
@@ -134,13 +134,14 @@ def _figure(name: str, estimate: Estimate) -> dict[str, str]:
 
 
 def _all(entry: Entry) -> dict[str, dict[str, Estimate]]:
-    record, own = entry.record, ("wer", "wer_members", "wer_held_out", "audited_epsilon")
+    record, own = entry.record, ("wer", "wer_members", "wer_held_out")
     submitted = {
         f"{result.label}, submitted later from {result.file}": result.leakage
         | {"audited_epsilon": result.audited_epsilon}
         for result in entry.results
     }
     own_figures = {name: getattr(record, name) for name in own}
+    own_figures |= proven(record, entry.board.audits)
     further = {CONTROLS: beside_controls(entry), REPEATED: by_repetitions(entry)}
     less = every_difference(record, entry.beside)
     return {

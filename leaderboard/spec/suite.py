@@ -273,6 +273,17 @@ class AttackChoice(Options):
     """Which attack."""
 
 
+class Audit(Frozen):
+    """What bounds ε, fixed before any score is seen, so that it has the whole level to itself."""
+
+    attack: Name
+    """The one attack, of those of the suite."""
+    guesses: Annotated[float, Field(gt=0, le=1)] | None = None
+    """The share of the candidates to guess on, half as members and half as not. Null chooses it on
+    the reference models that the attack compares with, each as the target of the others, or takes a
+    half where it compares with none."""
+
+
 class Conditions(Frozen):
     """What all cells of a suite share; comparable are those that differ in attacks at most."""
 
@@ -290,12 +301,14 @@ class Conditions(Frozen):
     """How every target is built and trained."""
     attacks: Annotated[tuple[AttackChoice, ...], AfterValidator(_some)]
     """What every target undergoes."""
+    audit: Audit | None = None
+    """What bounds ε; null shares the level among all attacks that are made for it."""
 
     @model_serializer(mode="wrap")
     def _without_what_goes_without_saying(
         self, dump: SerializerFunctionWrapHandler
     ) -> dict[str, Any]:
-        return _without_defaults(self, dump(self), ("unit",))
+        return _without_defaults(self, dump(self), ("unit", "audit"))
 
     @field_validator("attacks")
     @classmethod
@@ -310,6 +323,18 @@ class Conditions(Frozen):
         ]
         if self.canaries.count == 0 and wanting:
             raise ValueError(f"attack '{wanting[0]}' needs [canaries] with a 'count' above 0")
+        return self
+
+    @model_validator(mode="after")
+    def _an_audit_by_an_attack_of_the_suite(self) -> Conditions:
+        if self.audit is None:
+            return self
+        name = self.audit.attack
+        own = [a.name for a in self.attacks]
+        if name not in own:
+            raise ValueError(f"audit.attack: '{name}' is none of the suite's: {', '.join(own)}")
+        if name in ATTACKS and ATTACKS[name].family != "membership":
+            raise ValueError(f"audit.attack: '{name}' does not tell members: use a membership one")
         return self
 
     @property
@@ -356,9 +381,10 @@ class Cell(Frozen):
 
     @property
     def training_digest(self) -> str:
-        """SHA-256 of what determines the weights: the spec without the attacks."""
+        """SHA-256 of what determines the weights: the spec without attacks and audit."""
         spec = self.spec
         del spec["conditions"]["attacks"]
+        spec["conditions"].pop("audit", None)
         return digest_of(spec)
 
 

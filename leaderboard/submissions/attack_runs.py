@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from attacks.base import view_of
+from attacks.statistics.verdict import verdict
 from defenses.accounting.event_text import noise_kind_of_text
 from leaderboard.experiment import measure
 from leaderboard.experiment.choices import recipe_as_begun
@@ -26,7 +27,6 @@ from leaderboard.records.attack_result import (
     write_result,
 )
 from leaderboard.records.record import Record
-from leaderboard.records.verdict import is_falsified
 from leaderboard.spec.paths import weights_digest, weights_file
 from leaderboard.submissions.defense_runs import label_of
 from leaderboard.submissions.limits import DisqualifiedError, Limits
@@ -150,7 +150,7 @@ def run_attack(
         for number in range(begun.number, begun.number + SPARE + 1)
     )
     claimed = record.guarantee.promised
-    falsified = is_falsified(audited, claimed)
+    falsified = verdict(audited, claimed) == "falsified"
     content = {
         "access": access,
         "status": "ok",

@@ -12,12 +12,15 @@ import numpy as np
 from leaderboard.figures.headline import HEADLINE
 from leaderboard.figures.seeds import Repeated, each_seed, over_seeds
 from leaderboard.records.attack_result import AttackResult, read_results
+from leaderboard.records.board import Board
+from leaderboard.records.mechanism_audit import MechanismAudit, read_audits
 from leaderboard.records.record import Record
 from leaderboard.records.run_folder import read_records
 from leaderboard.views import controls
 from leaderboard.views.rank_correlation import permutation_p, spearman
 from leaderboard.views.table import (
     OF_SEEDS,
+    PROVEN,
     SEEDS,
     TITLES,
     UNDEFENDED,
@@ -33,7 +36,7 @@ from targets.core.estimate import Estimate
 
 KEYS = (
     "target", "scheme", "seed", "unit", "epsilon", "audited_epsilon", "ceiling", "ratio",
-    *HEADLINE, "wer", "status",
+    *PROVEN[1:], *HEADLINE, "wer", "status",
 )  # fmt: skip
 
 HEADERS = TITLES | {"epsilon": "claimed ε", "ratio": "audited/claimed"}
@@ -43,6 +46,8 @@ claimed ε        what the mechanism promises, by our accounting; a dash is no p
 audited ε        what an attack, of the suite or submitted later, has proven at least; the JSON
                  gives level and method
 ceiling          the most a perfect attack could have proven with so many candidates
+worst case       proven from final weights, with start and canary chosen against the scheme
+mechanism        proven by watching all that the scheme's mechanism releases
 audited/claimed  above 1 the promise is false, near 1 it is tight; far below 1 the attack was weak,
                  its ceiling low or the accounting generous: no proof of more privacy"""
 
@@ -57,17 +62,23 @@ interval of Bonett and Wright (2000)], p of the permutation test: how often chan
 A dash: fewer than {FEWEST} cells, or all alike."""
 
 
-def comparison(records: Sequence[Record], results: Sequence[AttackResult] = ()) -> list[Row]:
+def comparison(
+    records: Sequence[Record],
+    results: Sequence[AttackResult] = (),
+    audits: Sequence[MechanismAudit] = (),
+) -> list[Row]:
     """Return one row a record: claim, audit, ceiling, their ratio, leakage and WER.
 
     Where attacks were submitted, the audit is the strongest known.
     """
-    return [_row(cell, results) for cell in each_seed(sorted(records, key=place))]
+    ordered = sorted(records, key=place)
+    board = Board.of(ordered, results, audits)
+    return [_row(cell, board) for cell in each_seed(ordered)]
 
 
-def _row(cell: Repeated, results: Sequence[AttackResult]) -> Row:
-    row = row_of(cell, results)
-    if results:
+def _row(cell: Repeated, board: Board) -> Row:
+    row = row_of(cell, board)
+    if board.found:
         row["audited_epsilon"] = row["strongest_audited"]
     audited, claimed = row["audited_epsilon"], row["epsilon"]
     row["ceiling"] = audited.ceiling
@@ -77,15 +88,16 @@ def _row(cell: Repeated, results: Sequence[AttackResult]) -> Row:
 
 def compared(folder: Path) -> list[Row]:
     """Return the comparison of a folder of records, and of what submitted attacks found there."""
-    return comparison(read_records(folder), read_results(folder))
+    return comparison(read_records(folder), read_results(folder), read_audits(folder))
 
 
 def _rows(folder: Path, seeds: bool, beside: bool) -> list[Row]:
     """Return the comparison of a folder, a row a cell or a seed, with controls where asked for."""
-    records, results = sorted(read_records(folder), key=place), read_results(folder)
+    records = sorted(read_records(folder), key=place)
+    board = Board.of(records, read_results(folder), read_audits(folder))
     cells = (each_seed if seeds else over_seeds)(records)
     return [
-        _row(cell, results) | (controls.control_columns(cell, records) if beside else {})
+        _row(cell, board) | (controls.control_columns(cell, records) if beside else {})
         for cell in cells
     ]
 

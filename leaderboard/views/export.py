@@ -7,10 +7,12 @@ from pathlib import Path
 
 from leaderboard.figures.paired import CONTROLS, every_difference, wer_less
 from leaderboard.records.attack_result import AttackResult, read_results
+from leaderboard.records.board import Board
+from leaderboard.records.mechanism_audit import read_audits
 from leaderboard.records.record import Record
 from leaderboard.records.run_folder import read_records
-from leaderboard.records.strongest import results_on, status, strongest
-from leaderboard.views.table import TITLES, Format, Row, identity, place, render
+from leaderboard.records.strongest import results_on, strongest
+from leaderboard.views.table import TITLES, Format, Row, identity, place, proven, render
 
 KEYS = (
     "suite", "target", "scheme", "seed", "unit", "epsilon", "delta", "status", "attack", "figure",
@@ -28,23 +30,28 @@ def figures(
     records: Iterable[Record],
     found: Sequence[AttackResult] = (),
     beside: Sequence[Record] | None = None,
+    board: Board | None = None,
 ) -> list[Row]:
     """Return one row an estimate: record by record in the order of the table.
 
     What submitted attacks found on a record's weights, `found`, follows what the suite's did.
-    Differences from controls, where they are known, are from those among the records, or `beside`.
+    Differences from controls, where they are known, are from those among the records, or `beside`;
+    statuses are those of the `board`, or of one that the records alone are on.
     """
     ordered = sorted(records, key=place)
     others = ordered if beside is None else beside
-    return [row for record in ordered for row in _figures(record, found, others)]
+    board = board or Board.of(ordered, found)
+    return [row for record in ordered for row in _figures(record, found, others, board)]
 
 
 def _figures(
-    record: Record, found: Sequence[AttackResult], others: Sequence[Record]
+    record: Record, found: Sequence[AttackResult], others: Sequence[Record], board: Board
 ) -> Iterable[Row]:
-    common = {**identity(record), "status": status(record, found)}
-    for name in ("wer", "wer_members", "wer_held_out", "audited_epsilon"):
+    common = {**identity(record), "status": board.status(record)}
+    for name in ("wer", "wer_members", "wer_held_out"):
         yield common | {"attack": None, "figure": name, "estimate": getattr(record, name)}
+    for name, estimate in proven(record, board.audits).items():
+        yield common | {"attack": None, "figure": name, "estimate": estimate}
     for control in CONTROLS:
         if (less := wer_less([record], others, control)).scored:
             yield common | {"attack": None, "figure": f"wer_less_{control}", "estimate": less}
@@ -63,7 +70,9 @@ def _figures(
 
 def export(folders: Sequence[Path], form: Format) -> str:
     """Return every figure of the records in some folders; WER is a fraction here."""
-    rows = [
-        row for folder in folders for row in figures(read_records(folder), read_results(folder))
-    ]
+    rows = []
+    for folder in folders:
+        records, found = read_records(folder), read_results(folder)
+        board = Board.of(records, found, read_audits(folder))
+        rows += figures(records, found, board=board)
     return render(rows, KEYS, TITLES, FOOTER, form)

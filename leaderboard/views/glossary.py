@@ -24,7 +24,18 @@ COLUMNS = {
     "candidates. Where attacks were submitted later, the strongest known stands below what the "
     "suite's own found, here and for membership; all submitted ones together claim too much at "
     "most once in twenty.",
-    "status": "ok: measured in full. falsified: an attack proved more than was promised. failed: "
+    "audited_epsilon_worst_case": "The same, with start and canary chosen against the scheme so "
+    "that the final weights alone show as much as they can: computed once for each scheme and ε, "
+    "on a small model, at settings of its own. A dash: no worst case is known.",
+    "audited_epsilon_mechanism": "The same by an auditor who watches all that the scheme's "
+    "mechanism releases while it trains, at the settings of the row: computed once for each "
+    "mechanism and ε. Near the promise, the promise is as small as it can be. Its method says what "
+    "it assumes.",
+    "status": "ok: measured in full, and a false promise might have been found. falsified: attacks "
+    "proved more than was promised, at 95 % confidence for all rows of the board together. cannot "
+    "tell: the audit says nothing of this promise. Its ceiling lies below the claim, so that even "
+    "a perfect attack would not have found it false; or there is no bound; or its own bound is "
+    "above the claim, as happens by chance among so many rows. failed: "
     "it gave nothing, for the reason shown. disqualified: it broke the rules. superseded: a later "
     "record corrects it. No entry is ever dropped.",
 }
@@ -40,6 +51,9 @@ FIGURES = {
     "wer_held_out": "Word error rate on the private utterances that the coin held out: the gap "
     "to the line above is what the model knows by heart.",
     "audited_epsilon": "The least ε that is compatible with what the attack achieved.",
+    "audited_epsilon_worst_case": "The same from final weights alone, where start and canary were "
+    "chosen against the scheme.",
+    "audited_epsilon_mechanism": "The same by watching all that the mechanism releases.",
     "auc": "How often a member is ranked above a held-out candidate; 0.5 is guessing.",
     "auc_less_public": "The same less that of the same attack on the row “public”, on the same "
     "candidates and coins, paired: what is beyond chance.",

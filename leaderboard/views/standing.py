@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from leaderboard.figures.paired import CONTROLS, wer_less
 from leaderboard.figures.seeds import over_seeds
 from leaderboard.records.attack_result import AttackResult
+from leaderboard.records.board import statuses
 from leaderboard.records.record import Record
 from leaderboard.records.strongest import strongest
 from leaderboard.views.table import compact
@@ -94,16 +95,17 @@ def standing(
     """Return in lines where the entries with the ids `own` stand."""
     every = places(records, found)
     by_id = {place.id: place for place in every}
+    judged = statuses(records, found)
     lines: list[str] = []
-    for record in records:
+    for record, status in zip(records, judged, strict=True):
         if record.cell.id not in own:
             continue
         if record.cell.id not in by_id:
-            lines += [f"{record.cell.id}: {record.status}: {record.reason}"]
+            lines += [f"{record.cell.id}: {status}: {record.reason}"]
             continue
         place = by_id[record.cell.id]
         lines += [
-            f"{place.describe()}, {record.status}",
+            f"{place.describe()}, {status}",
             f"  audited ε {compact(record.audited_epsilon)}",
             *_beside_controls([record], records),
         ]

@@ -19,6 +19,13 @@ from leaderboard.figures.paired import CONTROLS
 from leaderboard.figures.seeds import Repeated, each_seed, over_seeds
 from leaderboard.records import strongest
 from leaderboard.records.attack_result import AttackResult, read_results
+from leaderboard.records.board import NO_BOARD, Board
+from leaderboard.records.mechanism_audit import (
+    MechanismAudit,
+    audited_mechanism,
+    audited_worst_case,
+    read_audits,
+)
 from leaderboard.records.numbers import estimate_to_json
 from leaderboard.records.record import Record
 from leaderboard.records.run_folder import read_records
@@ -27,10 +34,13 @@ from targets.core.estimate import Estimate
 
 UNDEFENDED = "none"
 
-MEASURED = ("wer", *HEADLINE, "audited_epsilon")
+# What is proven of ε: of the model as the suite attacks it, in the worst case that final weights
+# show, and of the mechanism itself.
+PROVEN = ("audited_epsilon", "audited_epsilon_worst_case", "audited_epsilon_mechanism")
+MEASURED = ("wer", *HEADLINE, *PROVEN)
 KEYS = (
     "target", "scheme", "seed", "unit", "epsilon", "delta",
-    "wer", *HEADLINE, "audited_epsilon", "status",
+    "wer", *HEADLINE, *PROVEN, "status",
 )  # fmt: skip
 FOR_MACHINES = ("membership_attack", "membership_tried", "seeds")  # further keys: JSON, CSV
 IN_PERCENT = ("wer", "wer_less_public", "wer_less_start")
@@ -42,13 +52,19 @@ TITLES = {
     "wer": "WER %",
     **{name: column.title for name, column in SHOWN.items()},
     "audited_epsilon": "audited ε",
+    "audited_epsilon_worst_case": "worst case",
+    "audited_epsilon_mechanism": "mechanism",
 }
 
 NOTES = {
     "ε, δ": "what is promised, for one `unit`; a dash is no promise",
     "WER %": "word error rate on unheard speakers; lower is better",
     **{column.title: column.note for column in SHOWN.values()},
-    "audited ε": "what an attack has proven at least; above ε the promise is false (`falsified`)",
+    "audited ε": "what an attack has proven at least, with 95 % confidence for each row alone",
+    "worst case": "the same from final weights, with start and canary chosen against the scheme",
+    "mechanism": "the same from all that the scheme's mechanism releases; all three in the JSON",
+    "status": "`falsified`: ε is false, with 95 % confidence for all rows together; "
+    "`cannot tell`: the audit says nothing of ε",
     "[low, high]": "95 % interval unless the JSON says otherwise; a dash is not measured, "
     "never zero",
 }
@@ -74,18 +90,31 @@ class Format(StrEnum):
 Row = dict[str, Any]
 
 
-def rows(records: Iterable[Record], found: Sequence[AttackResult] = ()) -> list[Row]:
+def rows(
+    records: Iterable[Record],
+    found: Sequence[AttackResult] = (),
+    audits: Sequence[MechanismAudit] = (),
+) -> list[Row]:
     """Return one row a record, in the order of the table; measured values are Estimates.
 
-    Its status, and the strongest known attack on it, follow from what submitted attacks `found`
-    too.
+    They are those of one board: the status of each depends on the others. It, and the strongest
+    known attack on a record, follow from what submitted attacks `found` too, and from `audits` of
+    the mechanisms.
     """
-    return [row_of(cell, found) for cell in each_seed(sorted(records, key=place))]
+    ordered = sorted(records, key=place)
+    board = Board.of(ordered, found, audits)
+    return [row_of(cell, board) for cell in each_seed(ordered)]
 
 
-def rows_over_seeds(records: Iterable[Record], found: Sequence[AttackResult] = ()) -> list[Row]:
+def rows_over_seeds(
+    records: Iterable[Record],
+    found: Sequence[AttackResult] = (),
+    audits: Sequence[MechanismAudit] = (),
+) -> list[Row]:
     """Return one row a cell over its seeds, in the order of the table; see `row_of`."""
-    return [row_of(cell, found) for cell in over_seeds(sorted(records, key=place))]
+    ordered = sorted(records, key=place)
+    board = Board.of(ordered, found, audits)
+    return [row_of(cell, board) for cell in over_seeds(ordered)]
 
 
 def place(record: Record) -> tuple[str, int, str, float, int]:
@@ -112,11 +141,22 @@ def identity(record: Record) -> Row:
     }
 
 
-def row_of(cell: Repeated, found: Sequence[AttackResult] = ()) -> Row:
+def proven(record: Record, audits: Sequence[MechanismAudit]) -> dict[str, Estimate]:
+    """Return what is proven of a record's ε, in three ways."""
+    return {
+        "audited_epsilon": record.audited_epsilon,
+        "audited_epsilon_worst_case": audited_worst_case(record, audits),
+        "audited_epsilon_mechanism": audited_mechanism(record, audits),
+    }
+
+
+def row_of(cell: Repeated, board: Board = NO_BOARD) -> Row:
     """Return the row of a cell: its record's figures, or what those of several seeds say together.
 
-    The promise is the weakest of them, the status the worst.
+    The promise is the weakest of them, the status the worst. What is proven of scheme and mechanism
+    is of the first of them.
     """
+    found = board.found
     each = [identity(record) for record in cell.measured or cell.records]
     promised = [who["epsilon"] for who in each]
     known = {record.cell.id: strongest.strongest(record, found) for record in cell.records}
@@ -127,10 +167,11 @@ def row_of(cell: Repeated, found: Sequence[AttackResult] = ()) -> Row:
         "seed": cell.seeds[0] if len(cell.records) == 1 else None,
         "wer": cell.wer(),
         **{attack: cell.headline(attack) for attack in HEADLINE},
+        **proven((cell.measured or cell.records)[0], board.audits),
         "audited_epsilon": cell.bound(lambda record: record.audited_epsilon),
         "strongest_auc": cell.mean(lambda record: known[record.cell.id]["strongest_auc"], 0.0),
         "strongest_audited": cell.bound(lambda record: known[record.cell.id]["strongest_audited"]),
-        "status": cell.status(lambda record: strongest.status(record, found)),
+        "status": cell.status(board.status),
         "membership_attack": strongest_name(aucs),
         "membership_tried": len(aucs),
         SEEDS: cell.seeds,
@@ -143,7 +184,7 @@ def table(folder: Path, form: Format, *, seeds: bool = False) -> str:
     A cell of several seeds is one row, or with `seeds` one for each.
     """
     records, found = read_records(folder), read_results(folder)
-    content = (rows if seeds else rows_over_seeds)(records, found)
+    content = (rows if seeds else rows_over_seeds)(records, found, read_audits(folder))
     several = any(len(row[SEEDS]) > 1 for row in content)
     footer = f"{FOOTER}\n{OF_SEEDS}" if several else FOOTER
     warning = caution(records)

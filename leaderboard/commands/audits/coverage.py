@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.progress import track
 from tabulate import tabulate
 
-from attacks.statistics.coverage import CONTENDERS, Coverage, measure_coverage
 from attacks.statistics.evidence import Design
-from attacks.statistics.simulated import GAMES, Game
+from attacks.statistics.simulation.coverage import CONTENDERS, Coverage, measure_coverage
+from attacks.statistics.simulation.games import GAMES, Game
 
 EPSILONS = (0.1, 1.0, 4.0, 10.0)
 SIZES = (50, 500, 5_000)

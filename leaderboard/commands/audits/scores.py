@@ -12,9 +12,10 @@ from typing import Annotated
 import typer
 from tabulate import tabulate
 
-from attacks.statistics.audit import audited_epsilon, every_bound, verdict
+from attacks.statistics.audit import audited_epsilon, every_bound
 from attacks.statistics.evidence import Design, Noise, Trials
 from attacks.statistics.ranking import auc, tpr_at_fpr
+from attacks.statistics.verdict import verdict
 from leaderboard.records.numbers import estimate_to_json, number_to_json
 from targets.core.errors import OverheardError
 from targets.core.estimate import Estimate

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from attacks.statistics.audit import audited_epsilon, best_of, every_bound, verdict
+from attacks.statistics.audit import audited_epsilon, best_of, every_bound
 from attacks.statistics.evidence import Trials
 from targets.core.estimate import Estimate
 
@@ -84,24 +84,3 @@ def test_the_level_cannot_be_spent_twice():
 
 def bound(low, ceiling):
     return Estimate(low, low, math.inf, 0.95, "test", ceiling)
-
-
-@pytest.mark.parametrize(
-    ("estimate", "claim", "expected"),
-    [
-        (bound(2.0, 5.0), 1.0, "falsified"),
-        (bound(2.0, 5.0), 2.0, "consistent"),
-        (bound(2.0, 5.0), 4.9, "consistent"),
-        (bound(2.0, 5.0), 5.0, "cannot tell: ceiling below the claim"),
-        (bound(2.0, 5.0), math.inf, "cannot tell: ceiling below the claim"),
-        (Estimate.unscored("no coins"), 1.0, "cannot tell: no bound"),
-    ],
-)
-def test_verdicts(estimate, claim, expected):
-    assert verdict(estimate, claim) == expected
-
-
-@pytest.mark.parametrize("claim", [-1.0, math.nan])
-def test_claims_that_are_none_are_errors(claim):
-    with pytest.raises(ValueError, match="claimed"):
-        verdict(bound(1.0, 2.0), claim)

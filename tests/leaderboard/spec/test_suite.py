@@ -110,6 +110,17 @@ MISTAKES = [
         r"speech\.public\.speekers: unknown key \(known: ",
     ),
     ("[training]", "[trainin]\n[training]", "trainin: unknown key"),
+    ("[training]", '[audit]\nattack = "nobody"\n[training]', "audit.attack: 'nobody' is none of"),
+    (
+        "[training]",
+        '[audit]\nattack = "canary"\n[training]',
+        "audit.attack: 'canary' does not tell members",
+    ),
+    (
+        "[training]",
+        '[audit]\nattack = "membership"\nguesses = 1.5\n[training]',
+        r"audit\.guesses: should be less than or equal to 1",
+    ),
     (
         'name = "dpsgd"',
         'name = "dpsdg"',
@@ -280,3 +291,12 @@ def test_a_byte_order_mark_is_no_part_of_a_suite(tmp_path):
     path = tmp_path / "small.toml"
     path.write_bytes(b"\xef\xbb\xbf" + SMALL.encode())
     assert load_suite(path).conditions.digest == parse_suite("s", SMALL).conditions.digest
+
+
+def test_an_audit_is_a_condition_but_trains_nothing_else(edited):
+    cell = parse_suite("small.toml", SMALL).cells()[0]
+    audited = edited("[training]", '[audit]\nattack = "membership"\n\n[training]').cells()[0]
+    assert "audit" not in cell.spec["conditions"]
+    assert audited.spec["conditions"]["audit"] == {"attack": "membership", "guesses": None}
+    assert audited.training_digest == cell.training_digest
+    assert audited.conditions.digest != cell.conditions.digest

@@ -162,9 +162,11 @@ def test_the_picture_is_a_thousand_pixels_wide_and_shows_every_scheme(run, tmp_p
 def test_a_falsified_claim_is_ringed(tmp_path):
     ring = tuple(bytes.fromhex("8C2D2D"))
     counts = []
-    for status in ("ok", "falsified"):
-        folder = tmp_path / status
-        write_record(record(NAMES[0], 0.5, 0.5, 0.4, status=status), folder)
+    for p_value in (None, 1e-6):
+        folder = tmp_path / str(p_value)
+        # Above its claim, of half, are both; beside another row it takes more than one bound.
+        write_record(record(NAMES[0], 0.5, 0.5, 0.4, audited_p=p_value), folder)
+        write_record(record(NAMES[1], 3.0, 0.5, 0.4), folder)
         draw([folder], tmp_path / "one.png")
         pixels = np.round(255 * imread(tmp_path / "one.png")[:, :, :3]).astype(int)
         counts.append((pixels == ring).all(axis=2).sum())

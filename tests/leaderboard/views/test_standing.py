@@ -51,7 +51,8 @@ def test_it_is_told_in_lines():
     assert len(places(records)) == 3
     lines = standing(records, {"rnnt-pate-gnmax-eps10-seed0", "rnnt-dpsgd-eps1-seed0"})
     assert lines == [
-        "rnnt-pate-gnmax-eps10-seed0 (WER 60.0 %, AUC 0.70, ε 10), ok",
+        "rnnt-pate-gnmax-eps10-seed0 (WER 60.0 %, AUC 0.70, ε 10), cannot tell: "
+        "ceiling below the claim",
         "  audited ε 0.70 [0.70, ∞)",
         "  WER less public: - (no row public beside it)",
         "  WER less start: - (no row start beside it)",

@@ -31,7 +31,8 @@ from tests.leaderboard.spec.test_suite import SMALL
 CELLS = {cell.id: cell for cell in parse_suite("small.toml", SMALL).cells()}
 KEYS_PROMISED = [
     "target", "scheme", "seed", "unit", "epsilon", "delta",
-    "wer", "membership", "canary", "inversion-restoration", "audited_epsilon", "status",
+    "wer", "membership", "canary", "inversion-restoration", "audited_epsilon",
+    "audited_epsilon_worst_case", "audited_epsilon_mechanism", "status",
     "membership_attack", "membership_tried", "seeds",
 ]  # fmt: skip
 
@@ -118,7 +119,7 @@ def test_text_is_compact_in_percent_and_dashed(run):
     cells = none.split()
     assert cells[:6] == ["rnnt", "none", "0", "utterance", "-", "-"]
     failed = next(line for line in text.splitlines() if "failed" in line)
-    assert failed.split()[3:] == ["-", "1", *["-"] * 6, "failed"]
+    assert failed.split()[3:] == ["-", "1", *["-"] * 8, "failed"]
     assert text.endswith(FOOTER)
     for title in TITLES.values():
         assert any(line.startswith(title) or title in "ε, δ" for line in FOOTER.splitlines())
@@ -149,7 +150,8 @@ def test_a_cell_of_several_seeds_is_one_row_and_each_can_be_shown(run):
 
 
 def test_the_worst_status_of_its_seeds_is_a_rows_and_the_weakest_promise(run):
-    write_record(seeded("rnnt-dpsgd-eps10-seed0", 1, 9.99, 0.55, 0.5, status="falsified"), run)
+    false = {"audited_epsilon": Estimate(12.0, 12.0, math.inf, 0.95, "x"), "audited_p": 1e-6}
+    write_record(seeded("rnnt-dpsgd-eps10-seed0", 1, 9.99, 0.55, 0.5, **false), run)
     (row,) = [r for r in json.loads(table(run, Format.JSON)) if len(r["seeds"]) == 2]
     assert (row["status"], row["epsilon"]) == ("falsified", 9.99)
 

@@ -20,7 +20,7 @@ from attacks.statistics.evidence import Design, Trials
 from attacks.statistics.f_dp import f_dp_bound
 from attacks.statistics.gdp import gdp_bound
 from attacks.statistics.one_run import one_run_bound
-from attacks.statistics.simulated import Game, play
+from attacks.statistics.simulation.games import Game, play
 from targets.core.estimate import Estimate
 
 

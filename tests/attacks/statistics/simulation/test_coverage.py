@@ -9,10 +9,10 @@ import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
-from attacks.statistics.coverage import CONTENDERS, Contender, Coverage, measure_coverage
 from attacks.statistics.gdp import gdp_bound
 from attacks.statistics.one_run import epsilon_from_guesses
-from attacks.statistics.simulated import GAMES, Gaussian, RandomisedResponse
+from attacks.statistics.simulation.coverage import CONTENDERS, Contender, Coverage, measure_coverage
+from attacks.statistics.simulation.games import GAMES, Gaussian, RandomisedResponse
 from leaderboard.commands.audits.coverage import coverage, measure_table, render_table
 from targets.core.estimate import Estimate
 

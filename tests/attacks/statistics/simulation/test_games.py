@@ -9,7 +9,7 @@ from scipy.integrate import quad
 from scipy.stats import norm
 
 from attacks.statistics.gdp import mu_from_epsilon
-from attacks.statistics.simulated import (
+from attacks.statistics.simulation.games import (
     GAMES,
     Gaussian,
     Laplace,
