@@ -15,9 +15,15 @@ from targets.core.errors import OverheardError
 from targets.core.progress import report, stage
 from targets.core.randomness import Randomness
 from targets.speech.utterance import Utterance
-from targets.synthetic.corpus import SpeechRequest, default_cache, say_phrases, speak
+from targets.synthetic.corpus import (
+    Channel,
+    SpeechRequest,
+    default_cache,
+    heard,
+    say_phrases,
+    speak,
+)
 from targets.synthetic.phrases import CANARIES, PERSONAL_SHARE, Template, distinct_fillings
-from targets.synthetic.telephone import over_telephone
 from targets.synthetic.voices import voice, voice_count
 
 SPEECH_SEED = 0  # of the embedded corpus: the speech stays, coins and secrets change with the seed
@@ -93,22 +99,14 @@ def _embedded(speech: Speech, voices: Sequence[int]) -> list[Utterance]:
         seed=SPEECH_SEED,
         cache=default_cache(),
         personal=PERSONAL_SHARE if speech.personal is None else speech.personal,
+        channel=speech.channel,
         progress=_counted,
     )
-    heard = [_heard(u, speech.channel) for u in spoken]
-    return first_transcribed(heard, speech.transcribed)
-
-
-def _heard(utterance: Utterance, channel: str) -> Utterance:
-    """Return an utterance as it is heard through a channel; its noise is drawn by its name."""
-    if channel == "microphone":
-        return utterance
-    rng = Randomness(SPEECH_SEED).child(channel, utterance.id)
-    return over_telephone(utterance, rng)
+    return first_transcribed(spoken, speech.transcribed)
 
 
 def _canaries(
-    wanted: Canaries, voices: Sequence[int], channel: str, rng: Randomness
+    wanted: Canaries, voices: Sequence[int], channel: Channel, rng: Randomness
 ) -> list[Utterance]:
     """Return spoken canaries, each with a secret of its own drawn from the whole space."""
     if not wanted.count:
@@ -148,7 +146,7 @@ def _canaries(
         obscured(canary, rng.child("noise", canary.id)) if kind.audio == "obscured" else canary
         for canary, kind in zip(spoken, kinds, strict=True)
     )
-    return [_heard(canary, channel) for canary in recorded]
+    return [heard(canary, channel, rng.child("channel", canary.id)) for canary in recorded]
 
 
 class _Kind(NamedTuple):

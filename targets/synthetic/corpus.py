@@ -8,9 +8,10 @@ import json
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache as remember
 from pathlib import Path
+from typing import Literal
 
 from targets.core import randomness
 from targets.core.randomness import Randomness
@@ -19,8 +20,10 @@ from targets.synthetic.acoustics import draw_acoustics, record
 from targets.synthetic.cache import CacheError, check_writable, load_utterances, save_utterances
 from targets.synthetic.phrases import PERSONAL_SHARE, phrase
 from targets.synthetic.synthesis import Speaker
+from targets.synthetic.telephone import over_telephone
 from targets.synthetic.voices import voice, voice_count
 
+Channel = Literal["microphone", "telephone"]
 Progress = Callable[[int, int], None]  # utterances made so far, utterances in all
 
 _log = logging.getLogger(__name__)
@@ -28,13 +31,17 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class SpeechRequest:
-    """A text to be said in one of the voices, `rate_factor` times as fast as that voice usually."""
+    """A text to be said in one of the voices, `rate_factor` times as fast as that voice usually.
+
+    It is heard through a channel: see `heard`.
+    """
 
     id: str
     speaker_index: int
     text: str
     rate_factor: float = 1.0
     attributes: Mapping[str, str] = field(default_factory=dict)
+    channel: Channel = "microphone"
 
 
 def default_cache() -> Path:
@@ -79,18 +86,21 @@ def say_phrases(
     seed: int,
     cache: Path | None,
     personal: float = PERSONAL_SHARE,
+    channel: Channel = "microphone",
     progress: Progress | None = None,
 ) -> list[Utterance]:
     """Return synthetic utterances like `embedded_corpus`, of any voices.
 
-    `personal` is the share of phrases with personal slots.
+    `personal` is the share of phrases with personal slots, `channel` what they are heard through.
 
     Raises:
         ValueError: a voice does not exist.
         SynthesisError: speech could not be made.
     """
     requests = [
-        _request(seed, voices[i % len(voices)], i // len(voices), personal)
+        replace(
+            _request(seed, voices[i % len(voices)], i // len(voices), personal), channel=channel
+        )
         for i in range(utterances)
     ]
     return speak(requests, seed=seed, cache=cache, progress=progress)
@@ -156,7 +166,7 @@ def _say(speaker: Speaker, request: SpeechRequest, randomness: Randomness) -> Ut
         seed=randomness.child("voice").integer(),
     )
     acoustics = draw_acoustics(randomness.child("acoustics"))
-    return Utterance(
+    utterance = Utterance(
         id=request.id,
         speaker=who.name,
         samples=record(dry, acoustics, randomness.child("recording")),
@@ -169,6 +179,12 @@ def _say(speaker: Speaker, request: SpeechRequest, randomness: Randomness) -> Ut
             **request.attributes,
         },
     )
+    return heard(utterance, request.channel, randomness.child("channel"))
+
+
+def heard(utterance: Utterance, channel: Channel, randomness: Randomness) -> Utterance:
+    """Return an utterance as it is heard: by the microphone as it is, or over a telephone line."""
+    return utterance if channel == "microphone" else over_telephone(utterance, randomness)
 
 
 def _key(requests: Sequence[SpeechRequest], seed: int) -> str:
@@ -181,7 +197,7 @@ def _key(requests: Sequence[SpeechRequest], seed: int) -> str:
 def _makers() -> str:
     """Identify what the samples depend on: edited code or another package, another cache."""
     here = Path(__file__).parent
-    own = ("acoustics", "cache", "corpus", "espeak", "synthesis", "voices")
+    own = ("acoustics", "cache", "corpus", "espeak", "synthesis", "telephone", "voices")
     files = [*(here / f"{name}.py" for name in own), Path(randomness.__file__)]
     packages = ("espeakng-loader", "numpy", "scipy", "soxr")
     return "\n".join(

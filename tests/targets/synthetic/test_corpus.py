@@ -16,7 +16,13 @@ import targets.synthetic.corpus
 from targets.core.randomness import Randomness
 from targets.speech.utterance import SAMPLE_RATE
 from targets.synthetic.cache import CacheError, load_utterances, save_utterances
-from targets.synthetic.corpus import SpeechRequest, default_cache, embedded_corpus, speak
+from targets.synthetic.corpus import (
+    SpeechRequest,
+    default_cache,
+    embedded_corpus,
+    say_phrases,
+    speak,
+)
 from targets.synthetic.phrases import (
     CANARIES,
     COMMANDS,
@@ -155,6 +161,21 @@ def test_corrupt_cache_is_made_anew_with_a_notice(tmp_path, small, damage, caplo
     caplog.clear()
     embedded_corpus(**SMALL, cache=tmp_path)
     assert not caplog.text
+
+
+def test_calls_say_the_same_over_the_telephone(small):
+    calls = say_phrases(range(4), 12, seed=3, cache=None, channel="telephone")
+    for call, recording in zip(calls, small, strict=True):
+        assert (call.id, call.text, call.words) == (recording.id, recording.text, recording.words)
+        assert call.samples.shape == recording.samples.shape
+        assert (call.samples != recording.samples).any()
+
+
+def test_the_share_of_personal_phrases_is_chosen():
+    personal = {template.name for template in PERSONAL}
+    for share in (0.0, 1.0):
+        drawn = [phrase(Randomness(0).child(i), share)[0] for i in range(50)]
+        assert {name in personal for name in drawn} == {bool(share)}
 
 
 def test_failing_write_leaves_nothing(tmp_path, small, monkeypatch):
