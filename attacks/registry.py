@@ -60,8 +60,8 @@ ATTACKS: Registry[AttackEntry] = Registry(
             audits=True,
             column=Column(
                 "membership AUC",
-                "how well members are told from held-out twins: 0.5 is guessing, 1 is certainty; "
-                "the largest of the suite's attacks, which is named",
+                "how well the best of the suite's attacks tells members from held-out twins: 0.5 "
+                "is guessing",
                 "Membership inference: given a recording, was it trained on? The figure is how "
                 "often the attacker ranks a trained-on recording above one that was held out by "
                 "the toss of a coin. 0.5 is guessing, 1 is certainty. It is the largest of all "
