@@ -22,6 +22,7 @@ from targets.core.progress import report, stage
 from targets.core.randomness import Randomness
 from targets.models.recognizer import Recognizer, in_batches
 from targets.nn.layers import sequence_mask
+from targets.speech.features import LogMel
 from targets.speech.utterance import Utterance
 
 AT_ONCE = 8  # utterances of similar length in one batch of descents
@@ -58,6 +59,9 @@ class Inversion:
         chosen = draw(candidates, self.candidates, rng)
         if not chosen:
             return Findings((), np.zeros(0))
+        if not isinstance(view.recognizer.logmel, LogMel):
+            reason = "the target hears states of a frozen encoder, and no spectrogram"
+            return Findings((), np.zeros(0), reason=reason)
         ruler = Likeness.of(view.recognizer.logmel, view.public, candidates, chosen, rng)
         truth, counts = view.recognizer.logmel(chosen)
         prior = SpeechPrior.learn(spectrograms(view.start, view.public), self.components)

@@ -88,7 +88,9 @@ class Experiment:
         """The recipe before there is a public start."""
         from leaderboard.game.recipe import untrained_recipe
 
-        return untrained_recipe(self.conditions, self.target, self.game, self.used_device)
+        return untrained_recipe(
+            self.conditions, self.target, self.game, self.used_device, self.data
+        )
 
     @cached_property
     def recipe(self) -> Recipe:

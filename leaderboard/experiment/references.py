@@ -84,6 +84,9 @@ class ReferenceModels:
                 if name != "test" and one.source != EMBEDDED
             ],
         }
+        checkpoint = experiment.conditions.training.checkpoint
+        if checkpoint is not None:
+            content["checkpoint"] = stamp(experiment.data / checkpoint)
         name = f"{experiment.name}-{digest_of(content)[:12]}.safetensors"
         return experiment.out / "references" / name
 

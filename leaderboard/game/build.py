@@ -100,6 +100,7 @@ def _embedded(speech: Speech, voices: Sequence[int]) -> list[Utterance]:
         cache=default_cache(),
         personal=PERSONAL_SHARE if speech.personal is None else speech.personal,
         channel=speech.channel,
+        phrases=speech.phrases,
         progress=_counted,
     )
     return first_transcribed(spoken, speech.transcribed)

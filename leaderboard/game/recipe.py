@@ -13,6 +13,7 @@ from leaderboard.game.game import Game, repetitions
 from leaderboard.spec.suite import Conditions
 from targets.core.errors import OverheardError
 from targets.corpora.fit import check_fit
+from targets.models.pretrained import RANK, Pretrained
 from targets.models.registry import TARGETS
 from targets.speech.tokens import Characters, Subwords, Tokens
 from targets.speech.utterance import Corpus
@@ -23,15 +24,22 @@ STUDENT = "student."  # before the names of its weights, in the file of the star
 SUBWORDS = 96  # units learnt from public transcripts
 
 
-def untrained_recipe(conditions: Conditions, target: str, game: Game, device: str) -> Recipe:
-    """Return a recipe without a public start.
+def untrained_recipe(
+    conditions: Conditions, target: str, game: Game, device: str, data: Path
+) -> Recipe:
+    """Return a recipe without a public start; `data` is where the folders of checkpoints lie.
 
     Raises:
-        OverheardError: δ is not below one over the number of candidates, or the target cannot learn
-            an utterance of real speech.
+        OverheardError: δ is not below one over the number of candidates, the checkpoint of a
+            pretrained target is missing or unusable, or the target cannot learn an utterance of
+            real speech.
     """
     training = conditions.training
-    tokens = _tokens(conditions, game)
+    pretrained = None
+    if TARGETS[target].pretrained:
+        assert training.checkpoint is not None
+        pretrained = Pretrained(data / training.checkpoint, training.adapter_rank or RANK)
+    tokens = _tokens(conditions, target, game, pretrained)
     # Not the embedded speech, which is made here: a canary said too fast is part of a study.
     real = (u for u in (*game.public, *game.candidates) if u.origin)
     check_fit(real, tokens, TARGETS[target].frames_per_label, target)
@@ -45,6 +53,7 @@ def untrained_recipe(conditions: Conditions, target: str, game: Game, device: st
         # Of the fair coins, not of how they fell: the number of members is private.
         expected_members=max(1, round(sum(map(repetitions, game.candidates)) / 2)),
         device=device,
+        pretrained=pretrained,
     )
 
 
@@ -86,7 +95,12 @@ def _delta(conditions: Conditions, candidates: int) -> float:
     return conditions.delta
 
 
-def _tokens(conditions: Conditions, game: Game) -> Tokens:
+def _tokens(
+    conditions: Conditions, target: str, game: Game, pretrained: Pretrained | None
+) -> Tokens:
+    if pretrained is not None:
+        entry = TARGETS[target]
+        return entry.imported(entry.tokens)(pretrained.folder)
     if conditions.tokens == "characters":
         return Characters()
     return Subwords.learn([u.text for u in game.public if u.text], SUBWORDS)

@@ -48,8 +48,10 @@ def real_sources(conditions: Conditions) -> tuple[str, ...]:
 
 
 def stamps(conditions: Conditions, data: Path) -> dict[str, str]:
-    """Return the stamp of each folder of real speech below `data` that conditions name."""
-    return {source: stamp(data / source) for source in real_sources(conditions)}
+    """Return the stamp of each folder below `data` that conditions name: speech, checkpoint."""
+    checkpoint = conditions.training.checkpoint
+    folders = {*real_sources(conditions), *([] if checkpoint is None else [checkpoint])}
+    return {folder: stamp(data / folder) for folder in sorted(folders)}
 
 
 def start_file(out: Path, conditions: Conditions, target: str, data: Path) -> Path:
@@ -67,6 +69,8 @@ def start_file(out: Path, conditions: Conditions, target: str, data: Path) -> Pa
         content["untranscribed"] = more.model_dump(mode="json")
         if more.source != EMBEDDED:
             content["more speech"] = stamp(data / more.source)
+    if conditions.training.checkpoint is not None:
+        content["checkpoint"] = stamp(data / conditions.training.checkpoint)
     return out / "starts" / f"{target}-{digest_of(content)[:12]}.safetensors"
 
 

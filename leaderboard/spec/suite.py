@@ -28,6 +28,10 @@ Scalar = bool | int | float | str
 
 DEVICE = r"^(auto|cpu|cuda|cuda:[0-9]+|mps)$"
 NAME = r"^[a-z0-9][a-z0-9._-]*$"  # names become file names
+FOLDER = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+
+Phrases = Literal["commands", "spelled"]
+MADE_TO_ORDER = ("channel", "accents", "personal", "phrases")  # keys of embedded speech alone
 
 Take = Literal["first", "drawn"]
 
@@ -112,7 +116,7 @@ class Speech(Frozen):
     Absent numbers mean all there is; the embedded corpus is made to order and needs them.
     """
 
-    source: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    source: str = Field(pattern=FOLDER)
     """A folder under the data folder, or "embedded" for speech that is made to order."""
     split: str | None = None
     """Which split of that folder; null takes all."""
@@ -134,12 +138,15 @@ class Speech(Frozen):
     """Of embedded voices those with these accents are taken; none named takes all."""
     personal: Annotated[float, Field(ge=0, le=1)] | None = None
     """Share of embedded phrases with personal slots; null takes two in three."""
+    phrases: Phrases = "commands"
+    """What embedded voices say: commands and personal sentences, or spelled names, codes, numbers
+    and dates ("spelled")."""
 
     @model_serializer(mode="wrap")
     def _without_what_goes_without_saying(
         self, dump: SerializerFunctionWrapHandler
     ) -> dict[str, Any]:
-        return _without_defaults(self, dump(self), ("channel", "accents", "personal"))
+        return _without_defaults(self, dump(self), MADE_TO_ORDER)
 
     @model_validator(mode="after")
     def _embedded_is_made_to_order(self) -> Speech:
@@ -151,7 +158,7 @@ class Speech(Frozen):
             if self.take != "first":
                 raise ValueError("source 'embedded' is made to order: leave out 'take'")
             return self
-        for key in ("channel", "accents", "personal"):
+        for key in MADE_TO_ORDER:
             if getattr(self, key) != Speech.model_fields[key].default:
                 raise ValueError(f"'{key}' is for source 'embedded' only")
         return self
@@ -241,12 +248,17 @@ class Training(Frozen):
     """Width of the recurrent layers."""
     self_training: Annotated[int, Field(ge=0)] = 0
     """Rounds in which the public start teaches itself the untranscribed public speech."""
+    checkpoint: str | None = Field(default=None, pattern=FOLDER)
+    """A folder under the data folder, with the pretrained recogniser that targets begin at."""
+    adapter_rank: Count | None = None
+    """Rank of the adapters that are trained of a pretrained target; null takes the target's."""
 
     @model_serializer(mode="wrap")
     def _without_what_goes_without_saying(
         self, dump: SerializerFunctionWrapHandler
     ) -> dict[str, Any]:
-        return _without_defaults(self, dump(self), ("self_training",))
+        names = ("self_training", "checkpoint", "adapter_rank")
+        return _without_defaults(self, dump(self), names)
 
 
 class Scheme(Options):
@@ -287,8 +299,8 @@ class Audit(Frozen):
 class Conditions(Frozen):
     """What all cells of a suite share; comparable are those that differ in attacks at most."""
 
-    tokens: Literal["characters", "subwords"] = "characters"
-    """What the target writes."""
+    tokens: Literal["characters", "subwords", "checkpoint"] = "characters"
+    """What the target writes; of a pretrained one, the labels of its checkpoint."""
     unit: Literal["utterance", "speaker"] = "utterance"
     """What a coin is tossed for, and so whose membership is attacked and audited."""
     delta: Annotated[float, Field(gt=0, lt=1)] | None = None
@@ -436,6 +448,28 @@ class Suite(Conditions):
         if wanting and not self.training.self_training:
             # It would be another scheme under another name.
             raise ValueError(f"scheme '{wanting[0]}' needs 'self_training' above 0")
+        return self
+
+    @model_validator(mode="after")
+    def _a_checkpoint_for_who_begins_there(self) -> Suite:
+        pretrained = {name: TARGETS[name].pretrained for name in self.targets}
+        if not any(pretrained.values()):
+            if self.training.checkpoint is not None or self.tokens == "checkpoint":
+                raise ValueError(
+                    f"training.checkpoint: target '{self.targets[0]}' begins at none; leave it and "
+                    f"tokens = 'checkpoint' out"
+                )
+            return self
+        if not all(pretrained.values()):
+            names = ", ".join(name for name, begins in pretrained.items() if not begins)
+            raise ValueError(f"targets: pretrained ones have a suite of their own, without {names}")
+        if self.training.checkpoint is None:
+            raise ValueError(
+                f"target '{self.targets[0]}' needs 'training.checkpoint', a folder under the data "
+                f"folder"
+            )
+        if self.tokens != "checkpoint":
+            raise ValueError(f"target '{self.targets[0]}' needs tokens = 'checkpoint'")
         return self
 
     @property

@@ -62,7 +62,16 @@ class SpeechBundle:
 def job_of(
     submission: Submission, recipe: Recipe, seed: int, speech: SpeechBundle, *, contract: bool
 ) -> dict[str, Any]:
-    """Return what the worker is asked to do, as JSON-able values; tensors travel apart."""
+    """Return what the worker is asked to do, as JSON-able values; tensors travel apart.
+
+    Raises:
+        OverheardError: the target begins at a checkpoint, which the sandbox is not given.
+    """
+    if recipe.pretrained is not None:
+        raise OverheardError(
+            f"target {recipe.target} begins at a checkpoint, and the sandbox is given none: "
+            f"submissions are for targets that are built from random weights"
+        )
     return {
         "role": submission.role,
         "contract": contract,

@@ -28,6 +28,11 @@ def whole_file(path: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
+def default_cache() -> Path:
+    """Return the cache folder: `$OVERHEARD_CACHE`, or `~/.cache/overheard`."""
+    return Path(os.environ.get("OVERHEARD_CACHE") or Path.home() / ".cache" / "overheard")
+
+
 def remove_partial_files(folder: Path) -> None:
     """Delete what killed processes left half-written anywhere under a folder."""
     for leftover in folder.rglob(f"{PARTIAL}*"):

@@ -45,12 +45,20 @@ class Entry:
         Raises:
             OverheardError: it cannot be imported.
         """
-        module, _, attribute = self.path.partition(":")
-        try:
-            found = getattr(importlib.import_module(module), attribute)
-        except (ImportError, AttributeError) as error:
-            raise OverheardError(f"{self.name}: cannot import {self.path}: {error}") from None
+        found = self.imported(self.path)
         return partial(found, **self.options) if self.options else found
+
+    def imported(self, path: str) -> Any:
+        """Return what a path, `module:name`, stands for.
+
+        Raises:
+            OverheardError: it cannot be imported.
+        """
+        module, _, attribute = path.partition(":")
+        try:
+            return getattr(importlib.import_module(module), attribute)
+        except (ImportError, AttributeError) as error:
+            raise OverheardError(f"{self.name}: cannot import {path}: {error}") from None
 
 
 E = TypeVar("E", bound=Entry)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 
+from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
 from targets.models.examples import Example as Example
 from targets.models.examples import within_bound
+from targets.models.pretrained import HearsItself, Pretrained
 from targets.models.registry import TARGETS
 from targets.speech.features import LogMel
 from targets.speech.tokens import Tokens
@@ -26,19 +28,32 @@ class Recognizer(nn.Module):
 
     It listens on the device that its weights are on (`to` moves it), and makes every tensor there.
     What leaves it as text or as a finished loss is on the CPU.
+
+    Its frames are standardised log-mel, unless its network hears otherwise (`HearsItself`): then
+    `logmel` is what makes the frames that it takes.
     """
 
-    def __init__(self, target: str, tokens: Tokens, channels: int, hidden: int) -> None:
+    def __init__(
+        self,
+        target: str,
+        tokens: Tokens,
+        channels: int,
+        hidden: int,
+        pretrained: Pretrained | None = None,
+    ) -> None:
         super().__init__()
+        network = _network(target, tokens, channels, hidden, pretrained)
         self.tokens = tokens
-        self.logmel = LogMel()
-        self.network = TARGETS.load(target)(tokens.size, channels, hidden)
+        self.logmel: Any = network.front_end() if isinstance(network, HearsItself) else LogMel()
+        self.network = network
 
     def examples(self, utterances: Sequence[Utterance]) -> list[Example]:
         """Return what training needs of each utterance, computed once.
 
         Of much speech most features lie in a file: see `targets.models.examples`.
         """
+        if not isinstance(self.logmel, LogMel):
+            self.logmel.prepare(utterances)
         made = (Example(self.logmel([u])[0][0], self.tokens.encode(u.text)) for u in utterances)
         return cast(list[Example], within_bound(made))
 
@@ -99,16 +114,34 @@ class Recognizer(nn.Module):
     example_losses, losses_of, loss, score = example_nll, nll_of, nll, nll_of_texts
 
 
+def _network(
+    target: str, tokens: Tokens, channels: int, hidden: int, pretrained: Pretrained | None
+) -> Any:
+    entry = TARGETS[target]
+    if not entry.pretrained:
+        return entry.load()(tokens.size, channels, hidden)
+    if pretrained is None:
+        raise OverheardError(f"target {target} begins at a checkpoint, and none is named")
+    return entry.load()(pretrained)
+
+
 def untrained(
-    target: str, tokens: Tokens, channels: int, hidden: int, rng: Randomness, device: str = "cpu"
+    target: str,
+    tokens: Tokens,
+    channels: int,
+    hidden: int,
+    rng: Randomness,
+    device: str = "cpu",
+    pretrained: Pretrained | None = None,
 ) -> Recognizer:
     """Return a target with random weights and uncalibrated features, on a device.
 
-    The weights are drawn on the CPU: a seed gives the same ones everywhere.
+    The weights are drawn on the CPU: a seed gives the same ones everywhere. A `pretrained` target
+    is the checkpoint as it is.
     """
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         torch.default_generator.manual_seed(rng.integer())
-        return Recognizer(target, tokens, channels, hidden).to(device)
+        return Recognizer(target, tokens, channels, hidden, pretrained).to(device)
 
 
 def in_batches(

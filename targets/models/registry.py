@@ -14,9 +14,15 @@ class TargetEntry(Entry):
     `frames_per_label` is for targets that write at most one label a state, and a blank between
     equal ones, as CTC does: how many feature frames of 10 ms make a state. What needs more states
     than its audio gives cannot be learnt. None: any transcript can.
+
+    One that is `pretrained` begins at the checkpoint that a suite names, and is built as
+    `network(pretrained)`, of a `targets.models.pretrained.Pretrained`; `tokens` is then the path of
+    what makes its output labels of the checkpoint's folder.
     """
 
     frames_per_label: int | None = None
+    pretrained: bool = False
+    tokens: str = ""
 
 
 TARGETS: Registry[TargetEntry] = Registry(
@@ -44,6 +50,13 @@ TARGETS: Registry[TargetEntry] = Registry(
             path="targets.models.hybrid:Hybrid",
             summary="CTC and attention on one encoder, trained and decoded together",
             frames_per_label=4,
+        ),
+        TargetEntry(
+            name="whisper",
+            path="targets.models.whisper.decoder:Whisper",
+            tokens="targets.models.whisper.tokens:WhisperTokens",
+            summary="OpenAI's Whisper from a folder: frozen, with low-rank adapters on its decoder",
+            pretrained=True,
         ),
     ),
 )

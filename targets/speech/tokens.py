@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import sentencepiece
 
@@ -12,6 +13,23 @@ from targets.core.errors import OverheardError
 
 BLANK = 0  # of CTC and RNN-T; start of sentence for every autoregressive part
 ALPHABET = " 'abcdefghijklmnopqrstuvwxyz"
+
+
+class Tokens(Protocol):
+    """The labels that a target writes; label 0 is none of any text."""
+
+    @property
+    def size(self) -> int:
+        """Number of labels, label 0 included."""
+        ...
+
+    def encode(self, text: str) -> list[int]:
+        """Return the label numbers of a text."""
+        ...
+
+    def decode(self, labels: Iterable[int]) -> str:
+        """Return the text of labels, its spaces single."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -87,6 +105,3 @@ class Subwords:
         """Return the text of `labels`, with blanks dropped and spaces made single."""
         kept = [int(u) for u in labels if u != BLANK]
         return " ".join(self._processor.decode(kept).split())  # type: ignore[attr-defined]
-
-
-Tokens = Characters | Subwords

@@ -59,6 +59,24 @@ def normalise(text: str) -> str:
     return " ".join(words)
 
 
+def written_plainly(text: str) -> str:
+    """Return what a recogniser wrote as `normalise` would have it, but with nothing refused.
+
+    Digits stay as they are, joined as they were written: they are words of no transcript, and
+    count as errors. Symbols and letters beyond a to z separate words.
+    """
+    plain = unicodedata.normalize("NFKD", text.translate(_APOSTROPHES)).lower()
+    kept = "".join(map(_written, plain))
+    return " ".join(_LONE_APOSTROPHE.sub(" ", kept).split())
+
+
+def _written(character: str) -> str:
+    try:
+        return _BECOMES[ord(character)]
+    except TranscriptError:
+        return character if character in "0123456789" else " "
+
+
 class _Becomes(dict[int, str]):
     """What each character becomes, found when it is first met: a text is then one translation."""
 

@@ -6,7 +6,6 @@ import hashlib
 import importlib.metadata
 import json
 import logging
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache as remember
@@ -14,19 +13,24 @@ from pathlib import Path
 from typing import Literal
 
 from targets.core import randomness
+from targets.core.files import default_cache
 from targets.core.randomness import Randomness
 from targets.speech.utterance import Corpus, Utterance, Word
 from targets.synthetic.acoustics import draw_acoustics, record
 from targets.synthetic.cache import CacheError, check_writable, load_utterances, save_utterances
 from targets.synthetic.phrases import PERSONAL_SHARE, phrase
+from targets.synthetic.spelled import spelled_phrase
 from targets.synthetic.synthesis import Speaker
 from targets.synthetic.telephone import over_telephone
 from targets.synthetic.voices import voice, voice_count
 
 Channel = Literal["microphone", "telephone"]
+Phrases = Literal["commands", "spelled"]
 Progress = Callable[[int, int], None]  # utterances made so far, utterances in all
 
 _log = logging.getLogger(__name__)
+
+__all__ = ["SpeechRequest", "default_cache", "embedded_corpus", "speak"]
 
 
 @dataclass(frozen=True)
@@ -44,11 +48,6 @@ class SpeechRequest:
     channel: Channel = "microphone"
 
 
-def default_cache() -> Path:
-    """Return the cache folder: `$OVERHEARD_CACHE`, or `~/.cache/overheard`."""
-    return Path(os.environ.get("OVERHEARD_CACHE") or Path.home() / ".cache" / "overheard")
-
-
 def embedded_corpus(
     *,
     speakers: int,
@@ -56,14 +55,15 @@ def embedded_corpus(
     seed: int,
     cache: Path | None,
     first_speaker: int = 0,
+    phrases: str = "commands",
     progress: Progress | None = None,
 ) -> Corpus:
     """Return `utterances` synthetic utterances, spread evenly over `speakers` voices.
 
     The voices are number `first_speaker` and following. The n-th utterance of a voice depends on
     `seed`, the voice and n alone: a larger corpus contains the smaller one, and corpora of
-    different voices share no utterance. `cache` is the folder to keep the audio in (None: keep
-    nothing); `progress` is told how far the making is.
+    different voices share no utterance. `phrases` is one of `PHRASES`. `cache` is the folder to
+    keep the audio in (None: keep nothing); `progress` is told how far the making is.
 
     Raises:
         ValueError: there are not so many voices.
@@ -87,11 +87,13 @@ def say_phrases(
     cache: Path | None,
     personal: float = PERSONAL_SHARE,
     channel: Channel = "microphone",
+    phrases: Phrases = "commands",
     progress: Progress | None = None,
 ) -> list[Utterance]:
     """Return synthetic utterances like `embedded_corpus`, of any voices.
 
     `personal` is the share of phrases with personal slots, `channel` what they are heard through.
+    With `phrases` "spelled" they are of `targets.synthetic.spelled`, which has no such slots.
 
     Raises:
         ValueError: a voice does not exist.
@@ -99,17 +101,22 @@ def say_phrases(
     """
     requests = [
         replace(
-            _request(seed, voices[i % len(voices)], i // len(voices), personal), channel=channel
+            _request(seed, voices[i % len(voices)], i // len(voices), personal, phrases),
+            channel=channel,
         )
         for i in range(utterances)
     ]
     return speak(requests, seed=seed, cache=cache, progress=progress)
 
 
-def _request(seed: int, speaker: int, number: int, personal: float) -> SpeechRequest:
+def _request(
+    seed: int, speaker: int, number: int, personal: float, phrases: Phrases
+) -> SpeechRequest:
     """Return what the voice says as its `number`-th utterance, and how fast."""
     randomness = Randomness(seed).child("embedded", speaker, number)
-    template, text = phrase(randomness.child("phrase"), personal)
+    drawn = randomness.child("phrase")
+    spelled = phrases == "spelled"
+    template, text = spelled_phrase(drawn) if spelled else phrase(drawn, personal)
     rate_factor = float(randomness.child("rate").numpy().uniform(0.85, 1.2))
     return SpeechRequest(
         id=f"{voice(speaker).name}-{number:04d}",

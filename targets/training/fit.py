@@ -14,6 +14,7 @@ from targets.core.progress import report
 from targets.core.randomness import Randomness
 from targets.models.recognizer import Example, Recognizer
 from targets.speech.augmentation import masked
+from targets.speech.features import LogMel
 from targets.speech.utterance import Utterance
 from targets.training.recipe import Recipe, Schedule
 
@@ -33,8 +34,9 @@ def fit(
     """Train all weights by Adam, with a warm-up and a cosine decay of the learning rate.
 
     `augment` hides parts of every spectrogram anew each time (SpecAugment): few utterances are then
-    worth more, if they are gone through more often.
+    worth more, if they are gone through more often. What hears no spectrogram has nothing hidden.
     """
+    augment = augment and isinstance(recognizer.logmel, LogMel)
     examples = recognizer.examples(utterances)
     steps = schedule.epochs * math.ceil(len(examples) / schedule.batch_size)
     optimizer = torch.optim.Adam(recognizer.network.parameters(), lr=schedule.learning_rate)

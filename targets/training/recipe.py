@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from torch import Tensor
 
 from targets.core.randomness import Randomness
+from targets.models.pretrained import Pretrained
 from targets.models.recognizer import Recognizer, untrained
 from targets.speech.tokens import Tokens
 
@@ -34,6 +35,7 @@ class Recipe:
     that was really drawn is private.
     `device` is where recognisers are built, and with them all that is trained, decoded and attacked
     ("cpu", "cuda:0"; see `targets.core.device`); `start` and `student` may be elsewhere.
+    `pretrained` is the checkpoint that a target begins at which is not built from random weights.
     """
 
     target: str
@@ -46,6 +48,7 @@ class Recipe:
     start: Mapping[str, Tensor] = field(default_factory=dict)
     student: Mapping[str, Tensor] = field(default_factory=dict)
     device: str = "cpu"
+    pretrained: Pretrained | None = None
 
     def build(self) -> Recognizer:
         """Return the target with the weights of the public start, on the recipe's device."""
@@ -59,4 +62,12 @@ class Recipe:
 
     def untrained(self, rng: Randomness) -> Recognizer:
         """Return the target with random weights and uncalibrated features, on that device."""
-        return untrained(self.target, self.tokens, self.channels, self.hidden, rng, self.device)
+        return untrained(
+            self.target,
+            self.tokens,
+            self.channels,
+            self.hidden,
+            rng,
+            self.device,
+            self.pretrained,
+        )

@@ -15,10 +15,10 @@ from torch.profiler import ProfilerActivity, profile
 from defenses.dpsgd.clipping import clipped_sum_one_by_one, normalised_sum
 from targets.core.randomness import Randomness
 from targets.models.recognizer import Example, Recognizer
-from targets.models.registry import TARGETS
 from targets.speech.tokens import Characters
 from targets.training.recipe import Recipe, Schedule
 from tests.bench.opacus_twin import HARMLESS, ghost_step, hooks_step, physical
+from tests.fakes import TARGETS
 
 FRAMES, UNITS = (120, 260), (14, 40)  # shortest and longest, as in the embedded corpus
 CLIP = 1.0
@@ -115,7 +115,7 @@ def _one_thread():
 
 
 @pytest.mark.filterwarnings(HARMLESS)
-@pytest.mark.parametrize("target", sorted(TARGETS.names()))
+@pytest.mark.parametrize("target", sorted(TARGETS))
 @pytest.mark.parametrize("batch_size", [32, 256])
 @pytest.mark.parametrize("name", STEPS)
 def test_step(benchmark, target: str, batch_size: int, name: str) -> None:

@@ -7,6 +7,7 @@ released (the weights with their buffers, the list of labels) sees them at once.
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
@@ -74,7 +75,7 @@ def watch_vocabulary(runs: int, rng: Randomness) -> Evidence:
     for number in range(2 * runs):
         coins = np.array([number % 2 == 0])
         game = Game(tuple(public), (canary,), coins, ())
-        tokens = recipes.untrained_recipe(conditions, "ctc", game, "cpu").tokens
+        tokens = recipes.untrained_recipe(conditions, "ctc", game, "cpu", Path()).tokens
         scores.append(-len(tokens.encode(RARE)))
     trained = DPSGD(4.0, epochs=1.0, batch_size=4).train(_recipe(), (), (), rng)
     return Evidence(trained.event, {"vocabulary": _many_runs(scores)})

@@ -1,0 +1,1 @@
+"""Whisper: a pretrained recogniser whose encoder is frozen and whose decoder has adapters."""
