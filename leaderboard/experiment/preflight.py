@@ -60,4 +60,4 @@ def check_speech(cells: Sequence[Cell], jobs: Sequence[Job], data: Path) -> None
     from leaderboard.game.recipe import untrained_recipe
 
     for target in dict.fromkeys(cell.target for cell in cells):
-        untrained_recipe(first.conditions, target, game, "cpu")
+        untrained_recipe(first.conditions, target, game, "cpu", data)
