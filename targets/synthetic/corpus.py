@@ -30,7 +30,7 @@ Progress = Callable[[int, int], None]  # utterances made so far, utterances in a
 
 _log = logging.getLogger(__name__)
 
-__all__ = ["SpeechRequest", "default_cache", "embedded_corpus", "speak"]
+__all__ = ["SpeechRequest", "default_cache", "embedded_corpus", "say_phrases", "speak"]
 
 
 @dataclass(frozen=True)
@@ -55,15 +55,14 @@ def embedded_corpus(
     seed: int,
     cache: Path | None,
     first_speaker: int = 0,
-    phrases: str = "commands",
     progress: Progress | None = None,
 ) -> Corpus:
     """Return `utterances` synthetic utterances, spread evenly over `speakers` voices.
 
     The voices are number `first_speaker` and following. The n-th utterance of a voice depends on
     `seed`, the voice and n alone: a larger corpus contains the smaller one, and corpora of
-    different voices share no utterance. `phrases` is one of `PHRASES`. `cache` is the folder to
-    keep the audio in (None: keep nothing); `progress` is told how far the making is.
+    different voices share no utterance. `cache` is the folder to keep the audio in (None: keep
+    nothing); `progress` is told how far the making is.
 
     Raises:
         ValueError: there are not so many voices.

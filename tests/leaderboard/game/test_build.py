@@ -26,7 +26,7 @@ CONDITIONS = load_suite("tiny").conditions
 def fake_voices(monkeypatch):
     """Tones in place of the synthesiser."""
 
-    def say(voices, utterances, *, seed, cache, personal, channel, progress):  # noqa: ARG001
+    def say(voices, utterances, *, seed, cache, personal, channel, phrases, progress):  # noqa: ARG001
         progress(1, 1)
         return [
             utterance(f"{v}-{n}-{seed}", "on", f"voice{v}", personal=str(personal), channel=channel)

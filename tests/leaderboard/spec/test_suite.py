@@ -287,6 +287,71 @@ def test_who_begins_at_a_student_needs_one():
     parse_suite("small.toml", text.replace("[training]", "[training]\nself_training = 1", 1))
 
 
+WHISPER = {
+    'targets = ["rnnt"]': 'targets = ["whisper"]\ntokens = "checkpoint"',
+    "public_epochs = 1": 'public_epochs = 1\ncheckpoint = "tiny-whisper"',
+}
+
+
+def whisper_suite(**changes):
+    text = SMALL
+    for old, new in (WHISPER | changes).items():
+        assert old in text
+        text = text.replace(old, new, 1)
+    return parse_suite("mine.toml", text)
+
+
+def test_a_pretrained_target_names_its_checkpoint():
+    suite = whisper_suite()
+    dumped = suite.conditions.model_dump(mode="json")
+    assert dumped["training"]["checkpoint"] == "tiny-whisper"
+    assert dumped["tokens"] == "checkpoint"
+    assert "adapter_rank" not in dumped["training"]
+    other = whisper_suite(**{"public_epochs = 1": 'public_epochs = 1\ncheckpoint = "another"'})
+    assert other.conditions.digest != suite.conditions.digest
+
+
+def test_what_begins_nowhere_else_leaves_digests_as_they_were(edited):
+    training = edited("seeds = [0]", "seeds = [0]").conditions.model_dump(mode="json")["training"]
+    assert not {"checkpoint", "adapter_rank"} & set(training)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("public_epochs = 1", "public_epochs = 1", "'whisper' needs 'training.checkpoint'"),
+        ('targets = ["rnnt"]', 'targets = ["whisper"]', "'whisper' needs tokens = 'checkpoint'"),
+        (
+            'targets = ["rnnt"]',
+            'targets = ["whisper", "ctc"]\ntokens = "checkpoint"',
+            "pretrained ones have a suite of their own, without ctc",
+        ),
+        (
+            'targets = ["rnnt"]',
+            'targets = ["rnnt"]\ntokens = "checkpoint"',
+            "training.checkpoint: target 'rnnt' begins at none; leave it",
+        ),
+        (
+            "public_epochs = 1",
+            'public_epochs = 1\ncheckpoint = "../elsewhere"',
+            "training.checkpoint: String",
+        ),
+    ],
+)
+def test_a_mistake_about_checkpoints_is_one_line(old, new, message):
+    with pytest.raises(SuiteError, match=message) as caught:
+        whisper_suite(**{old: new})
+    assert "\n" not in str(caught.value)
+
+
+def test_only_embedded_speech_has_phrases(edited):
+    spelled = edited('source = "embedded"', 'source = "embedded"\nphrases = "spelled"')
+    assert spelled.speech.public.phrases == "spelled"
+    assert "phrases" not in spelled.model_dump(mode="json")["speech"]["private"]
+    with pytest.raises(SuiteError, match="'phrases' is for source 'embedded' only"):
+        edited('source = "an4"', 'source = "an4"\nphrases = "spelled"')
+
+
 def test_a_byte_order_mark_is_no_part_of_a_suite(tmp_path):
     path = tmp_path / "small.toml"
     path.write_bytes(b"\xef\xbb\xbf" + SMALL.encode())
