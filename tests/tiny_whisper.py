@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from targets.models.pretrained import Pretrained
+from targets.models.whisper.tokens import WhisperTokens
+from targets.training.recipe import Recipe, Schedule
+
 SPECIAL = (
     "<|endoftext|>", "<|startoftranscript|>", "<|en|>", "<|transcribe|>", "<|notimestamps|>",
     "<|0.00|>",
@@ -57,3 +61,17 @@ def make_whisper(folder: Path, *, seed: int = 0, layers: int = 2) -> Path:
     WhisperFeatureExtractor(feature_size=16, chunk_length=6).save_pretrained(folder)
     tokenizer.save(str(folder / "tokenizer.json"))
     return folder
+
+
+def recipe_of(folder: Path) -> Recipe:
+    """Return the recipe of such a Whisper, which begins at the checkpoint as it is."""
+    return Recipe(
+        target="whisper",
+        tokens=WhisperTokens(folder),
+        channels=8,
+        hidden=8,
+        schedule=Schedule(12, batch_size=3, learning_rate=3e-2),
+        delta=1e-2,
+        expected_members=6,
+        pretrained=Pretrained(folder, rank=4),
+    )

@@ -7,16 +7,17 @@ import math
 import pytest
 import torch
 
+from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
 from targets.models.pretrained import Pretrained
-from targets.models.whisper.decoder import Whisper
+from targets.models.whisper.decoder import Whisper, Writing
 from targets.models.whisper.states import encoded
-from targets.models.whisper.tokens import WhisperTokens
+from targets.models.whisper.tokens import WhisperTokens, exchanged
 from targets.nn.search import END
 from targets.nn.tape import recording, square_norms
-from targets.training.recipe import Recipe, Schedule
+from targets.training.fit import fit
 from tests.fakes import speech, utterance
-from tests.tiny_whisper import make_whisper
+from tests.tiny_whisper import make_whisper, recipe_of
 
 SPEECH = speech(6, "private", words=3)
 
@@ -171,9 +172,6 @@ def test_greedy_takes_the_best_label_at_every_step(network):
 
 def begun(network, one, labels):
     """Return the loss of a text and whatever follows it."""
-    from targets.models.whisper.decoder import Writing
-    from targets.models.whisper.tokens import exchanged
-
     with torch.no_grad():
         writing = Writing(network, network._hear(*one))
         table, loss = network._table(one[0].device), torch.zeros((), dtype=torch.float64)
@@ -194,22 +192,7 @@ def test_only_adapters_are_weights(folder, network):
     assert other.checkpoint is network.checkpoint
 
 
-def recipe_of(folder):
-    return Recipe(
-        target="whisper",
-        tokens=WhisperTokens(folder),
-        channels=8,
-        hidden=8,
-        schedule=Schedule(12, batch_size=3, learning_rate=3e-2),
-        delta=1e-2,
-        expected_members=6,
-        pretrained=Pretrained(folder, rank=4),
-    )
-
-
 def test_it_learns_as_a_recogniser(folder):
-    from targets.training.fit import fit
-
     recipe = recipe_of(folder)
     recognizer = recipe.untrained(Randomness(0))
     before = recognizer.nll(SPEECH)
@@ -236,7 +219,5 @@ def test_the_end_is_label_zero(network):
 def test_long_speech_is_refused_in_words(folder):
     recognizer = recipe_of(folder).untrained(Randomness(0))
     long = utterance("long", "a" * 90)
-    from targets.core.errors import OverheardError
-
     with pytest.raises(OverheardError, match=r"utterance long: lasts 7\.2 s, .* hears 6 s"):
         recognizer.nll([long])
