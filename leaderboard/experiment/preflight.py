@@ -33,7 +33,7 @@ def check_cache() -> None:
         OverheardError: names the folder, and the variable that says another.
     """
     from targets.synthetic.cache import check_writable
-    from targets.synthetic.corpus import default_cache
+    from targets.core.files import default_cache
 
     cache = default_cache()
     if not (cache.is_dir() and any(cache.glob("speech-*"))):

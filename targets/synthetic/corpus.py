@@ -7,6 +7,7 @@ import importlib.metadata
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache as remember
 from pathlib import Path
@@ -17,7 +18,7 @@ from targets.core.files import default_cache
 from targets.core.randomness import Randomness
 from targets.speech.utterance import Corpus, Utterance, Word
 from targets.synthetic.acoustics import draw_acoustics, record
-from targets.synthetic.cache import CacheError, check_writable, load_utterances, save_utterances
+from targets.synthetic.cache import IN_MEMORY, CacheError, Writer, check_writable, load_utterances
 from targets.synthetic.phrases import PERSONAL_SHARE, phrase
 from targets.synthetic.spelled import spelled_phrase
 from targets.synthetic.synthesis import Speaker
@@ -135,7 +136,8 @@ def speak(
 ) -> list[Utterance]:
     """Return the requested texts as recorded speech, one utterance per request, in order.
 
-    Each utterance depends on `seed` and its own request alone.
+    Each utterance depends on `seed` and its own request alone. With a cache, beyond `IN_MEMORY`
+    the samples stay there, and are read when they are asked for.
 
     Raises:
         ValueError: two requests share an id, a voice does not exist, or a rate is absurd.
@@ -152,15 +154,19 @@ def speak(
         except CacheError as error:
             _log.warning("%s; making it anew", error)
         check_writable(path.parent)  # before the work is done, not after
-    made = []
-    with Speaker() as speaker:
-        for request in requests:
-            made.append(_say(speaker, request, Randomness(seed).child("spoken", request.id)))
+    made: list[Utterance] = []
+    held = 0
+    with Speaker() as speaker, Writer(path) if path is not None else nullcontext() as writer:
+        for number, request in enumerate(requests, 1):
+            said = _say(speaker, request, Randomness(seed).child("spoken", request.id))
+            held += said.samples.nbytes
+            if writer is not None:
+                writer.add(said)
+            if writer is None or held <= IN_MEMORY:
+                made.append(said)
             if progress is not None:
-                progress(len(made), len(requests))
-    if path is not None:
-        save_utterances(path, made)
-    return made
+                progress(number, len(requests))
+    return made if path is None or held <= IN_MEMORY else load_utterances(path)
 
 
 def _say(speaker: Speaker, request: SpeechRequest, randomness: Randomness) -> Utterance:

@@ -283,3 +283,17 @@ def test_speech_is_loud_where_the_words_are(small):
         inside = np.mean(u.samples[a:b] ** 2)
         before = np.mean(u.samples[: a - 200] ** 2)
         assert inside > 10 * before
+
+
+def test_beyond_a_bound_samples_stay_in_the_file(small, tmp_path, monkeypatch):
+    for module in ("cache", "corpus"):
+        monkeypatch.setattr(f"targets.synthetic.{module}.IN_MEMORY", 1000)
+    for _ in ("made", "read"):
+        lazy = embedded_corpus(**SMALL, cache=tmp_path)
+        assert not any(isinstance(u.sound, np.ndarray) for u in lazy)
+        assert lazy.digest == small.digest
+        assert [u.words for u in lazy] == [u.words for u in small]
+    (file,) = tmp_path.iterdir()
+    os.truncate(file, file.stat().st_size - 10)
+    with pytest.raises(CacheError, match="cut short while it was used"):
+        _ = lazy.utterances[-1].samples
