@@ -32,8 +32,8 @@ def check_cache() -> None:
     Raises:
         OverheardError: names the folder, and the variable that says another.
     """
-    from targets.synthetic.cache import check_writable
     from targets.core.files import default_cache
+    from targets.synthetic.cache import check_writable
 
     cache = default_cache()
     if not (cache.is_dir() and any(cache.glob("speech-*"))):
