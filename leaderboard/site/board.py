@@ -45,8 +45,8 @@ CHARTS = {
     "audit": (
         "Theory, practice and worst case",
         "What is promised, across, against what is proven, up. Filled: the model as attacked. "
-        "Half-filled and open, where they were measured: the model at its worst, and the "
-        "mechanism watched while it trains. The thin line reaches up to the ceiling, the most "
+        "With a dot: the model at its worst. Open: the mechanism, watched while it trains. Both "
+        "stand there where they were measured. The thin line reaches up to the ceiling, the most "
         "that could have been proven. In the shaded region the promise is false.",
     ),
     "wer-epsilon": (

@@ -6,12 +6,13 @@ import math
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
+from typing import Literal
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from leaderboard.views.compare import compared
-from leaderboard.views.table import UNDEFENDED, Row
+from leaderboard.views.table import PROVEN, TITLES, UNDEFENDED, Row
 from targets.core.errors import OverheardError
 from targets.core.estimate import Estimate
 from targets.core.files import whole_file
@@ -25,6 +26,9 @@ STYLES = (
 WIDTH, HEIGHT, DPI = 10.0, 4.3, 100  # inches of one row of panels: 1000 pixels across
 DODGE = 0.05  # decades between the schemes of one ε
 TINY_EPSILON = 0.1  # below it the axis of audited ε is linear, so that 0 has a place
+
+# What is proven in the worst case, and of the mechanism: the marker of the scheme, half and open.
+FURTHER: dict[str, Literal["left", "none"]] = dict(zip(PROVEN[1:], ("left", "none"), strict=True))
 
 Style = tuple[str, str]
 
@@ -73,7 +77,7 @@ def _of(part: Sequence[Row], scheme: str) -> list[Row]:
 def _audits(axes: Axes, part: Sequence[Row], styles: Mapping[str, Style]) -> None:
     positions = _claims(axes, part, styles)
     edges = _edges(part)  # of promises: where there is none, none is false
-    scored = [row["audited_epsilon"] for row in part if row["audited_epsilon"].scored]
+    scored = [row[key] for row in part for key in PROVEN if row[key].scored]
     top = 2 * max([edges[1], *(_ceiling(e) for e in scored)])
     axes.fill_between(edges, edges, [top] * 2, color="#F4DCDC", lw=0, label="the promise is false")
     axes.plot(edges, edges, color="#8C2D2D", lw=1, label="audited = claimed")
@@ -89,10 +93,18 @@ def _audits(axes: Axes, part: Sequence[Row], styles: Mapping[str, Style]) -> Non
         axes.vlines(x, low, high, color=colour, lw=1, alpha=0.6)
         axes.plot(x, high, "_", color=colour, ms=9)
         axes.plot(x, low, marker, color=colour, ms=7, label=scheme, clip_on=False, zorder=3)
+        for key, filled in FURTHER.items():
+            proofs = [(x, row[key].low) for x, row in positions[scheme] if row[key].scored]
+            places, bounds = [x for x, _ in proofs], [bound for _, bound in proofs]
+            axes.plot(places, bounds, marker, fillstyle=filled, color=colour, ms=7)
         false = [place for place, row in positions[scheme] if row["status"] == "falsified"]
         # A point that has stepped aside stands a little off its place against the line.
         axes.plot(false, [low[x.index(f)] for f in false], "o", mfc="none", mec="#8C2D2D", ms=13)
     axes.plot([], [], "_", color="#666666", ms=9, label="ceiling of the audit")
+    if any(row[key].scored for row in part for key in FURTHER):
+        for key, filled in FURTHER.items():
+            label = f"proven: {TITLES[key]}"
+            axes.plot([], [], "o", fillstyle=filled, color="#666666", ms=7, label=label)
     axes.set_yscale("symlog", linthresh=min(TINY_EPSILON, edges[0]), linscale=0.4)
     axes.set_ylim(0, top)
     axes.set_yticks([0, *_decades(TINY_EPSILON, top)])

@@ -136,7 +136,14 @@ function promises(entries) {
     title: "promised ε", type: "log", tickvals: [...ticks.keys()], ticktext: [...ticks.values()],
     range: [Math.log10(start), Math.log10(open ? nothing * 1.8 : most * 2.4)],
   };
-  const claimed = (x) => (free && x < 2 * zero ? 0 : x);
+  // Who steps aside still promises what it promises: there the edge of the false region is level.
+  const half = (step * (present.length - 1)) / 2 + 0.02;
+  const claimed = (x) => {
+    if (free && x < 2 * zero) return 0;
+    const off = (promise) => Math.abs(Math.log10(x / promise));
+    const near = above.reduce((a, b) => (off(b) < off(a) ? b : a), Infinity);
+    return off(near) <= half ? near : x;
+  };
   return { at, axis, start, most, claimed };
 }
 
@@ -187,12 +194,13 @@ function audit(entries, all, epsilon) {
       };
     }));
   const { start, claimed } = epsilon, end = epsilon.most * 4;
-  const steps = Array.from({ length: 60 }, (_, i) => start * (end / start) ** (i / 59)).filter((x) => x <= top);
-  const edge = [...steps, top];
+  const steps = Array.from({ length: 400 }, (_, i) => start * (end / start) ** (i / 399)).filter((x) => claimed(x) <= top);
+  const edge = steps.length ? steps : [start];
+  const floor = edge.map((x) => Math.min(claimed(x), top));
   const still = { hoverinfo: "skip", type: "scatter", mode: "lines" };
   return [
-    { ...still, x: [...edge, edge[0]], y: [...edge.map(claimed), top], fill: "toself", fillcolor: css("--chart-region"), line: { width: 0 } },
-    { ...still, x: edge, y: edge.map(claimed), line: line({ dash: "dash" }) },
+    { ...still, x: [...edge, edge.at(-1), edge[0]], y: [...floor, top, top], fill: "toself", fillcolor: css("--chart-region"), line: { width: 0 } },
+    { ...still, x: edge, y: floor, line: line({ dash: "dash" }) },
     { ...still, x: proven.flatMap((p) => [p.x, p.x, null]), y: proven.flatMap((p) => [p.value, p.ceiling, null]), line: line({ width: 1 }), opacity: 0.45 },
     {
       ...still, mode: "markers", hoverinfo: undefined, x: proven.map((p) => p.x), y: proven.map((p) => p.ceiling),

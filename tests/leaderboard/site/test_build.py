@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from leaderboard import cli
 from leaderboard.figures.headline import HEADLINE
 from leaderboard.records.attack_result import write_result
+from leaderboard.records.mechanism_audit import MechanismAudit, write_audit
 from leaderboard.records.record import failed_record
 from leaderboard.records.run_folder import read_records, write_record
 from leaderboard.records.store import RecordError
@@ -287,6 +289,23 @@ def test_the_first_chart_is_theory_practice_and_worst_case(site):
     index = (site / "index.html").read_text(encoding="utf-8")
     first = re.search(r'<figure class="chart"><h3>(.*?)</h3><div id="(\S+)"', index)
     assert first.groups() == ("Theory, practice and worst case", "audit")
+
+
+def test_what_is_proven_in_the_worst_case_and_of_the_mechanism_is_in_the_chart(run, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(run, folder)
+    bound = Estimate(0.85, 0.85, math.inf, 0.95, "canaries", ceiling=4.0)
+    audit = MechanismAudit(
+        kind="mechanism", scheme="dpsgd", event=HOSTILE, delta=1e-4, epsilon=1.0, audited=bound,
+        assumes="nothing",
+    )  # fmt: skip
+    write_audit(audit, folder)
+    site = write_site(tmp_path / "site", [folder]).parent
+    script = (site / "assets/entries.js").read_text(encoding="utf-8")
+    entries = json.loads(script.removeprefix("window.overheard = ").rstrip(";\n"))["entries"]
+    proofs = {entry["name"]: entry["proofs"] for entry in entries}
+    assert proofs["small-rnnt-dpsgd-eps1-seed0"]["audited_epsilon_mechanism"][0] == 0.85
+    assert "audited_epsilon_mechanism" not in proofs["small-rnnt-none-seed0"]
 
 
 def test_the_verdict_in_words():
