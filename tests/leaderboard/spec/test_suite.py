@@ -87,12 +87,14 @@ def test_built_in_suites_load_under_their_own_name(name):
 def test_the_promised_suites_are_there():
     assert set(built_in_suites()) >= {"tiny", "quick", "an4", "schemes", "paper"}
     quick = load_suite("quick")
-    assert quick.targets == ("rnnt",)
+    assert quick.targets == ("ctc",)
     assert {cell.id for cell in quick.cells()} >= {
-        "rnnt-none-seed0",
+        "ctc-start-seed0",
+        "ctc-public-seed0",
+        "ctc-none-seed0",
         *(
-            f"rnnt-{scheme}-eps{epsilon}-seed0"
-            for scheme in ("dpsgd", "pate-lnmax", "pate-gnmax")
+            f"ctc-{scheme}-eps{epsilon}-seed0"
+            for scheme in ("dpsgd", "edpsgd", "pate-gnmax")
             for epsilon in (1, 10)
         ),
     }

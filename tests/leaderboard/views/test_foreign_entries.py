@@ -15,7 +15,7 @@ from leaderboard.views.compare import compare
 from leaderboard.views.export import export
 from leaderboard.views.table import Format, table
 
-PUBLISHED = Path(str(files("leaderboard"))) / "published" / "quick" / "rnnt-dpsgd-eps1-seed0.json"
+PUBLISHED = Path(str(files("leaderboard"))) / "published" / "quick" / "ctc-dpsgd-eps1-seed0.json"
 
 
 @pytest.fixture
