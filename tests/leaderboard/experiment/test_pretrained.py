@@ -64,9 +64,6 @@ name = "membership-calibrated"
 
 [[attacks]]
 name = "membership-gradient"
-
-[[attacks]]
-name = "canary"
 """
 
 
