@@ -23,6 +23,7 @@ OF_THEIR_OWN = {
     "targets/corpora/test_fuzz.py": "every reader on garbage",
     "targets/corpora/test_layouts.py": "every layout, wherever it lies",
     "targets/test_real.py": "a run on real speech",
+    "leaderboard/experiment/test_pretrained.py": "cells of a pretrained target",
     "targets/models/whisper/test_contracts.py": "every scheme and attack on a pretrained target",
 }
 

@@ -121,7 +121,10 @@ def _network(
     if not entry.pretrained:
         return entry.load()(tokens.size, channels, hidden)
     if pretrained is None:
-        raise OverheardError(f"target {target} begins at a checkpoint, and none is named")
+        raise OverheardError(
+            f"target {target} begins at a checkpoint: name its folder in a suite, under "
+            f"training.checkpoint"
+        )
     return entry.load()(pretrained)
 
 
