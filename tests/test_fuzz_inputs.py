@@ -4,6 +4,7 @@
 The readers of corpora have `tests/targets/corpora/test_fuzz.py`.
 """
 
+import copy
 import json
 import random
 import time
@@ -81,9 +82,11 @@ def changed(content, rng):
                     case 0:
                         del place[key]
                     case 1 if isinstance(place, dict):
-                        place[rng.choice(("x", "id", "value", key + key))] = rng.choice(STRANGE)
+                        place[rng.choice(("x", "id", "value", key + key))] = copy.deepcopy(
+                            rng.choice(STRANGE)
+                        )
                     case _:
-                        place[key] = rng.choice(STRANGE)
+                        place[key] = copy.deepcopy(rng.choice(STRANGE))
                 break
             place = inner
     return content
