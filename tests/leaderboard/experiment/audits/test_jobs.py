@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from leaderboard.audits.at_settings import MechanismFound
+from leaderboard.experiment.audits import mechanism
 from leaderboard.experiment.audits.jobs import audit_jobs, is_audited
 from leaderboard.experiment.plan import plan
+from leaderboard.jobs import scheduler
 from leaderboard.jobs.job import check
 from leaderboard.records.mechanism_audit import read_audits
 from leaderboard.records.run_folder import write_record
@@ -44,9 +47,6 @@ def test_a_job_leaves_what_it_proved(tmp_path, monkeypatch):
     event = f"{noise}GaussianDpEvent(noise_multiplier=1.0)), count=2)"
     write_record(ROW.model_copy(update={"event": event}), tmp_path)
     assert not is_audited(tmp_path, ROW.cell)
-    from leaderboard.audits.at_settings import MechanismFound
-    from leaderboard.experiment.audits import mechanism
-
     found = MechanismFound(ROW.audited_epsilon, 0.5, "nothing", 10, 1.0)
     monkeypatch.setattr(mechanism, "audit_at", lambda *_, **__: found)
     mechanism.audit_mechanism(ROW.cell, tmp_path, report=lambda _: None)
@@ -56,10 +56,17 @@ def test_a_job_leaves_what_it_proved(tmp_path, monkeypatch):
     assert kept.audited == ROW.audited_epsilon
 
 
+def test_what_nothing_watches_keeps_the_reason(tmp_path):
+    write_record(ROW, tmp_path)
+    mechanism.audit_mechanism(ROW.cell, tmp_path, report=lambda _: None)
+    assert is_audited(tmp_path, ROW.cell)
+    (kept,) = read_audits(tmp_path)
+    assert not kept.audited.scored
+    assert "gradient canaries audit DP-SGD" in kept.audited.method
+
+
 @pytest.mark.slow
 def test_a_run_ends_with_its_mechanisms_audited(tmp_path):
-    from leaderboard.jobs import scheduler
-
     tiny = load_suite("tiny")
     suite = tiny.model_copy(update={"audit_mechanisms": True})
     outcomes = scheduler.run(plan(suite, tmp_path, Path()), tmp_path)
