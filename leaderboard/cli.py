@@ -199,6 +199,12 @@ def audit_repetitions(context: typer.Context) -> None:
 
 
 @app.command(context_settings=HAND_ON)
+def audit_worst_case(context: typer.Context) -> None:
+    """Audit final weights alone, where start and canary are chosen against the scheme."""
+    _hand_on(context, "audit_worst_case_command", "audits.worst_case")
+
+
+@app.command(context_settings=HAND_ON)
 def coverage(context: typer.Context) -> None:
     """Check by simulation how often each bound claims too much."""
     _hand_on(context, "coverage", "audits.coverage")

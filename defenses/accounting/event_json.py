@@ -140,7 +140,8 @@ def _number(content: dict[str, Any], key: str, low: float, high: float) -> float
     value = content[key]
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise EventError(f"{key} should be a number, not {type(value).__name__}")
-    if not (math.isfinite(value) and low <= value <= high):
+    # The range first: a whole number may be too large for a float.
+    if not (low <= value <= high and math.isfinite(value)):
         raise EventError(f"{key} should be from {low:g} to {high:g}")
     return float(value)
 

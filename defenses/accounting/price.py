@@ -58,8 +58,9 @@ def price(
 
     Rényi accounting; the exact composition of pure ε's (Laplace noise); the closed form of one
     Gaussian query (Balle and Wang 2018), which all Gaussian queries are together, and sampled ones
-    cost at most; and PLD accounting where it takes about a second. Of more than `MOST_KINDS`
-    different kinds of steps what is priced is fewer kinds that cost a little more.
+    cost at most; and, of all but that one query, PLD accounting where it takes about a second. Of
+    more than `MOST_KINDS` different kinds of steps what is priced is fewer kinds that cost a little
+    more.
 
     Raises:
         OverheardError: δ is not in [0, 1), or the event is none that has a price.
@@ -74,7 +75,9 @@ def price(
     if len(noises) == len(drawn) == 1 and noises[0] >= SMALLEST_EXACT_NOISE:
         name = "exact Gaussian" if drawn == exact else "exact Gaussian, as if all were drawn"
         bounds[name + " (dp-accounting)"] = _gaussian_epsilon(noises[0], delta)
-    within_reach = drawn != exact and min(bounds.values()) < LARGEST_PLD_EPSILON
+    # What the closed form prices exactly, no other bound prices lower.
+    closed = drawn == exact and len(noises) == len(drawn) == 1
+    within_reach = not closed and min(bounds.values()) < LARGEST_PLD_EPSILON
     if within_reach and (losses := losses_of(parts)) is not None:
         bounds["pld (dp-accounting)"] = float(losses.get_epsilon(delta))
     return tightest(bounds, delta, unit, "add or remove one " + unit, basis)

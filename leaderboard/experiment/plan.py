@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from leaderboard.experiment.audits.jobs import audit_jobs
 from leaderboard.experiment.experiment import Experiment
 from leaderboard.experiment.panel.cells import panel_cells, panel_key, panel_shows
 from leaderboard.experiment.pending import attempted, finished, last_digest, pending
@@ -35,6 +36,8 @@ def plan(suite: Suite, out: Path, data: Path, device: str = "cpu") -> list[Job]:
     key = panel_key(shown, stamps(suite.conditions, data)) if shown else ""
     drawn = bool(shown) and panel_shows(out, key)
     jobs = cell_jobs(cells, out, data, device, pictured=() if drawn else shown)
+    if suite.audit_mechanisms:
+        jobs += audit_jobs(cells, out)
     planned = {job.id for job in jobs if not job.finished()}
     if shown and all(cell.id in planned or weights_file(out, cell).exists() for cell in shown):
         # After the cells that it shows, not after all: the run does not end with it alone.

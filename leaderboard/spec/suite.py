@@ -407,6 +407,9 @@ class Suite(Conditions):
     device: str = Field(default="cpu", pattern=DEVICE)
     """What tensors are made on: cpu, cuda, cuda:N, mps, or auto for an accelerator if there is one.
     Whatever it is, cells stay comparable: it is no condition of theirs."""
+    audit_mechanisms: bool = False
+    """Whether the mechanism of each scheme is audited at each ε, by canaries made for it: seconds
+    each. It is no condition of the cells either."""
     seeds: Set[Annotated[int, Field(ge=0)]]
     more_seeds: dict[Target, Set[Annotated[int, Field(ge=0)]]] = {}
     """Further seeds of single targets, where all seeds of all would take too long."""

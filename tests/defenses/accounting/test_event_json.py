@@ -110,3 +110,9 @@ def test_an_event_inside_out_is_refused():
 def test_what_has_no_json_says_so(event):
     with pytest.raises(EventError):
         event_to_json(event)
+
+
+def test_a_number_that_no_float_holds_is_out_of_range():
+    text = f'{{"kind": "gaussian", "noise_multiplier": 1{"0" * 400}}}'
+    with pytest.raises(EventError, match="noise_multiplier should be from"):
+        event_from_json(text)

@@ -1,0 +1,52 @@
+"""The jobs that audit the mechanisms of a suite: one for each scheme and ε, after its first cell.
+
+They are planned here, without importing what they import.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from leaderboard.jobs.job import Job, Named
+from leaderboard.records.mechanism_audit import audit_file
+from leaderboard.records.run_folder import history
+from leaderboard.spec.suite import Cell
+
+AUDIT = Named("leaderboard.experiment.audits.mechanism", "audit_mechanism")
+WEIGHT = 0.1  # of how long one takes, relative to a cell
+# Whose mechanism canaries can watch.
+WATCHED = ("dpsgd", "edpsgd", "edpsgd-self-trained", "pate-lnmax", "pate-gnmax")
+
+
+def audit_jobs(cells: Sequence[Cell], out: Path) -> list[Job]:
+    """Return the jobs that audit the mechanisms of cells; seeds and targets share a mechanism."""
+    first: dict[tuple[str, float | None], Cell] = {}
+    for cell in cells:
+        if cell.scheme in WATCHED:
+            first.setdefault((cell.label, cell.epsilon), cell)
+    return [
+        Job(
+            id=f"audit-{label}-eps{epsilon:g}",
+            function=AUDIT,
+            arguments=(cell, out),
+            finished=partial(is_audited, out, cell),
+            needs=(cell.id,),
+            weight=WEIGHT,
+        )
+        for (label, epsilon), cell in first.items()
+    ]
+
+
+def is_audited(out: Path, cell: Cell) -> bool:
+    """Return whether the mechanism of a cell's last record is audited, or promises nothing."""
+    records = history(out, cell)
+    if not records:
+        return False
+    promise = records[-1].guarantee
+    if promise is None or promise.promised is None or promise.delta is None:
+        return True
+    event = str(records[-1].event)
+    place = audit_file(out, "mechanism", cell.scheme, event, promise.delta, promise.promised)
+    return place.exists()

@@ -1,0 +1,84 @@
+"""Audits of mechanisms at the settings of a row: near the claim, and in seconds."""
+
+from __future__ import annotations
+
+import pytest
+
+from defenses.accounting.event_text import event_to_text
+from defenses.accounting.price import calibrated, price
+from defenses.dpsgd.mechanism import subsampled_gaussian_event
+from defenses.dpsgd.sampling import rate_and_steps
+from defenses.dpsgd.scheme import DPSGD, EDPSGD
+from defenses.pate.mechanism import NoisyVotes
+from defenses.pate.scheme import PATE
+from leaderboard.audits import at_settings
+from leaderboard.audits.at_settings import audit_at, pairs_for
+from targets.core.errors import OverheardError
+from targets.core.randomness import Randomness
+
+DELTA, RNG = 1e-4, Randomness(0)
+
+
+def descent(scheme, epsilon=10.0, members=20, batch=20, epochs=2.0):
+    rate, steps = rate_and_steps(members, batch, epochs)
+    noise = calibrated(subsampled_gaussian_event, epsilon, DELTA, rate, steps, 1, 1.0)
+    return scheme(epsilon, epochs=epochs, batch_size=batch), subsampled_gaussian_event(
+        noise, rate, steps
+    )
+
+
+@pytest.fixture(autouse=True)
+def fewer(monkeypatch):
+    monkeypatch.setattr(at_settings, "FEWEST_PAIRS", 1_000)
+    monkeypatch.setattr(at_settings, "CANARIES", 500)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "members"),
+    [
+        (DPSGD, 20),
+        (EDPSGD, 20),
+        # Drawn batches: their own curve takes the accountant some seconds.
+        pytest.param(EDPSGD, 60, marks=pytest.mark.slow),
+    ],
+)
+def test_most_of_a_claim_is_proven(scheme, members):
+    defense, event = descent(scheme, members=members)
+    claimed = price(event, DELTA).epsilon
+    found = audit_at(defense, event_to_text(event), DELTA, claimed, RNG)
+    assert 0.75 * claimed < found.audited.low <= claimed
+    assert found.p_value > 0.001
+    assert "every noisy update" in found.assumes
+    assert found.scores == 2_000
+
+
+def test_less_noise_than_the_event_says_is_found_out(monkeypatch):
+    defense, event = descent(EDPSGD)
+    right = "defenses.dpsgd.mechanism.SubsampledGaussian.deviation"
+    monkeypatch.setattr(right, lambda self, step: self.noise_multiplier / 3)  # noqa: ARG005
+    found = audit_at(defense, event_to_text(event), DELTA, price(event, DELTA).epsilon, RNG)
+    assert found.audited.low > price(event, DELTA).epsilon
+    assert found.p_value < 1e-6
+
+
+@pytest.mark.parametrize("noise", ["gaussian", pytest.param("laplace", marks=pytest.mark.slow)])
+def test_most_of_a_claim_is_proven_of_votes(noise):
+    defense = PATE(10.0, noise=noise, teachers=5)
+    event = NoisyVotes(noise, 20, "utterance").calibrated(10.0, DELTA).event
+    claimed = price(event, DELTA).epsilon
+    found = audit_at(defense, event_to_text(event), DELTA, claimed, RNG, votes=20)
+    assert 0.75 * claimed < found.audited.low <= claimed
+    assert "every noisy count" in found.assumes
+
+
+def test_what_nothing_watches_is_refused():
+    _, event = descent(EDPSGD)
+    with pytest.raises(OverheardError, match="another event"):
+        audit_at(EDPSGD(5.0, 2, 20), event_to_text(event), DELTA, 10.0, RNG)
+    with pytest.raises(OverheardError, match="no canaries watch"):
+        audit_at(PATE(1.0, noise="confident"), event_to_text(event), DELTA, 1.0, RNG, votes=5)
+
+
+def test_the_less_is_promised_the_more_canaries_it_takes():
+    assert pairs_for(1.0, 1e-5) > pairs_for(4.0, 1e-5) >= pairs_for(10.0, 1e-5) == 1_000
+    assert pairs_for(0.01, 1e-5) == at_settings.MOST_PAIRS

@@ -1,0 +1,74 @@
+"""The jobs that audit mechanisms: one for each scheme and ε, finished when its file is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from leaderboard.audits.at_settings import MechanismFound
+from leaderboard.experiment.audits import mechanism
+from leaderboard.experiment.audits.jobs import audit_jobs, is_audited
+from leaderboard.experiment.plan import plan
+from leaderboard.jobs import scheduler
+from leaderboard.jobs.job import check
+from leaderboard.records.mechanism_audit import read_audits
+from leaderboard.records.run_folder import write_record
+from leaderboard.spec.load import load_suite
+from tests.leaderboard.records.test_mechanism_audit import ROW
+
+SUITE = load_suite("quick")
+
+
+def test_seeds_and_targets_share_a_mechanism():
+    two = SUITE.model_copy(update={"seeds": (0, 1)})
+    jobs = audit_jobs(two.cells(), Path("runs"))
+    ids = [job.id for job in jobs]
+    assert len(ids) == len(set(ids))
+    assert "audit-edpsgd-eps10" in ids
+    assert not any("none" in name or "public" in name for name in ids)
+    assert all(need.endswith("seed0") for job in jobs for need in job.needs)
+
+
+def test_they_are_planned_where_the_suite_wants_them(tmp_path):
+    def planned(suite):
+        jobs = plan(suite, tmp_path, Path())
+        check(jobs)
+        return {job.id for job in jobs if job.id.startswith("audit-")}
+
+    tiny = load_suite("tiny")
+    assert planned(tiny.model_copy(update={"audit_mechanisms": False})) == set()
+    assert planned(tiny.model_copy(update={"audit_mechanisms": True}))
+
+
+def test_a_job_leaves_what_it_proved(tmp_path, monkeypatch):
+    assert not is_audited(tmp_path, ROW.cell)
+    noise = "SelfComposedDpEvent(event=PoissonSampledDpEvent(sampling_probability=1.0, event="
+    event = f"{noise}GaussianDpEvent(noise_multiplier=1.0)), count=2)"
+    write_record(ROW.model_copy(update={"event": event}), tmp_path)
+    assert not is_audited(tmp_path, ROW.cell)
+    found = MechanismFound(ROW.audited_epsilon, 0.5, "nothing", 10, 1.0)
+    monkeypatch.setattr(mechanism, "audit_at", lambda *_, **__: found)
+    mechanism.audit_mechanism(ROW.cell, tmp_path, report=lambda _: None)
+    assert is_audited(tmp_path, ROW.cell)
+    (kept,) = read_audits(tmp_path)
+    assert (kept.scheme, kept.event, kept.epsilon) == ("dpsgd", event, 9.98)
+    assert kept.audited == ROW.audited_epsilon
+
+
+def test_what_nothing_watches_keeps_the_reason(tmp_path):
+    write_record(ROW, tmp_path)
+    mechanism.audit_mechanism(ROW.cell, tmp_path, report=lambda _: None)
+    assert is_audited(tmp_path, ROW.cell)
+    (kept,) = read_audits(tmp_path)
+    assert not kept.audited.scored
+    assert "gradient canaries audit DP-SGD" in kept.audited.method
+
+
+@pytest.mark.slow
+def test_a_run_ends_with_its_mechanisms_audited(tmp_path):
+    tiny = load_suite("tiny")
+    suite = tiny.model_copy(update={"audit_mechanisms": True})
+    outcomes = scheduler.run(plan(suite, tmp_path, Path()), tmp_path)
+    assert {o.status for o in outcomes.values()} == {"done"}
+    assert {audit.kind for audit in read_audits(tmp_path)} == {"mechanism"}
