@@ -22,7 +22,8 @@ from targets.training.fit import fit
 from targets.training.recipe import Schedule
 
 SIZE = 96  # of convolutions and LSTM
-SCHEDULE = Schedule(epochs=40, batch_size=16, learning_rate=4e-3)
+PASSES = 16_000  # over utterances, however many there are: a ruler need not cost more than a cell
+MOST_EPOCHS = 40
 SEED = 0  # always the same one: it belongs to the ruler, not to the game
 
 
@@ -40,7 +41,7 @@ def independent_recognizer(public: Sequence[Utterance], cache: Path | None) -> R
         except (SafetensorError, RuntimeError):
             pass  # cut short, or of another version: made anew below
     judge.logmel.calibrate(public)
-    fit(judge, public, SCHEDULE, Randomness(SEED).child("independent", "fit"), augment=True)
+    fit(judge, public, _schedule(public), Randomness(SEED).child("independent", "fit"), augment=True)
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, aside = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
@@ -50,6 +51,11 @@ def independent_recognizer(public: Sequence[Utterance], cache: Path | None) -> R
     return judge.requires_grad_(False)
 
 
+def _schedule(public: Sequence[Utterance]) -> Schedule:
+    epochs = min(MOST_EPOCHS, max(1, round(PASSES / max(len(public), 1))))
+    return Schedule(epochs, batch_size=16, learning_rate=4e-3)
+
+
 def _untrained() -> Recognizer:
     weights = Randomness(SEED).child("independent", "weights")
     return untrained("ctc", Characters(), SIZE, SIZE, weights)
@@ -57,5 +63,5 @@ def _untrained() -> Recognizer:
 
 def _key(public: Sequence[Utterance]) -> str:
     """Return a name for exactly this speech and this training."""
-    what = [Corpus("public", tuple(public)).digest, SIZE, asdict(SCHEDULE), SEED, torch.__version__]
+    what = [Corpus("public", tuple(public)).digest, SIZE, asdict(_schedule(public)), SEED, torch.__version__]
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:24]

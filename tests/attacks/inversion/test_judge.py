@@ -7,7 +7,6 @@ import torch
 
 from attacks.inversion import judge as independent
 from attacks.inversion.judge import independent_recognizer
-from targets.training.recipe import Schedule
 from tests.fakes import speech
 
 PUBLIC = speech(6, "public")
@@ -15,7 +14,7 @@ PUBLIC = speech(6, "public")
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
-    monkeypatch.setattr(independent, "SCHEDULE", Schedule(2, batch_size=4, learning_rate=4e-3))
+    monkeypatch.setattr(independent, "MOST_EPOCHS", 2)
     monkeypatch.setattr(independent, "SIZE", 8)
 
 
@@ -47,11 +46,15 @@ def test_it_depends_on_no_global_state_and_needs_no_folder():
     assert alike(first, independent_recognizer(PUBLIC, None))
 
 
+def test_more_speech_does_not_make_it_dearer():
+    assert independent._schedule(PUBLIC * 1000).epochs == 3
+    assert independent._schedule(PUBLIC * 10_000).epochs == 1
+
+
 def test_it_learns():
     public = speech(12, "public", words=1)
     judge = independent_recognizer(public, None)
     trained = judge.nll(public).mean()
-    longer = Schedule(12, batch_size=4, learning_rate=1e-2)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(independent, "SCHEDULE", longer)
+        patched.setattr(independent, "MOST_EPOCHS", 40)
         assert independent_recognizer(public, None).nll(public).mean() < 0.9 * trained
