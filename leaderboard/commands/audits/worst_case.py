@@ -10,7 +10,7 @@ from typing import Annotated
 import torch
 import typer
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import Progress, TaskID
 
 from attacks.statistics.verdict import verdict
 from defenses.accounting.event_text import event_to_text
@@ -85,7 +85,7 @@ def audit_worst_case_command(
         for name in schemes:
             for claimed in epsilons:
                 task = bar.add_task(f"{name} ε={claimed:g}", total=1.0)
-                with listening(lambda done, task=task: bar.update(task, completed=done)):
+                with listening(partial(_advance, bar, task)):
                     audit = audit_worst_case(
                         name, claimed, rng, delta=delta, level=level, steps=steps, runs=runs
                     )
@@ -101,6 +101,10 @@ def audit_worst_case_command(
     typer.echo(table(form))
     if any(row["verdict"] == "falsified" for row in content):
         raise typer.Exit(FALSIFIED)
+
+
+def _advance(bar: Progress, task: TaskID, done: float) -> None:
+    bar.update(task, completed=done)
 
 
 def as_record(audit: WorstCase) -> MechanismAudit:
