@@ -41,7 +41,9 @@ def independent_recognizer(public: Sequence[Utterance], cache: Path | None) -> R
         except (SafetensorError, RuntimeError):
             pass  # cut short, or of another version: made anew below
     judge.logmel.calibrate(public)
-    fit(judge, public, _schedule(public), Randomness(SEED).child("independent", "fit"), augment=True)
+    fit(
+        judge, public, _schedule(public), Randomness(SEED).child("independent", "fit"), augment=True
+    )
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, aside = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
@@ -63,5 +65,6 @@ def _untrained() -> Recognizer:
 
 def _key(public: Sequence[Utterance]) -> str:
     """Return a name for exactly this speech and this training."""
-    what = [Corpus("public", tuple(public)).digest, SIZE, asdict(_schedule(public)), SEED, torch.__version__]
+    speech = Corpus("public", tuple(public)).digest
+    what = [speech, SIZE, asdict(_schedule(public)), SEED, torch.__version__]
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:24]
