@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
 
-from attacks.base import VIEWS, Findings, References, view_of
+from attacks.base import VIEWS, Attack, Findings, References, view_of
 from attacks.registry import ATTACKS
 from attacks.statistics.verdict import verdict
 from defenses.accounting.event_text import noise_kind_of_text
@@ -17,9 +17,7 @@ from leaderboard.experiment.audits.choice import audit_of
 from leaderboard.experiment.choices import attacks_of, recipe_as_begun
 from leaderboard.experiment.experiment import Experiment
 from leaderboard.experiment.fingerprints import attack_code
-from leaderboard.experiment.measure import Chosen
 from leaderboard.experiment.pending import SCHEME
-from leaderboard.game.game import Game
 from leaderboard.records.record import Record
 from targets.core.clock import Clock
 from targets.core.estimate import Estimate
@@ -81,27 +79,29 @@ def attacked(
         "seconds": {name: s for name, s in seconds.items() if name not in dropped},
         "fingerprints": prints | {name: attack_code(name) for name in anew},
     }
-    record = begun.model_copy(update=content)
-    assert record.guarantee is not None
-    assert record.guarantee.delta is not None
-    audit = begun.cell.conditions.audit
-    chosen = audit_of(
-        begun.cell.conditions,
-        every[audit.attack] if audit else None,
-        references,
-        game,
-        record.guarantee.delta,
-        noise_kind_of_text(str(record.event)),
-        experiment.rng("audit"),
-    )
-    return _judged(record, game, chosen)
+    return _judged(begun.model_copy(update=content), experiment, every, references)
 
 
-def _judged(record: Record, game: Game, chosen: Chosen) -> Record:
+def _judged(
+    record: Record,
+    experiment: Experiment,
+    attacks: Mapping[str, Attack],
+    references: References | None,
+) -> Record:
     """Return a record with its audited ε, and what that says of the promised one."""
     assert record.guarantee is not None
     claimed, delta = record.guarantee.promised, record.guarantee.delta
     assert delta is not None
+    game, conditions = experiment.game, record.cell.conditions
+    chosen = audit_of(
+        conditions,
+        attacks[conditions.audit.attack] if conditions.audit else None,
+        references,
+        game,
+        delta,
+        noise_kind_of_text(str(record.event)),
+        experiment.rng("audit"),
+    )
     candidates = {c.id: c for c in game.candidates}
     findings = {
         name: Findings(tuple(candidates[i] for i in found), np.array(list(found.values())))

@@ -123,6 +123,7 @@ MOVED: Mapping[str, str] = {
 # Names that left the module which took the old one's place: "module:name", by module of today.
 RENAMED: Mapping[str, Mapping[str, str]] = {
     "attacks.canaries.decoding": {"text_losses": "attacks.canaries.decoding:text_nll"},
+    "attacks.statistics.audit": {"verdict": "attacks.statistics.verdict:verdict"},
     "defenses.dpsgd.microbatch": {
         "decaying_event": "defenses.dpsgd.old_calls:decaying_event",
         "stage_of": "defenses.dpsgd.old_calls:stage_of",

@@ -43,7 +43,7 @@ def private_statistics():
 def private_vocabulary():
     """Learn the subword units from the members' transcripts too."""
 
-    def broken(conditions, game):  # noqa: ARG001
+    def broken(conditions, target, game, pretrained):  # noqa: ARG001
         return Subwords.learn([u.text for u in (*game.public, *game.members)], recipes.SUBWORDS)
 
     return patch.object(recipes, "_tokens", broken)

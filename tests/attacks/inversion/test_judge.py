@@ -46,7 +46,9 @@ def test_it_depends_on_no_global_state_and_needs_no_folder():
     assert alike(first, independent_recognizer(PUBLIC, None))
 
 
-def test_more_speech_does_not_make_it_dearer():
+def test_more_speech_does_not_make_it_dearer(monkeypatch):
+    monkeypatch.setattr(independent, "MOST_EPOCHS", 40)
+    assert independent._schedule(PUBLIC).epochs == 40
     assert independent._schedule(PUBLIC * 1000).epochs == 3
     assert independent._schedule(PUBLIC * 10_000).epochs == 1
 

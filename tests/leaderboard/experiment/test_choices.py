@@ -80,7 +80,7 @@ class Looks:
 def test_the_view_of_an_attack_holds_it(recipe, scheme, monkeypatch):
     looks = Looks()
     monkeypatch.setattr(evaluate, "attacks_of", lambda _: {"membership": looks})
-    monkeypatch.setattr(evaluate, "_judged", lambda record, _: record)
+    monkeypatch.setattr(evaluate, "_judged", lambda record, *_: record)
     monkeypatch.setattr(evaluate.measure, "leakage", lambda *_: {})
     experiment = Experiment(recipe)
     evaluate.attacked(

@@ -275,7 +275,7 @@ def test_records_of_another_suite_are_refused_by_name(tmp_path):
     with pytest.raises(RecordError, match="made under other conditions"):
         read_records(tmp_path, other.conditions.digest)
     write_record(record(other), tmp_path)
-    with pytest.raises(RecordError, match=r"ctc-start-seed0\.json: made under other conditions"):
+    with pytest.raises(RecordError, match=r"rnnt-dpsgd-eps1-seed0\.json: made under other"):
         read_records(tmp_path)
 
 

@@ -18,7 +18,7 @@ def test_the_readme_shows_the_table_of_a_real_run() -> None:
     places = [m["name"] for m in PLACE.finditer(page)]
     assert places[0] == "quick"
     first_screen = page[: page.index("**What it says.**")]
-    for scheme in ("none", "dpsgd", "pate-lnmax", "pate-gnmax"):
+    for scheme in ("none", "dpsgd", "edpsgd", "pate-gnmax", "public", "start"):
         assert f"| {scheme} " in first_screen
 
 
