@@ -81,7 +81,7 @@ def test_canaries_hold_distinct_secrets_and_say_them():
     for c in canaries:
         assert c.text == template.fill(int(c.attributes[SECRET]))
     said = Counter(c.attributes[REPETITIONS] for c in canaries)
-    assert said == {"1": 4, "4": 4}
+    assert said == {"1": 8, "4": 8}
 
 
 def test_kinds_of_canaries_are_dealt_out_like_a_counter():
