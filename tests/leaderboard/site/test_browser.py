@@ -215,7 +215,7 @@ def test_it_compares_two(page, site):
     page.get_by_role("button", name="Swap").click()
     page.get_by_text("-0.4", exact=True).wait_for()
     assert page.locator("#attack").input_value() == "canary"
-    page.select_option("[name=b]", "quick-rnnt-none-seed0")
+    page.select_option("[name=b]", "quick-ctc-none-seed0")
     page.locator("#unlike").wait_for()
     page.select_option("[name=b]", "")
     assert page.locator("#waiting").is_visible()
