@@ -61,6 +61,7 @@ MAY_IMPORT = {
         "leaderboard.figures leaderboard.views"
     ),
     "leaderboard.game": "targets attacks.canaries leaderboard.spec",
+    "leaderboard.planting": "targets attacks.canaries attacks.statistics",
     "leaderboard.experiment": (
         "targets defenses attacks leaderboard.spec leaderboard.jobs leaderboard.records "
         "leaderboard.game leaderboard.audits"

@@ -1,0 +1,1 @@
+"""The membership game dealt before training: for recognisers that others train."""
