@@ -60,6 +60,7 @@ MAY_IMPORT = {
         f"{RECORDS} attacks.statistics.roc leaderboard.spec leaderboard.records "
         "leaderboard.figures leaderboard.views"
     ),
+    "leaderboard.recognisers": "targets",
     "leaderboard.game": "targets attacks.canaries leaderboard.spec",
     "leaderboard.planting": "targets attacks.canaries attacks.statistics",
     "leaderboard.experiment": (

@@ -10,6 +10,7 @@ import pytest
 
 from attacks.registry import ATTACKS
 from defenses.registry import SCHEMES
+from leaderboard.recognisers.registry import DOORS
 from targets.corpora.registry import CORPORA
 from targets.models.registry import TARGETS
 
@@ -33,7 +34,7 @@ def test_a_scheme_takes_an_epsilon_where_its_entry_says_so(name):
     assert hasattr(made, "epsilon") == SCHEMES[name].takes_epsilon
 
 
-TABLES = (TARGETS, SCHEMES, ATTACKS, CORPORA)
+TABLES = (TARGETS, SCHEMES, ATTACKS, CORPORA, DOORS)
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.kind)
@@ -51,7 +52,8 @@ def test_tables_are_read_without_importing_what_they_name():
         "from defenses.registry import SCHEMES\n"
         "from targets.models.registry import TARGETS\n"
         "from targets.corpora.registry import CORPORA\n"
-        "assert all(table.names() for table in (ATTACKS, SCHEMES, TARGETS, CORPORA))\n"
+        "from leaderboard.recognisers.registry import DOORS\n"
+        "assert all(table.names() for table in (ATTACKS, SCHEMES, TARGETS, CORPORA, DOORS))\n"
         "sys.exit(', '.join({'torch', 'scipy', 'dp_accounting'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)

@@ -1,0 +1,1 @@
+"""Recognisers that others trained, each behind the same few methods."""
