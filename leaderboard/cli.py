@@ -205,6 +205,12 @@ def audit_worst_case(context: typer.Context) -> None:
 
 
 @app.command(context_settings=HAND_ON)
+def plant(context: typer.Context) -> None:
+    """Deal a corpus before others train on it: hidden coins, spoken secrets, a part held out."""
+    _hand_on(context, "plant")
+
+
+@app.command(context_settings=HAND_ON)
 def coverage(context: typer.Context) -> None:
     """Check by simulation how often each bound claims too much."""
     _hand_on(context, "coverage", "audits.coverage")

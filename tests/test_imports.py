@@ -62,7 +62,7 @@ MAY_IMPORT = {
     ),
     "leaderboard.recognisers": "targets",
     "leaderboard.game": "targets attacks.canaries leaderboard.spec",
-    "leaderboard.planting": "targets attacks.canaries attacks.statistics",
+    "leaderboard.planting": ("targets attacks.canaries attacks.statistics leaderboard.game"),
     "leaderboard.experiment": (
         "targets defenses attacks leaderboard.spec leaderboard.jobs leaderboard.records "
         "leaderboard.game leaderboard.audits"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +28,30 @@ def whole_file(path: Path) -> Iterator[Path]:
         _to_disk(path.parent)
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty folder to write into; it becomes `path` when the block ends without an error.
+
+    As with `whole_file`, the content is on the disk before the name is.
+
+    Raises:
+        FileExistsError: there is something at `path`, other than an empty folder.
+    """
+    path = Path(os.path.abspath(path))
+    if path.is_symlink() or (path.exists() and (not path.is_dir() or any(path.iterdir()))):
+        raise FileExistsError(errno.EEXIST, "exists already, and is not replaced", str(path))
+    partial = path.with_name(f"{PARTIAL}{os.getpid()}-{path.name}")
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        for inside in (*partial.rglob("*"), partial):
+            _to_disk(inside)
+        os.replace(partial, path)
+        _to_disk(path.parent)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def default_cache() -> Path:
