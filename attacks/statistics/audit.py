@@ -9,6 +9,7 @@ from attacks.statistics.clopper_pearson import clopper_pearson_bound
 from attacks.statistics.evidence import Noise, Trials, check_delta, check_level
 from attacks.statistics.f_dp import f_dp_bound
 from attacks.statistics.gdp import gdp_bound
+from attacks.statistics.guesses import Share, check_share
 from attacks.statistics.one_run import one_run_bound
 from targets.core.estimate import Estimate
 from targets.speech.utterance import Unit
@@ -55,7 +56,7 @@ def audited_epsilon(
     guarantee_unit: Unit = "utterance",
     noise: Noise = "any",
     tried: int | None = None,
-    guesses: float | None = None,
+    guesses: Share | None = None,
 ) -> Estimate:
     """Return the audited lower bound on ε(δ): value = low = bound, high = inf.
 
@@ -63,16 +64,16 @@ def audited_epsilon(
     `many_runs` Clopper-Pearson, and their Gaussian counterparts where `noise` is "gaussian".
     Several attacks, given by name, share the level equally; a refused attack keeps its share,
     because how many were tried must not depend on how they went. `tried` is how many there were,
-    where some of them gave nothing at all. `guesses` is the share of the candidates to guess on in
-    one run, half as members and half as not, where it was fixed beforehand.
+    where some of them gave nothing at all. `guesses` says on how many candidates to guess in one
+    run, where it was fixed beforehand: see `Share`.
 
     Raises:
         ValueError: for a level, δ or share out of range, or no attack at all.
     """
     check_level(level)
     check_delta(delta)
-    if guesses is not None and not 0.0 < guesses <= 1.0:
-        raise ValueError(f"guesses is {guesses}; it is a share of the candidates, above 0")
+    if guesses is not None:
+        check_share(guesses)
     if isinstance(trials, Trials):
         return _fixed_bound(trials, delta, level, guarantee_unit, noise, guesses)
     if not trials:
@@ -111,7 +112,7 @@ def _fixed_bound(
     level: float,
     guarantee_unit: Unit,
     noise: Noise,
-    guesses: float | None,
+    guesses: Share | None,
 ) -> Estimate:
     gaussian = noise == "gaussian" and delta > 0.0
     if trials.design == "many_runs":
@@ -144,7 +145,7 @@ def claim_p_value(
     guarantee_unit: Unit = "utterance",
     noise: Noise = "any",
     tried: int | None = None,
-    guesses: float | None = None,
+    guesses: Share | None = None,
 ) -> float:
     """Return the least error at which `audited_epsilon` still exceeds a claim, at least `LEAST_P`.
 

@@ -12,7 +12,7 @@ from statistics import NormalDist
 
 from attacks.statistics.evidence import Noise, Trials
 from attacks.statistics.gdp import ProvenMu, gaussian_bound
-from attacks.statistics.guesses import count_correct, perfect_counts, plans_for
+from attacks.statistics.guesses import Share, count_correct, perfect_counts, plans_for
 from targets.core.estimate import Estimate
 from targets.speech.utterance import Unit
 
@@ -80,11 +80,11 @@ def f_dp_bound(
     level: float = 0.95,
     guarantee_unit: Unit = "utterance",
     noise: Noise = "any",
-    guesses: float | None = None,
+    guesses: Share | None = None,
 ) -> Estimate:
     """Return the one-run f-DP lower bound on ε(δ), corrected for the numbers of guesses tried.
 
-    With `guesses`, a share of the candidates fixed beforehand, there is nothing to correct.
+    With `guesses`, fixed beforehand, there is nothing to correct.
     """
     return gaussian_bound(
         trials,
@@ -97,7 +97,7 @@ def f_dp_bound(
     )
 
 
-def _prove_mu(trials: Trials, error: float, guesses: float | None) -> ProvenMu:
+def _prove_mu(trials: Trials, error: float, guesses: Share | None) -> ProvenMu:
     plans, corrected = plans_for(trials.size, guesses)
     share = error / len(plans)
 

@@ -12,6 +12,10 @@ import numpy as np
 
 from attacks.statistics.evidence import Scores, Trials
 
+Share = float | tuple[float, float]
+"""What to guess on, fixed beforehand: a share of the candidates, half of it as members and half as
+not, or two shares, one of members and one of others."""
+
 # Shares of the candidates called "member" (highest scores) and "not a member" (lowest scores).
 # All of them suits coarse scores and weak attacks; smaller tails suit strong ones; the one-sided
 # entry suits attacks that recognise members but have nothing to say about the others. Five is
@@ -52,15 +56,23 @@ def guess_plans(size: int) -> tuple[GuessPlan, ...]:
     return (plans[0], *(plan for plan in plans[1:] if plan.guesses >= _FEWEST))
 
 
-def one_plan(size: int, share: float) -> tuple[GuessPlan]:
-    """Return the one plan that guesses on a share of `size` candidates, on each side half of it."""
+def check_share(share: Share) -> None:
+    """Raise a `ValueError` unless there is something to guess on, and nobody twice."""
+    sides = share if isinstance(share, tuple) else (share / 2, share / 2)
+    if min(sides) < 0.0 or not 0.0 < sum(sides) <= 1.0:
+        raise ValueError(f"guesses is {share}; it is a share of the candidates, above 0")
+
+
+def one_plan(size: int, share: Share) -> tuple[GuessPlan]:
+    """Return the one plan that guesses on a share of `size` candidates."""
     if share == 1.0:
         return (guess_plans(size)[0],)
-    each = max(1, int(share * size / 2))
-    return (GuessPlan(each, each),)
+    sides = share if isinstance(share, tuple) else (share / 2, share / 2)
+    top, bottom = (max(1, int(side * size)) if side else 0 for side in sides)
+    return (GuessPlan(top, bottom),)
 
 
-def plans_for(size: int, share: float | None) -> tuple[tuple[GuessPlan, ...], str]:
+def plans_for(size: int, share: Share | None) -> tuple[tuple[GuessPlan, ...], str]:
     """Return the plans that share the level, and in words how it is corrected for them.
 
     One plan, fixed beforehand by its `share` of the candidates, has the whole level.
@@ -69,7 +81,8 @@ def plans_for(size: int, share: float | None) -> tuple[tuple[GuessPlan, ...], st
         plans = guess_plans(size)
         return plans, f"Bonferroni over {len(plans)} plans"
     (plan,) = one_plan(size, share)
-    return (plan,), f"one plan of {plan.guesses} guesses"
+    side = "" if plan.top and plan.bottom else ", all as members" if plan.top else ", all held out"
+    return (plan,), f"one plan of {plan.guesses} guesses{side}"
 
 
 def count_correct(trials: Trials, plans: tuple[GuessPlan, ...]) -> list[int]:

@@ -19,7 +19,13 @@ import numpy as np
 from scipy.special import betainc, betaincinv, gammaln, xlogy
 
 from attacks.statistics.evidence import Trials, check_delta, check_level, refusal
-from attacks.statistics.guesses import count_correct, guess_plans, perfect_counts, plans_for
+from attacks.statistics.guesses import (
+    Share,
+    count_correct,
+    guess_plans,
+    perfect_counts,
+    plans_for,
+)
 from targets.core.estimate import Estimate
 from targets.speech.utterance import Unit
 
@@ -104,11 +110,11 @@ def one_run_bound(
     guarantee_unit: Unit = "utterance",
     correction: Correction = "bonferroni",
     rng: np.random.Generator | None = None,
-    guesses: float | None = None,
+    guesses: Share | None = None,
 ) -> Estimate:
     """Return the one-run lower bound on ε(δ), corrected for the numbers of guesses tried.
 
-    With `guesses`, a share of the candidates fixed beforehand, there is nothing to correct.
+    With `guesses`, fixed beforehand, there is nothing to correct.
 
     "bonferroni" divides the error among the fixed guess plans. "split" draws half of the
     candidates with `rng`, chooses the plan on them, and spends the whole error on the other half;

@@ -12,6 +12,7 @@ from attacks.base import Findings, Scores
 from attacks.registry import ATTACKS
 from attacks.statistics.audit import audited_epsilon, claim_p_value
 from attacks.statistics.evidence import Noise, Trials
+from attacks.statistics.guesses import Share
 from attacks.statistics.means import mean, mean_difference
 from attacks.statistics.ranking import auc, balanced_accuracy, tpr_at_fpr
 from leaderboard.game.game import is_single
@@ -26,10 +27,10 @@ AUDITED_WITH = tuple(entry.name for entry in ATTACKS if entry.audits)
 
 @dataclass(frozen=True)
 class Chosen:
-    """What audits, chosen before any score is seen: attacks, and the share of guesses if one."""
+    """What audits, chosen before any score is seen: attacks, and how many guesses if fixed."""
 
     attacks: tuple[str, ...]
-    guesses: float | None = None
+    guesses: Share | None = None
 
 
 EVERY = Chosen(AUDITED_WITH)

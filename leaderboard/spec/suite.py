@@ -284,19 +284,31 @@ class AttackChoice(Options):
     """Which attack."""
 
 
+Side = Literal["both", "members", "held-out"]  # whom an audit guesses
+
+
 class Audit(Frozen):
     """What bounds ε, fixed before any score is seen, so that it has the whole level to itself."""
 
     attack: Name
     """The one attack, of those of the suite."""
     guesses: Annotated[float, Field(gt=0, le=1)] | None = None
-    """The share of the candidates to guess on, half as members and half as not. Null chooses it on
-    the reference models that the attack compares with, each as the target of the others, or takes a
-    half where it compares with none."""
+    """The share of the candidates to guess on. Null chooses it on the reference models that the
+    attack compares with, each as the target of the others, or takes a half where it compares with
+    none."""
+    side: Side = "both"
+    """Whom to guess: as many members as held-out candidates, or one side alone. A loss that stays
+    high says "held out" more surely than a low one says "member": some speech is easy anyway."""
+
+    @model_serializer(mode="wrap")
+    def _without_what_goes_without_saying(
+        self, dump: SerializerFunctionWrapHandler
+    ) -> dict[str, Any]:
+        return _without_defaults(self, dump(self), ("side",))
 
 
 class Conditions(Frozen):
-    """What all cells of a suite share; comparable are those that differ in attacks at most."""
+    """What all cells of a suite share; cells stay comparable under other attacks or audits."""
 
     tokens: Literal["characters", "subwords", "checkpoint"] = "characters"
     """What the target writes; of a pretrained one, the labels of its checkpoint."""
@@ -350,8 +362,8 @@ class Conditions(Frozen):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of what comparable cells share: everything but the attacks."""
-        return digest_of(self.model_dump(mode="json", exclude={"attacks"}))
+        """SHA-256 of what comparable cells share: everything but the attacks and the audit."""
+        return digest_of(self.model_dump(mode="json", exclude={"attacks", "audit"}))
 
 
 class Cell(Frozen):

@@ -15,9 +15,10 @@ from attacks.base import Attack, References
 from attacks.references import FEWEST, Comparative, each_as_the_target
 from attacks.statistics.audit import audited_epsilon
 from attacks.statistics.evidence import Noise, Trials
+from attacks.statistics.guesses import Share
 from leaderboard.experiment.measure import EVERY, Chosen
 from leaderboard.game.game import Game, is_single
-from leaderboard.spec.suite import Conditions
+from leaderboard.spec.suite import Conditions, Side
 from targets.core.randomness import Randomness
 from targets.speech.utterance import Utterance
 
@@ -40,14 +41,20 @@ def audit_of(
     """Return what audits a cell under its suite's conditions; `attack` is the one they fix."""
     if conditions.audit is None:
         return EVERY
-    guesses = conditions.audit.guesses
-    if guesses is None:
-        guesses = WITHOUT_REFERENCES
+    side = conditions.audit.side
+    share = conditions.audit.guesses
+    if share is None:
+        share = WITHOUT_REFERENCES
         # A speaker's score is a mean over what they said: the references are few for that.
         if isinstance(attack, Comparative) and references is not None and game.unit == "utterance":
             found = trials_on_references(attack, references, game.candidates, rng)
-            guesses = best_share(found, delta, noise) or guesses
-    return Chosen((conditions.audit.attack,), guesses)
+            share = best_share(found, delta, noise, side) or share
+    return Chosen((conditions.audit.attack,), on_side(share, side))
+
+
+def on_side(share: float, side: Side) -> Share:
+    """Return the guesses on a share of the candidates, all of it on one side or half on each."""
+    return {"both": share, "members": (share, 0.0), "held-out": (0.0, share)}[side]
 
 
 def trials_on_references(
@@ -73,13 +80,16 @@ def trials_on_references(
     return found
 
 
-def best_share(found: Sequence[Trials], delta: float, noise: Noise) -> float | None:
+def best_share(
+    found: Sequence[Trials], delta: float, noise: Noise, side: Side = "both"
+) -> float | None:
     """Return the share of guesses by which most is proven of the references, on average."""
     if not found:
         return None
 
     def proven(share: float) -> float:
-        bounds = [audited_epsilon(t, delta=delta, noise=noise, guesses=share) for t in found]
+        guesses = on_side(share, side)
+        bounds = [audited_epsilon(t, delta=delta, noise=noise, guesses=guesses) for t in found]
         return float(np.mean([bound.low if bound.scored else 0.0 for bound in bounds]))
 
     return max(SHARES, key=proven)

@@ -1,11 +1,21 @@
 """Guesses look at scores only, never at who is a member."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from attacks.statistics.audit import audited_epsilon
 from attacks.statistics.evidence import Trials
-from attacks.statistics.guesses import GuessPlan, count_correct, guess_plans, perfect_counts
+from attacks.statistics.gdp import mu_from_epsilon
+from attacks.statistics.guesses import (
+    GuessPlan,
+    check_share,
+    count_correct,
+    guess_plans,
+    perfect_counts,
+    plans_for,
+)
 
 scores = st.lists(st.integers(-3, 3).map(float), min_size=1, max_size=30)
 
@@ -60,3 +70,36 @@ def test_plans_depend_on_the_number_of_candidates_only():
     assert [plan.guesses for plan in guess_plans(1000)] == [1000, 500, 124, 30, 62]
     assert [plan.guesses for plan in guess_plans(101)] == [101, 50, 12]
     assert [plan.guesses for plan in guess_plans(2)] == [2]
+
+
+def test_a_fixed_plan_may_guess_on_one_side_alone():
+    trials = Trials(
+        np.array([5.0, 4.0, 3.0, 0.5]), np.array([2.0, 1.0, 0.0, -1.0]), "utterance", "one_run"
+    )
+    for share, plan, correct, words in (
+        (0.5, GuessPlan(2, 2), 4, "one plan of 4 guesses"),
+        ((0.0, 0.375), GuessPlan(0, 3), 2, "one plan of 3 guesses, all held out"),
+        ((0.375, 0.0), GuessPlan(3, 0), 3, "one plan of 3 guesses, all as members"),
+    ):
+        plans, corrected = plans_for(8, share)
+        assert plans == (plan,)
+        assert corrected == words
+        assert count_correct(trials, plans) == [correct]
+    for share in (0.0, 1.5, (0.0, 0.0), (0.6, 0.6), (-0.1, 0.5)):
+        with pytest.raises(ValueError, match="share of the candidates"):
+            check_share(share)
+
+
+@pytest.mark.parametrize("noise", ["any", "gaussian"])
+def test_one_side_alone_does_not_accuse_a_true_promise(noise):
+    # Scores that are as telling as a Gaussian mechanism with this ε and δ allows.
+    epsilon, delta, rng = 1.0, 1e-5, np.random.default_rng(0)
+    mu = mu_from_epsilon(epsilon, delta)
+    wrong = 0
+    for _ in range(300):
+        coins = rng.random(400) < 0.5
+        scores = rng.normal(size=400) + mu * coins
+        trials = Trials(scores[coins], scores[~coins], "utterance", "one_run")
+        bound = audited_epsilon(trials, delta=delta, noise=noise, guesses=(0.0, 0.25))
+        wrong += bound.low > epsilon
+    assert wrong <= 15  # an error of 5 % allows 15 on average; all bounds waste some of it

@@ -49,8 +49,8 @@ class _Nobody:
         return self
 
 
-def fixed(name, guesses=None):
-    chosen = Audit(attack=name, guesses=guesses)
+def fixed(name, guesses=None, side="both"):
+    chosen = Audit(attack=name, guesses=guesses, side=side)
     attacks = (*TINY.attacks, AttackChoice(name="membership-lira"))
     return TINY.model_copy(update={"audit": chosen, "attacks": attacks})
 
@@ -66,6 +66,16 @@ def test_without_an_audit_all_share_the_level():
 def test_what_the_suite_says_is_done():
     assert chosen(fixed("membership", 0.3), Loss()) == Chosen(("membership",), 0.3)
     assert chosen(fixed("membership"), Loss()) == Chosen(("membership",), WITHOUT_REFERENCES)
+
+
+def test_a_suite_may_have_one_side_guessed_alone():
+    held_out = chosen(fixed("membership", 0.3, "held-out"), Loss())
+    assert held_out == Chosen(("membership",), (0.0, 0.3))
+    assert chosen(fixed("membership", 0.3, "members"), Loss()).guesses == (0.3, 0.0)
+    lira = LiRA(references=8)
+    found = chosen(fixed("membership-lira", side="held-out"), lira, references(8, 12.0))
+    assert found.guesses[0] == 0.0
+    assert found.guesses[1] in SHARES
 
 
 def test_each_reference_is_the_target_of_the_others():
