@@ -22,8 +22,10 @@ from leaderboard.records.run_folder import read_history, read_record, read_recor
 from leaderboard.records.store import RecordError
 from leaderboard.records.strongest import disproof, results_on, strongest
 from leaderboard.site.build import published_runs, write_site
+from leaderboard.spec.cell import Cell
+from leaderboard.spec.fields import SuiteError
 from leaderboard.spec.load import built_in_suites, load_suite, parse_suite
-from leaderboard.spec.suite import Cell, Suite, SuiteError
+from leaderboard.spec.suite import Suite
 from leaderboard.views.compare import compare, comparison
 from leaderboard.views.controls import controls_table
 from leaderboard.views.export import export, figures

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from leaderboard.spec.suite import DEVICE
+from leaderboard.spec.fields import DEVICE
 
 SuiteName = Annotated[str, typer.Option(help="A built-in suite, or the path of a TOML file.")]
 Out = Annotated[Path | None, typer.Option(help="Where records go.", show_default="runs/<suite>")]

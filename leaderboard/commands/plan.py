@@ -25,9 +25,10 @@ from leaderboard.jobs.progress import spoken
 from leaderboard.records import provenance
 from leaderboard.records.numbers import to_json
 from leaderboard.records.run_folder import FOLDER, read_records
+from leaderboard.spec.cell import Cell
 from leaderboard.spec.load import load_suite
 from leaderboard.spec.paths import stamps
-from leaderboard.spec.suite import Cell, Suite
+from leaderboard.spec.suite import Suite
 
 if TYPE_CHECKING:
     from leaderboard.experiment.shared_stage import SharedStage

@@ -19,7 +19,7 @@ from leaderboard.records import provenance
 from leaderboard.records.agreement import agreement, overall, summary
 from leaderboard.records.record import Record
 from leaderboard.records.run_folder import FOLDER, read_record, read_records
-from leaderboard.spec.suite import SUBMISSION
+from leaderboard.spec.cell import SUBMISSION
 from leaderboard.submissions import sandbox
 from leaderboard.submissions.defense_runs import keep, submission_of, submitted_jobs
 from leaderboard.submissions.limits import LIMITS

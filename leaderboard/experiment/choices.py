@@ -11,8 +11,8 @@ from attacks.base import Attack
 from attacks.registry import ATTACKS
 from defenses.base import Defense
 from defenses.registry import SCHEMES
+from leaderboard.spec.cell import Cell, Conditions
 from leaderboard.spec.options import made_with
-from leaderboard.spec.suite import Cell, Conditions
 from targets.training.recipe import Recipe
 
 

@@ -13,7 +13,7 @@ from leaderboard.experiment.pending import Pending
 from leaderboard.records import provenance
 from leaderboard.records.record import Record
 from leaderboard.records.run_folder import FOLDER, read_records
-from leaderboard.spec.suite import Cell
+from leaderboard.spec.cell import Cell
 
 if TYPE_CHECKING:
     from leaderboard.experiment.shared_stage import SharedStage

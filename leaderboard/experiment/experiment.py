@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leaderboard.spec import paths
-from leaderboard.spec.suite import Cell, Conditions
+from leaderboard.spec.cell import Cell, Conditions
 from targets.core.randomness import Randomness
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ from pathlib import Path
 from leaderboard.experiment.fingerprints import attack_code, scheme_code, submission_code
 from leaderboard.records.record import Record
 from leaderboard.records.run_folder import history
+from leaderboard.spec.cell import SUBMISSION, Cell
+from leaderboard.spec.choices import AttackChoice
 from leaderboard.spec.paths import submitted_file, weights_digest
-from leaderboard.spec.suite import SUBMISSION, AttackChoice, Cell
 
 SCHEME = "scheme"  # the key of its code in a record's fingerprints; the others are attacks
 

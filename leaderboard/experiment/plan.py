@@ -13,8 +13,9 @@ from leaderboard.experiment.panel.cells import panel_cells, panel_key, panel_sho
 from leaderboard.experiment.pending import attempted, finished, last_digest, pending
 from leaderboard.jobs.job import Job, Named
 from leaderboard.records.run_folder import record_failure
+from leaderboard.spec.cell import Cell
 from leaderboard.spec.paths import stamps, weights_file
-from leaderboard.spec.suite import Cell, Suite
+from leaderboard.spec.suite import Suite
 
 if TYPE_CHECKING:
     from leaderboard.experiment.shared_stage import SharedStage

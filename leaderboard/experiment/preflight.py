@@ -8,8 +8,8 @@ from pathlib import Path
 from leaderboard.experiment.experiment import Experiment
 from leaderboard.jobs.job import Job
 from leaderboard.records.run_folder import FOLDER
+from leaderboard.spec.cell import Cell, Conditions
 from leaderboard.spec.paths import corpus_folder, real_sources
-from leaderboard.spec.suite import Cell, Conditions
 
 
 def check_sources(conditions: Conditions, data: Path, out: Path | None = None) -> None:

@@ -12,7 +12,7 @@ from leaderboard.experiment.references import ReferenceModels, references_wanted
 from leaderboard.experiment.scheme_work import SchemeWork
 from leaderboard.experiment.start import PublicStart
 from leaderboard.jobs.job import Job, Named, Report
-from leaderboard.spec.suite import SUBMISSION, Cell
+from leaderboard.spec.cell import SUBMISSION, Cell
 from targets.core.progress import listening
 
 

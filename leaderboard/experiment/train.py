@@ -25,8 +25,8 @@ from leaderboard.game.game import Game, repetitions
 from leaderboard.jobs.job import Report
 from leaderboard.records.record import Record, hardware_of
 from leaderboard.records.run_folder import write_record
+from leaderboard.spec.cell import Cell
 from leaderboard.spec.paths import weights_digest, weights_file
-from leaderboard.spec.suite import Cell
 from targets.core.clock import Clock
 from targets.core.digests import digest_of
 from targets.core.errors import OverheardError

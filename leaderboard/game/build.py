@@ -10,7 +10,9 @@ from typing import NamedTuple
 from attacks.canaries.canary import CANARY, SECRET, SPEED, obscured
 from leaderboard.game.game import REPETITIONS, Game
 from leaderboard.game.real_speech import first_transcribed, real_speech
-from leaderboard.spec.suite import Canaries, Conditions, Speech
+from leaderboard.spec.canaries import Canaries
+from leaderboard.spec.cell import Conditions
+from leaderboard.spec.speech import Speech
 from targets.core.errors import OverheardError
 from targets.core.progress import report, stage
 from targets.core.randomness import Randomness

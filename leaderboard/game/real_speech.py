@@ -7,7 +7,7 @@ from pathlib import Path
 
 from leaderboard.game.draw import of_speakers, stratified
 from leaderboard.spec.paths import corpus_folder
-from leaderboard.spec.suite import Speech
+from leaderboard.spec.speech import Speech
 from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
 from targets.corpora.entry import CorpusError

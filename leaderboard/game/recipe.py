@@ -10,7 +10,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from leaderboard.game.game import Game, repetitions
-from leaderboard.spec.suite import Conditions
+from leaderboard.spec.cell import Conditions
 from targets.core.errors import OverheardError
 from targets.corpora.fit import check_fit
 from targets.models.pretrained import RANK, Pretrained

@@ -19,7 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from leaderboard.records.record import Code, Measured, Number, Status, code_now
 from leaderboard.records.store import RecordError, mistake, read_digested, write_digested
-from leaderboard.spec.suite import NAME, digest_of
+from leaderboard.spec.fields import NAME
+from targets.core.digests import digest_of
 from targets.core.estimate import Estimate
 from targets.core.files import PARTIAL
 

@@ -31,7 +31,8 @@ from leaderboard.records.numbers import (
     number_to_json,
     to_json,
 )
-from leaderboard.spec.suite import Cell, digest_of
+from leaderboard.spec.cell import Cell
+from targets.core.digests import digest_of
 from targets.core.estimate import Estimate
 
 SCHEMA_VERSION: Literal[1] = 1

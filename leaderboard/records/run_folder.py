@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from leaderboard.records.record import SCHEMA_VERSION, Record, failed_record
 from leaderboard.records.store import RecordError, mistake, read_digested, write_digested
-from leaderboard.spec.suite import Cell
+from leaderboard.spec.cell import Cell
 from targets.core.files import PARTIAL
 
 FOLDER = "records"  # below the folder of a run

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from leaderboard.spec.suite import digest_of
+from targets.core.digests import digest_of
 from targets.core.errors import OverheardError
 from targets.core.files import whole_file
 

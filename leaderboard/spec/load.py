@@ -11,7 +11,8 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from leaderboard.spec.suite import Suite, SuiteError
+from leaderboard.spec.fields import SuiteError
+from leaderboard.spec.suite import Suite
 
 
 def built_in_suites() -> tuple[str, ...]:

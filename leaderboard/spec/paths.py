@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from leaderboard.spec.suite import Cell, Conditions
+from leaderboard.spec.cell import Cell, Conditions
 from targets.core.digests import digest_of, stamp
 from targets.core.errors import OverheardError
 

@@ -14,8 +14,10 @@ from leaderboard.experiment.train import run_cell
 from leaderboard.jobs.job import Job, Named, Report
 from leaderboard.records.record import failed_record
 from leaderboard.records.run_folder import history, write_record
+from leaderboard.spec.cell import SUBMISSION, Cell
+from leaderboard.spec.fields import NAME
 from leaderboard.spec.paths import submitted_file
-from leaderboard.spec.suite import NAME, SUBMISSION, Cell, Suite
+from leaderboard.spec.suite import Suite
 from leaderboard.submissions.limits import DisqualifiedError
 from leaderboard.submissions.sandboxed import SandboxedDefense
 from leaderboard.submissions.submission import Submission, SubmissionError, check_source

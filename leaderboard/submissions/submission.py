@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from leaderboard.spec.suite import Scalar
+from leaderboard.spec.fields import Scalar
 from targets.core.errors import OverheardError
 
 Role = Literal["defense", "attack"]

@@ -23,7 +23,7 @@ HEAD = f"""\
 # Records
 
 What each key of a record means. Drawn from the models in `leaderboard/records/record.py`,
-`leaderboard/records/attack_result.py` and `leaderboard/spec/suite.py`
+`leaderboard/records/attack_result.py` and `leaderboard/spec/`
 (`python -m leaderboard.views.dictionary docs/records.md`); a test fails where this page and the
 models differ.
 

@@ -26,7 +26,8 @@ from leaderboard.jobs.job import Job, Outcome, Report
 from leaderboard.jobs.progress import Bars, remaining_seconds, spoken
 from leaderboard.records.record import Record
 from leaderboard.records.run_folder import record_failure, write_record
-from leaderboard.spec.suite import Cell, Suite
+from leaderboard.spec.cell import Cell
+from leaderboard.spec.suite import Suite
 from targets.core.errors import OverheardError
 from targets.core.estimate import Estimate
 from tests.leaderboard.spec.test_suite import SMALL

@@ -18,7 +18,8 @@ from attacks.statistics.evidence import Noise, Trials
 from attacks.statistics.guesses import Share
 from leaderboard.experiment.measure import EVERY, Chosen
 from leaderboard.game.game import Game, is_single
-from leaderboard.spec.suite import Conditions, Side
+from leaderboard.spec.cell import Conditions
+from leaderboard.spec.choices import Side
 from targets.core.randomness import Randomness
 from targets.speech.utterance import Utterance
 
@@ -54,7 +55,12 @@ def audit_of(
 
 def on_side(share: float, side: Side) -> Share:
     """Return the guesses on a share of the candidates, all of it on one side or half on each."""
-    return {"both": share, "members": (share, 0.0), "held-out": (0.0, share)}[side]
+    sides: dict[Side, Share] = {
+        "both": share,
+        "members": (share, 0.0),
+        "held-out": (0.0, share),
+    }
+    return sides[side]
 
 
 def trials_on_references(

@@ -12,7 +12,7 @@ from pathlib import Path
 from leaderboard.jobs.job import Job, Named
 from leaderboard.records.mechanism_audit import audit_file
 from leaderboard.records.run_folder import history
-from leaderboard.spec.suite import Cell
+from leaderboard.spec.cell import Cell
 
 AUDIT = Named("leaderboard.experiment.audits.mechanism", "audit_mechanism")
 WEIGHT = 0.1  # of how long one takes, relative to a cell

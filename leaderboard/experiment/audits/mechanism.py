@@ -9,7 +9,7 @@ from leaderboard.experiment.choices import defense_of
 from leaderboard.jobs.job import Report
 from leaderboard.records.mechanism_audit import MechanismAudit, write_audit
 from leaderboard.records.run_folder import history
-from leaderboard.spec.suite import Cell
+from leaderboard.spec.cell import Cell
 from targets.core.errors import OverheardError
 from targets.core.estimate import Estimate
 from targets.core.progress import listening

@@ -9,8 +9,9 @@ from PIL import Image, UnidentifiedImageError
 
 from attacks.registry import ATTACKS
 from leaderboard.experiment.fingerprints import attack_code, scheme_code
+from leaderboard.spec.cell import Cell
 from leaderboard.spec.paths import SOUNDS, panel_file
-from leaderboard.spec.suite import Cell, Suite
+from leaderboard.spec.suite import Suite
 from targets.core.digests import digest_of
 
 KEY = "overheard"  # of the text in the picture that says what was drawn

@@ -24,8 +24,8 @@ from leaderboard.experiment.experiment import Experiment
 from leaderboard.experiment.panel.cells import KEY, sound_file
 from leaderboard.experiment.train import load_recognizer
 from leaderboard.jobs.job import Report
+from leaderboard.spec.cell import Cell
 from leaderboard.spec.paths import panel_file
-from leaderboard.spec.suite import Cell
 from targets.core.files import whole_file
 from targets.core.progress import listening
 from targets.core.progress import report as tell

@@ -13,8 +13,8 @@ from attacks.base import Findings
 from leaderboard.experiment import evaluate
 from leaderboard.experiment.choices import recipe_as_begun
 from leaderboard.records.record import failed_record
+from leaderboard.spec.cell import SUBMISSION
 from leaderboard.spec.load import load_suite
-from leaderboard.spec.suite import SUBMISSION
 from targets.core.clock import Clock
 from targets.core.randomness import Randomness
 from tests.fakes import recipe_for, speech

@@ -22,8 +22,8 @@ from leaderboard.experiment.start import PublicStart
 from leaderboard.experiment.train import run_cell
 from leaderboard.game.game import Game
 from leaderboard.records.run_folder import read_records
+from leaderboard.spec.choices import AttackChoice
 from leaderboard.spec.load import load_suite
-from leaderboard.spec.suite import AttackChoice
 from targets.core.randomness import Randomness
 from tests.fakes import canary, speech
 

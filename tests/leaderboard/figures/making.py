@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from leaderboard.records.record import Record
-from leaderboard.spec.suite import Cell
+from leaderboard.spec.cell import Cell
 from targets.core.estimate import Estimate
 from tests.leaderboard.views.test_table import CELLS, measured, promise
 

@@ -11,8 +11,10 @@ from attacks.canaries.canary import CANARY, OBSCURED, SECRET, SPEED
 from leaderboard.game import build as corpora
 from leaderboard.game.build import CANARY_VOICES, build_game
 from leaderboard.game.game import REPETITIONS
+from leaderboard.spec.canaries import Canaries
+from leaderboard.spec.cell import Conditions
 from leaderboard.spec.load import load_suite
-from leaderboard.spec.suite import Canaries, Conditions, Speech
+from leaderboard.spec.speech import Speech
 from targets.core.errors import OverheardError
 from targets.speech.utterance import Corpus
 from targets.synthetic.phrases import CANARIES

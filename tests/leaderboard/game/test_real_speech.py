@@ -3,8 +3,9 @@
 import pytest
 
 from leaderboard.game.real_speech import first_transcribed, real_speech
+from leaderboard.spec.fields import SuiteError
 from leaderboard.spec.load import parse_suite
-from leaderboard.spec.suite import Speech, SuiteError
+from leaderboard.spec.speech import Speech
 from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
 from tests.fakes import utterance

@@ -5,8 +5,8 @@ import pytest
 from attacks.registry import ATTACKS
 from defenses.registry import SCHEMES
 from leaderboard.experiment.choices import attacks_of, defense_of
+from leaderboard.spec.choices import AttackChoice
 from leaderboard.spec.load import built_in_suites, load_suite
-from leaderboard.spec.suite import AttackChoice
 from targets.core.errors import OverheardError
 
 SUITE = load_suite("tiny")

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from leaderboard.spec import suite as suites
+from leaderboard.spec.cell import Cell
+from leaderboard.spec.fields import SuiteError
 from leaderboard.spec.load import built_in_suites, load_suite, parse_suite
-from leaderboard.spec.suite import Cell, SuiteError
 
 # Not a built-in suite: those are tuned, and tests should not follow.
 SMALL = """

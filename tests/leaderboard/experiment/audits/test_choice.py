@@ -19,8 +19,8 @@ from leaderboard.experiment.audits.choice import (
 )
 from leaderboard.experiment.measure import EVERY, Chosen, audit
 from leaderboard.game.game import Game
+from leaderboard.spec.choices import AttackChoice, Audit
 from leaderboard.spec.load import load_suite
-from leaderboard.spec.suite import AttackChoice, Audit
 from targets.core.randomness import Randomness
 from tests.fakes import canary, speech
 

@@ -1,0 +1,107 @@
+"""Whose speech: where that of each group of speakers comes from, and how much is taken."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
+
+from leaderboard.spec.fields import FOLDER, Count, Frozen, Positive, distinct, without_defaults
+
+Phrases = Literal["commands", "spelled"]
+MADE_TO_ORDER = ("channel", "accents", "personal", "phrases")  # keys of embedded speech alone
+
+Take = Literal["first", "drawn"]
+Accent = Literal["en-US", "en", "en-GB-x-rp", "en-US-nyc"]  # of the embedded voices
+
+
+class Speech(Frozen):
+    """Where the speech of one split comes from, and how much of it is taken.
+
+    Absent numbers mean all there is; the embedded corpus is made to order and needs them.
+    """
+
+    source: str = Field(pattern=FOLDER)
+    """A folder under the data folder, or "embedded" for speech that is made to order."""
+    split: str | None = None
+    """Which split of that folder; null takes all."""
+    speakers: Count | None = None
+    """How many speakers."""
+    utterances: Count | None = None
+    """How many utterances."""
+    max_seconds: Positive | None = None
+    """Longer utterances are left out."""
+    transcribed: Annotated[int, Field(ge=0)] | None = None
+    """Of public speech so many keep their transcripts, the rest is audio alone."""
+    take: Annotated[Take, Field(exclude_if=lambda take: take == "first")] = "first"
+    """Of real speech: whether so many are drawn, the same for all seeds and with its share of every
+    speaker ("drawn"; a suite that says nothing means this), or are the first of them ("first";
+    a record that says nothing means this, and so does embedded speech)."""
+    channel: Literal["microphone", "telephone"] = "microphone"
+    """How embedded speech is heard."""
+    accents: Annotated[tuple[Accent, ...], AfterValidator(distinct)] = ()
+    """Of embedded voices those with these accents are taken; none named takes all."""
+    personal: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Share of embedded phrases with personal slots; null takes two in three."""
+    phrases: Phrases = "commands"
+    """What embedded voices say: commands and personal sentences, or spelled names, codes, numbers
+    and dates ("spelled")."""
+
+    @model_serializer(mode="wrap")
+    def _without_what_goes_without_saying(
+        self, dump: SerializerFunctionWrapHandler
+    ) -> dict[str, Any]:
+        return without_defaults(self, dump(self), MADE_TO_ORDER)
+
+    @model_validator(mode="after")
+    def _embedded_is_made_to_order(self) -> Speech:
+        if self.source == "embedded":
+            if self.speakers is None or self.utterances is None:
+                raise ValueError("source 'embedded' needs 'speakers' and 'utterances'")
+            if self.split is not None:
+                raise ValueError("source 'embedded' has no 'split'")
+            if self.take != "first":
+                raise ValueError("source 'embedded' is made to order: leave out 'take'")
+            return self
+        for key in MADE_TO_ORDER:
+            if getattr(self, key) != Speech.model_fields[key].default:
+                raise ValueError(f"'{key}' is for source 'embedded' only")
+        return self
+
+
+class Splits(Frozen):
+    """The disjoint groups of speakers of a game."""
+
+    public: Speech
+    """What everyone has: speech that training starts from."""
+    untranscribed: Speech | None = None
+    """More of what everyone has, as audio alone: it may be of another kind than `public`."""
+    private: Speech
+    """What is to be protected: the candidates."""
+    test: Speech
+    """What judges the word error rate."""
+
+    @model_serializer(mode="wrap")
+    def _without_what_goes_without_saying(
+        self, dump: SerializerFunctionWrapHandler
+    ) -> dict[str, Any]:
+        return without_defaults(self, dump(self), ("untranscribed",))
+
+    @model_validator(mode="after")
+    def _only_the_public_may_be_without_words(self) -> Splits:
+        others = self.private, self.test, self.untranscribed
+        if any(one is not None and one.transcribed is not None for one in others):
+            raise ValueError("'transcribed' is for the public speech only")
+        return self
+
+    @property
+    def named(self) -> dict[str, Speech]:
+        """The groups by name; embedded voices are dealt out in this order."""
+        every = ("public", "untranscribed", "private", "test")
+        return {name: one for name in every if (one := getattr(self, name)) is not None}
