@@ -211,6 +211,12 @@ def plant(context: typer.Context) -> None:
 
 
 @app.command(context_settings=HAND_ON)
+def audit_model(context: typer.Context) -> None:
+    """Say what a recogniser leaks that was trained on a planted corpus, and if its ε is true."""
+    _hand_on(context, "audit_model_command", "audits.model")
+
+
+@app.command(context_settings=HAND_ON)
 def coverage(context: typer.Context) -> None:
     """Check by simulation how often each bound claims too much."""
     _hand_on(context, "coverage", "audits.coverage")

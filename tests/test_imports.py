@@ -63,6 +63,10 @@ MAY_IMPORT = {
     "leaderboard.recognisers": "targets",
     "leaderboard.game": "targets attacks.canaries leaderboard.spec",
     "leaderboard.planting": ("targets attacks.canaries attacks.statistics leaderboard.game"),
+    "leaderboard.model_audit": (
+        "targets attacks.statistics leaderboard.records leaderboard.planting "
+        "leaderboard.recognisers"
+    ),
     "leaderboard.experiment": (
         "targets defenses attacks leaderboard.spec leaderboard.jobs leaderboard.records "
         "leaderboard.game leaderboard.audits"

@@ -76,7 +76,8 @@ class Candidate:
 class Planted:
     """A dealt game: `candidates` in an order that says nothing of their coins.
 
-    `unit` is what a coin decides about. `seed` is the secret that all coins follow from.
+    `unit` is what a coin decides about. `seed` is the secret that all coins follow from. `delta`
+    and `claimed_epsilon` are what was said to be promised when it was dealt, the latter if any.
     """
 
     folder: Path
@@ -84,6 +85,8 @@ class Planted:
     unit: Unit
     candidates: tuple[Candidate, ...]
     seed: int
+    delta: float = 1e-5
+    claimed_epsilon: float | None = None
 
     @property
     def canaries(self) -> tuple[Candidate, ...]:
@@ -136,7 +139,15 @@ def read_planted(folder: Path) -> Planted:
                 f"{folder / name}: is not what was planted — restore the folder as it was"
             )
     candidates = tuple(_candidates(folder, game["candidates"]))
-    return Planted(folder, public["digest"], public["unit"], candidates, game["seed"])
+    return Planted(
+        folder,
+        public["digest"],
+        public["unit"],
+        candidates,
+        game["seed"],
+        public["delta"],
+        public["claimed_epsilon"],
+    )
 
 
 def digest(public: Mapping[str, Any], game: str) -> str:

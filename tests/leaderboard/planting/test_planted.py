@@ -40,7 +40,8 @@ def planted(folder: Path) -> Path:
         "candidates": [c.to_json(folder) for c in candidates],
     }
     (folder / "secret/game.json").write_text(json.dumps(game))
-    public = {"version": 1, "unit": "utterance"}
+    public: dict[str, object] = {"version": 1, "unit": "utterance"}
+    public |= {"delta": 1e-6, "claimed_epsilon": 3.0}
     public["digest"] = digest(public, sha256_of(folder / "secret/game.json"))
     (folder / "planted.json").write_text(json.dumps(public))
     return folder
@@ -48,6 +49,7 @@ def planted(folder: Path) -> Path:
 
 def test_candidates_come_back(tmp_path):
     game = read_planted(planted(tmp_path / "p"))
+    assert (game.delta, game.claimed_epsilon) == (1e-6, 3.0)
     first, canary = game.candidates
     assert (first.member, first.kind, first.text, first.source) == (
         True,

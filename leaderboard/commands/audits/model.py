@@ -1,0 +1,157 @@
+"""`overheard audit-model`: what a recogniser that somebody else trained leaks of a planted game."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+
+from attacks.statistics.evidence import Noise
+from leaderboard.model_audit.ranks import EVERYONE, UTTERANCES
+from leaderboard.model_audit.report import headline, interval, number, report, share
+from leaderboard.model_audit.result import Result
+from leaderboard.model_audit.run import Asked, Progress, audit_model
+from leaderboard.planting.planted import read_planted
+from leaderboard.recognisers.base import Opening
+from leaderboard.recognisers.open import FORMS, open_recogniser
+from targets.core.errors import OverheardError
+from targets.core.files import whole_file
+
+FALSIFIED = 3  # exit code of a claim that the coins contradict
+RECORD, PAGE = "audit.json", "report.html"
+
+
+def audit_model_command(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help=FORMS)],
+    planted: Annotated[Path, typer.Option(help="The folder that `overheard plant` wrote.")],
+    base: Annotated[
+        str | None,
+        typer.Option(help="What the fine-tuning began from, written as MODEL.", show_default=False),
+    ] = None,
+    references: Annotated[
+        list[str] | None,
+        typer.Option(help="A model that saw no candidate; may be given again.", show_default=False),
+    ] = None,
+    claimed_epsilon: Annotated[
+        float | None,
+        typer.Option(help="The ε to be checked.", show_default="what was said when planting"),
+    ] = None,
+    delta: Annotated[
+        float | None, typer.Option(help="Its δ.", show_default="what was said when planting")
+    ] = None,
+    noise: Annotated[
+        Noise, typer.Option(help="'gaussian' if the training is DP-SGD: a stronger bound.")
+    ] = "any",
+    out: Annotated[Path, typer.Option(help="Where answers, record and report go.")] = Path(
+        "report"
+    ),
+    limit: Annotated[
+        int | None, typer.Option(min=2, help="Ask about so many candidates.", show_default="all")
+    ] = None,
+    others: Annotated[
+        int, typer.Option(min=1, help="Other secrets that a canary's is ranked among.")
+    ] = 15,
+    patience: Annotated[float, typer.Option(min=0.01, help="Seconds for one answer.")] = 120.0,
+    device: Annotated[str, typer.Option(help="What weights are put on.")] = "cpu",
+    language: Annotated[
+        str, typer.Option(help="Told to models that take one, such as en.", show_default=False)
+    ] = "",
+) -> None:
+    """Ask a recogniser about every planted candidate, and say what it leaks.
+
+    Exit code 3: the claimed ε is falsified. The same command goes on where it was stopped.
+    """
+    if delta is not None and not 0.0 <= delta < 1.0:
+        raise OverheardError(f"--delta is {delta:g}; give a number in [0, 1)")
+    if claimed_epsilon is not None and not claimed_epsilon >= 0.0:
+        raise OverheardError(f"--claimed-epsilon is {claimed_epsilon:g}; give at least 0")
+    game = read_planted(planted)
+    opening = Opening(device=device, language=language, patience=patience, answers=out / "service")
+    asked = Asked(
+        delta=game.delta if delta is None else delta,
+        claimed_epsilon=game.claimed_epsilon if claimed_epsilon is None else claimed_epsilon,
+        noise=noise,
+        limit=limit,
+        others=others,
+        patience=patience,
+    )
+    with _progress() as tell:
+        result = audit_model(
+            game,
+            open_recogniser(model, opening),
+            out,
+            asked,
+            base=open_recogniser(base, opening) if base is not None else None,
+            references=[open_recogniser(one, opening) for one in references or ()],
+            progress=tell,
+        )
+    with whole_file(out / RECORD) as aside:
+        text = json.dumps(result.to_json(), ensure_ascii=False, allow_nan=False, indent=1)
+        aside.write_text(f"{text}\n", encoding="utf-8")
+    with whole_file(out / PAGE) as aside:
+        aside.write_text(report(result, game), encoding="utf-8")
+    typer.echo(_summary(result))
+    typer.echo(f"report: {out / PAGE}")
+    if result.verdict == "falsified":
+        raise typer.Exit(FALSIFIED)
+
+
+def _summary(result: Result) -> str:
+    lines = [headline(result)]
+    if result.bound.scored:
+        lines.append(
+            f"audited ε ≥ {number(result.bound.low)} at δ={result.delta:g} by {result.attack} "
+            f"(ceiling {number(result.bound.ceiling)}); {result.bound.method}"
+        )
+    for name, groups in result.rankings.items():
+        one = groups.get(UTTERANCES) or groups.get(EVERYONE)
+        if one is not None:
+            lines.append(
+                f"{name}: AUC {interval(one.auc)}, {one.members} members, {one.held_out} held out"
+            )
+    for row in result.canaries:
+        trained, held_out = row.members, row.held_out
+        lines.append(
+            f"canaries, {row.form}, said {row.repetitions}×: secret written "
+            f"{share(trained.written)} trained on, {share(held_out.written)} held out; beats its "
+            f"twin {share(trained.twins)} and {share(held_out.twins)}"
+        )
+    for reason, count in result.failures.items():
+        lines.append(f"no answer, {count}×: {reason}")
+    if result.empty:
+        lines.append(f"{result.empty} transcripts hold no word")
+    lines += [f"not run: {name}: {reason}" for name, reason in result.absent.items()]
+    return "\n".join(lines)
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Progress]:
+    """Show a bar on a terminal; elsewhere a line for every tenth."""
+    console = Console(stderr=True)
+    with Bar(
+        *(SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn()),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as bar:
+        tasks: dict[str, int] = {}
+
+        def tell(role: str, done: int, of: int) -> None:
+            if role not in tasks:
+                tasks[role] = bar.add_task(f"answers of {role}", total=of)
+            bar.update(tasks[role], completed=done)  # type: ignore[arg-type]
+            if not console.is_terminal and math.floor(10 * done / of) > math.floor(
+                10 * (done - 1) / of
+            ):
+                typer.echo(f"{role}: {done} of {of} answers", err=True)
+
+        yield tell

@@ -1,0 +1,1 @@
+"""What a recogniser that somebody else trained leaks of a game that was planted."""

@@ -1,0 +1,96 @@
+"""What to do next, in plain words, from what an audit found."""
+
+from __future__ import annotations
+
+from leaderboard.model_audit.ranks import EVERYONE, UTTERANCES
+from leaderboard.model_audit.result import Result
+
+FALSIFIED = "falsified"
+BARELY = 0.02  # of an AUC, beyond chance
+
+
+def advice(result: Result) -> tuple[str, ...]:
+    """Return what to do, the most urgent first."""
+    return (
+        *_of_claim(result),
+        *_of_secrets(result),
+        *_of_members(result),
+        *_of_audit(result),
+    )
+
+
+def _of_claim(result: Result) -> list[str]:
+    claim = result.claimed_epsilon
+    if result.verdict == FALSIFIED:
+        return [
+            f"Do not promise ε = {claim:g}. The training lets more through than that allows. Look "
+            "for noise that is not added, gradients that are clipped after they are averaged, or "
+            "data that is read outside of the private training; then train and audit again."
+        ]
+    if result.verdict.startswith("cannot tell: ceiling"):
+        return [
+            f"This audit could not have contradicted ε = {claim:g}, so it does not support it "
+            "either. Plant more candidates (`overheard plant --claimed-epsilon` says how many), or "
+            "give `--noise gaussian` if the training is DP-SGD."
+        ]
+    if result.verdict == "consistent":
+        return [
+            f"Nothing here contradicts ε = {claim:g}. That is no proof of it: only the accounting "
+            "of the training is. A stronger attack may find more."
+        ]
+    return []
+
+
+def _of_secrets(result: Result) -> list[str]:
+    read = [row for row in result.canaries if row.members.written.hits]
+    known = [row for row in read if row.members.written.hits > row.held_out.written.hits]
+    if known:
+        fewest = min(row.repetitions for row in known)
+        times = "once" if fewest == 1 else f"{fewest} times"
+        return [
+            f"The model writes secrets that nobody can hear in the recording, already of canaries "
+            f"that were said {times}. Anyone who can ask it for transcripts can do the same with "
+            "what customers said. Remove duplicates, remove what should not be learnt (numbers, "
+            "names), train for fewer epochs, or train with differential privacy."
+        ]
+    if result.canaries:
+        return ["No planted secret was read off the transcripts of recordings without it."]
+    return ["No canaries were planted, so that nothing is known about the extraction of secrets."]
+
+
+def _of_members(result: Result) -> list[str]:
+    groups = result.rankings.get(result.attack, {})
+    found = groups.get(UTTERANCES) or groups.get(EVERYONE)
+    if found is None or not found.auc.scored:
+        return []
+    rate = f"AUC {found.auc.value:.2f} [{found.auc.low:.2f}, {found.auc.high:.2f}]"
+    if found.auc.low > 0.5 + BARELY:
+        return [
+            f"Who was trained on can be told from who was not ({rate}). If membership itself is "
+            "sensitive, train for fewer epochs, with more speech, or with differential privacy."
+        ]
+    return [f"Members are hardly told from others, by this attack ({rate}; 0.5 is chance)."]
+
+
+def _of_audit(result: Result) -> list[str]:
+    said = []
+    if result.asked < result.candidates:
+        said.append(
+            f"Only {result.asked} of {result.candidates} candidates were asked about (`--limit`). "
+            "Run it again without the limit before you rely on it."
+        )
+    if "relative loss" in result.absent and result.attack == "loss":
+        said.append(
+            "Give the checkpoint that the fine-tuning began from as `--base`, with a new `--out`: "
+            "loss relative to it is the stronger attack."
+        )
+    if result.attack == "transcript":
+        said.append(
+            "Only transcripts could be used. An attacker who has the weights sees more than this."
+        )
+    if result.failures:
+        said.append(
+            f"{sum(result.failures.values())} questions had no answer. The same command asks them "
+            "again and keeps all others."
+        )
+    return said

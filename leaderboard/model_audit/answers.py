@@ -1,0 +1,156 @@
+"""Answers of recognisers, one a line of a file that only grows, from which a run goes on."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Mapping
+from io import TextIOWrapper
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from leaderboard.model_audit.questions import Question
+from targets.core.errors import OverheardError
+
+VERSION = 1
+DEATHS = 2  # times that a process may end at a question before the question is given up
+
+Value = str | float
+
+
+class AnswersError(OverheardError):
+    """Answers cannot be used: one line that names the file and what to do."""
+
+
+class Answers:
+    """The answers in a file, as a context manager; each is on the disk's side once given.
+
+    A line that was cut off by a crash is passed over. What failed is asked again in the next run.
+    """
+
+    def __init__(self, path: Path, planted: str) -> None:
+        """Read what there is.
+
+        Args:
+            path: the file, made where it is missing.
+            planted: the digest of the planted folder, which all answers are about.
+
+        Raises:
+            AnswersError: the file is of another planted folder, or no file of answers.
+        """
+        self.path = path
+        self.values: dict[str, Value] = {}
+        self.failures: dict[str, str] = {}
+        self._roles: dict[str, Any] = {}
+        self._began: Counter[str] = Counter()
+        head = {"version": VERSION, "planted": planted}
+        rows = self._rows()
+        if rows and rows[0] != head:
+            raise AnswersError(
+                f"{path}: holds answers about another planted folder — name another --out"
+            )
+        for row in rows[1:]:
+            self._take(row)
+        # Whoever was being asked when an earlier run ended may have ended it.
+        self._deaths = Counter({k: n for k, n in self._began.items() if k not in self.values and n})
+        self.failures.clear()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file: TextIOWrapper = path.open("a", encoding="utf-8")
+        if path.stat().st_size and not path.read_bytes().endswith(b"\n"):
+            self._file.write("\n")
+        if not rows:
+            self._write(head)
+
+    def __enter__(self) -> Answers:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    def introduce(self, role: str, who: Mapping[str, Any]) -> None:
+        """Say who answers in a role.
+
+        Raises:
+            AnswersError: another recogniser has answered in that role before.
+        """
+        known = self._roles.get(role)
+        if known is None:
+            self._roles[role] = dict(who)
+            self._write({"role": role, "who": dict(who)})
+        elif known != dict(who):
+            raise AnswersError(
+                f"{self.path}: the {role} that answered before was {known.get('name')}, and it or "
+                "its weights have changed — name another --out"
+            )
+
+    def deadly(self, question: Question) -> bool:
+        """Return whether the process ended several times while this was being asked."""
+        return self._deaths[question.key] >= DEATHS
+
+    def begin(self, question: Question) -> None:
+        """Say that a question is being asked, lest it ends the process again and again."""
+        self._write({"began": question.key})
+
+    def give(self, question: Question, value: Value) -> None:
+        """Keep an answer."""
+        self.values[question.key] = value
+        infinite = isinstance(value, float) and math.isinf(value)
+        self._write(
+            {"key": question.key, "value": str(value) if infinite else value, "inf": 1}
+            if infinite
+            else {"key": question.key, "value": value}
+        )
+
+    def fail(self, question: Question, reason: str) -> None:
+        """Keep why there is no answer."""
+        self.failures[question.key] = reason
+        self._write({"key": question.key, "failed": reason})
+
+    def text(self, question: Question) -> str | None:
+        """Return what was written, or None where there is no answer."""
+        value = self.values.get(question.key)
+        return value if isinstance(value, str) else None
+
+    def number(self, question: Question) -> float | None:
+        """Return a log-likelihood in nats; None where there is no answer, or -inf."""
+        value = self.values.get(question.key)
+        return value if isinstance(value, float) and math.isfinite(value) else None
+
+    def _take(self, row: dict[str, Any]) -> None:
+        if "role" in row:
+            self._roles[row["role"]] = row["who"]
+        elif "began" in row:
+            self._began[row["began"]] += 1
+        elif "failed" in row:
+            self._began[row["key"]] = 0  # it failed, and ended nothing
+        elif "key" in row:
+            value = float(row["value"]) if "inf" in row else row["value"]
+            self.values[row["key"]] = value
+
+    def _rows(self) -> list[dict[str, Any]]:
+        try:
+            lines = self.path.read_bytes().splitlines()
+        except FileNotFoundError:
+            return []
+        rows = []
+        for line in lines:
+            try:
+                row = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(row, dict):
+                rows.append(row)
+        if lines and not rows and any(line.strip() for line in lines):
+            raise AnswersError(f"{self.path}: is no file of answers — name another --out")
+        return rows
+
+    def _write(self, row: Mapping[str, Any]) -> None:
+        self._file.write(f"{json.dumps(row, ensure_ascii=False, allow_nan=False)}\n")
+        self._file.flush()

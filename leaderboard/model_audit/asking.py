@@ -1,0 +1,143 @@
+"""Asking a recogniser that may hang, crash or answer nonsense; what it did answer is kept."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import FrameType
+
+from leaderboard.model_audit.answers import Answers, Value
+from leaderboard.model_audit.questions import Question
+from leaderboard.planting.planted import Candidate
+from leaderboard.recognisers.base import CannotError, OutsideRecogniser, UnheardError
+from leaderboard.recognisers.base import RecogniserError as Refused
+from targets.core.errors import OverheardError
+from targets.speech.audio import read_audio
+from targets.speech.utterance import SAMPLE_RATE
+
+IN_A_ROW = 10  # failures after which nobody goes on asking
+GRACE = 5.0  # s, beyond twice the patience, for code that cannot be interrupted
+STOPPED = 2  # exit code of what the user can mend
+
+Progress = Callable[[int, int], None]
+
+
+class AskingError(OverheardError):
+    """A recogniser cannot be asked any more: one line that says how to go on."""
+
+
+class _TooLongError(BaseException):
+    """An answer took too long; a recogniser's own `except Exception` must not swallow it."""
+
+
+def ask(
+    recogniser: OutsideRecogniser,
+    wanted: Sequence[Question],
+    candidates: Mapping[str, Candidate],
+    answers: Answers,
+    *,
+    patience: float,
+    progress: Progress | None = None,
+) -> None:
+    """Ask all that is not answered yet; what fails is kept with its reason, and the rest goes on.
+
+    `patience` is how many seconds one answer may take.
+
+    Raises:
+        AskingError: the recogniser refuses altogether, or many questions fail in a row.
+    """
+    row = 0
+    for number, question in enumerate(wanted, 1):
+        if question.key not in answers.values:
+            reason = _ask_one(recogniser, question, candidates, answers, patience)
+            row = row + 1 if reason else 0
+            if reason:
+                answers.fail(question, reason)
+            if row >= IN_A_ROW:
+                raise AskingError(
+                    f"{recogniser.name}: {row} answers in a row failed, the last because {reason} "
+                    f"— mend it; the same command goes on ({answers.path})"
+                )
+        if progress is not None:
+            progress(number, len(wanted))
+
+
+def _ask_one(
+    recogniser: OutsideRecogniser,
+    question: Question,
+    candidates: Mapping[str, Candidate],
+    answers: Answers,
+    patience: float,
+) -> str | None:
+    """Ask, keep the answer and return None; or return why there is none."""
+    if answers.deadly(question):
+        return "the process ended each time that this was asked"
+    answers.begin(question)
+    try:
+        with _patience(patience, question, answers):
+            value = _answer(recogniser, question, candidates[question.candidate])
+    except _TooLongError:
+        return f"no answer came within {patience:g} s"
+    except KeyboardInterrupt:
+        answers.fail(question, "the run was stopped")  # by a person, not by this question
+        raise
+    except (UnheardError, CannotError) as error:
+        return str(error)
+    except Refused as error:
+        answers.fail(question, str(error))
+        raise AskingError(f"{error} (the same command goes on: {answers.path})") from None
+    except Exception as error:  # of code that nobody here wrote
+        return f"it raised {type(error).__name__}: {' '.join(str(error).split())}"
+    if isinstance(value, float) and (math.isnan(value) or value == math.inf):
+        return f"the log-likelihood is {value}"
+    answers.give(question, value)
+    return None
+
+
+def _answer(recogniser: OutsideRecogniser, question: Question, candidate: Candidate) -> Value:
+    path = candidate.audio if question.sound == "audio" else candidate.covered
+    assert path is not None
+    samples = read_audio(path).samples
+    if question.what == "transcript":
+        return str(recogniser.transcribe(samples, SAMPLE_RATE))
+    return float(recogniser.log_likelihood(samples, SAMPLE_RATE, question.text))
+
+
+@contextlib.contextmanager
+def _patience(seconds: float, question: Question, answers: Answers) -> Iterator[None]:
+    """Interrupt what takes longer; end the process where it cannot be interrupted.
+
+    The answers are kept, and the next run passes over a question that ended two.
+    """
+
+    def interrupt(_: int, __: FrameType | None) -> None:
+        raise _TooLongError
+
+    def end() -> None:
+        print(
+            f"overheard: the recogniser hangs at {question.candidate} and cannot be interrupted; "
+            f"the same command goes on ({answers.path})",
+            file=sys.stderr,
+            flush=True,
+        )
+        os._exit(STOPPED)
+
+    watchdog = threading.Timer(2 * seconds + GRACE, end)
+    watchdog.daemon = True
+    watchdog.start()
+    alarmed = threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer")
+    before = signal.signal(signal.SIGALRM, interrupt) if alarmed else None
+    try:
+        if alarmed:
+            signal.setitimer(signal.ITIMER_REAL, seconds)
+        yield
+    finally:
+        if alarmed:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+        watchdog.cancel()

@@ -1,0 +1,96 @@
+"""What a recogniser is asked: all of it follows from the planted folder, before any answer."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from leaderboard.planting.planted import Candidate, Planted
+from targets.synthetic.phrases import CANARIES
+
+What = Literal["transcript", "likelihood"]
+Sound = Literal["audio", "covered"]
+
+MODEL, BASE, REFERENCE = "model", "base", "reference"
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question: what is written for a sound, or how likely a text is for it.
+
+    `role` says who is asked: the model, its base, or "reference 1" and so on.
+    """
+
+    role: str
+    candidate: str
+    what: What
+    sound: Sound = "audio"
+    text: str = ""
+
+    @property
+    def key(self) -> str:
+        """A name of the question; the text itself is in no answer file, but for canaries' own."""
+        said = hashlib.sha256(self.text.encode()).hexdigest()[:16] if self.text else "-"
+        return "|".join((self.role, self.candidate, self.what, self.sound, said))
+
+
+def chosen(planted: Planted, limit: int | None) -> tuple[Candidate, ...]:
+    """Return the candidates that are asked about: all, or the first of an order without meaning."""
+    return planted.candidates if limit is None else planted.candidates[:limit]
+
+
+def alternatives(planted: Planted, count: int) -> dict[str, tuple[str, ...]]:
+    """Return for each canary, by id, texts that hold other secrets of its space.
+
+    Its twin is the first, the others are drawn; none is a text of the game. To a model that never
+    saw the canary its own secret takes a uniform rank among them.
+    """
+    taken = {c.text.lower() for c in planted.canaries} | {c.twin.lower() for c in planted.canaries}
+    found = {}
+    for canary in planted.canaries:
+        template = CANARIES[canary.template]
+        draw = planted.rng.child("alternatives", canary.id).numpy()
+        texts = [canary.twin]
+        for _ in range(20 * count):  # a small space may have fewer that are free
+            if len(texts) >= count:
+                break
+            text = template.fill(int(draw.integers(template.space_size)))
+            cased = text.upper() if canary.text.isupper() else text
+            if text not in taken and cased not in texts:
+                texts.append(cased)
+        found[canary.id] = tuple(texts)
+    return found
+
+
+def ranked_on(canary: Candidate) -> Sound:
+    """Return the recording in which the secret is not heard, on which secrets are ranked."""
+    return "covered" if canary.covered is not None else "audio"
+
+
+def questions(
+    role: str,
+    candidates: Sequence[Candidate],
+    others: dict[str, tuple[str, ...]],
+    *,
+    likelihoods: bool,
+) -> Iterator[Question]:
+    """Yield what one recogniser is asked, a candidate at a time.
+
+    `others` are the `alternatives`, for the model alone; `likelihoods` says whether it has any.
+    """
+    for c in candidates:
+        yield Question(role, c.id, "transcript")
+        if likelihoods:
+            yield Question(role, c.id, "likelihood", text=c.text)
+        if c.kind != "canary":
+            continue
+        # Of an obscured canary the two recordings are the same.
+        if c.form == "clear":
+            yield Question(role, c.id, "transcript", "covered")
+        if likelihoods and role == MODEL:
+            for text in (c.text, *others[c.id]):
+                question = Question(role, c.id, "likelihood", ranked_on(c), text)
+                if (question.sound, text) != ("audio", c.text):
+                    yield question

@@ -1,0 +1,108 @@
+"""The report of an audit as one page that needs no server, no network and no script."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from leaderboard.model_audit.canary_table import Share
+from leaderboard.model_audit.ranks import EVERYONE, UTTERANCES
+from leaderboard.model_audit.result import Result
+from leaderboard.model_audit.roc_picture import legend, picture
+from leaderboard.planting.planted import Planted
+from targets.core.estimate import Estimate
+
+SOUNDS = 3  # recordings to play
+DASH = "—"
+
+
+def report(result: Result, planted: Planted) -> str:
+    """Return the page; of the candidates it names ids alone, and plays synthetic canaries alone."""
+    pages = Environment(
+        loader=PackageLoader("leaderboard.model_audit", "pages"),
+        autoescape=True,  # what a model writes is among what is shown
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    pages.filters |= {"number": number, "interval": interval, "share": share, "percent": percent}
+    group = UTTERANCES if _has(result, UTTERANCES) else EVERYONE
+    curves = {
+        name: groups[group].curve for name, groups in result.rankings.items() if group in groups
+    }
+    held_out = [g[group].held_out for g in result.rankings.values() if group in g]
+    css = (files("leaderboard.site") / "pages" / "site.css").read_text(encoding="utf-8")
+    return pages.get_template("report.html").render(
+        r=result,
+        css=Markup(css.replace("</", "<\\/")),
+        group=group,
+        roc=picture(curves, 1 / max(held_out, default=10)) if curves else "",
+        legend=legend(curves),
+        sounds=_sounds(result, planted),
+        headline=headline(result),
+    )
+
+
+def headline(result: Result) -> str:
+    """Return the verdict in one sentence."""
+    if result.claimed_epsilon is None:
+        return (
+            f"Audited ε is at least {number(result.bound.low)}; nothing was claimed."
+            if result.bound.scored
+            else f"No ε could be audited ({result.bound.method})."
+        )
+    claim = f"ε = {result.claimed_epsilon:g}"
+    return {
+        "falsified": f"The claim {claim} is falsified.",
+        "consistent": f"The claim {claim} is consistent with all that was found.",
+    }.get(result.verdict, f"Whether {claim} is true, this audit {result.verdict}.")
+
+
+def number(value: float | None) -> str:
+    """Return a number with two digits, or a dash."""
+    return DASH if value is None or math.isnan(value) else f"{value:.2f}"
+
+
+def interval(estimate: Estimate) -> str:
+    """Return a value with its interval, or a dash."""
+    if not estimate.scored:
+        return DASH
+    if math.isnan(estimate.low):
+        return number(estimate.value)
+    return f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
+
+
+def percent(estimate: Estimate) -> str:
+    """Return a rate in percent with its interval, or a dash."""
+    if not estimate.scored:
+        return DASH
+    if math.isnan(estimate.low):
+        return f"{100 * estimate.value:.1f} %"
+    return f"{100 * estimate.value:.1f} % [{100 * estimate.low:.1f}, {100 * estimate.high:.1f}]"
+
+
+def share(part: Share) -> str:
+    """Return how many of how many, or a dash where there are none."""
+    return f"{part.hits} of {part.of}" if part.of else DASH
+
+
+def _has(result: Result, group: str) -> bool:
+    return any(group in groups for groups in result.rankings.values())
+
+
+def _sounds(result: Result, planted: Planted) -> Sequence[Mapping[str, str]]:
+    """Return recordings of the first canaries that are shown, as addresses that hold the data."""
+    by_id = {c.id: c for c in planted.candidates}
+    found = []
+    for written in result.written[:SOUNDS]:
+        canary = by_id[written.id]
+        path = canary.covered or canary.audio
+        data = base64.b64encode(path.read_bytes()).decode()
+        kind = path.suffix.removeprefix(".")
+        found.append({"id": canary.id, "source": f"data:audio/{kind};base64,{data}"})
+    return found

@@ -1,0 +1,213 @@
+"""From a planted folder and a recogniser to what the recogniser leaks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from importlib import metadata
+from pathlib import Path
+
+from attacks.statistics.evidence import Noise
+from attacks.statistics.verdict import verdict
+from leaderboard.model_audit.advice import advice
+from leaderboard.model_audit.answers import Answers
+from leaderboard.model_audit.asking import ask
+from leaderboard.model_audit.canary_table import table, transcripts
+from leaderboard.model_audit.questions import (
+    BASE,
+    MODEL,
+    REFERENCE,
+    Question,
+    alternatives,
+    chosen,
+    questions,
+)
+from leaderboard.model_audit.ranks import EVERYONE, audited, rankings
+from leaderboard.model_audit.result import INVERTED, Result, Who
+from leaderboard.model_audit.scores import Scored, audits_with, plain, scored
+from leaderboard.planting.planted import Candidate, Planted
+from leaderboard.recognisers.base import OutsideRecogniser, can
+from targets.core.errors import OverheardError
+from targets.core.estimate import Estimate
+from targets.speech.wer import WordErrors, rate_of, word_errors
+
+ANSWERS = "answers.jsonl"
+LEVEL = 0.95
+WORST = 10
+
+Progress = Callable[[str, int, int], None]  # who is asked, answers so far, of how many
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How an audit is made.
+
+    `limit` bounds how many candidates are asked about; `others` is how many other secrets each
+    canary's is ranked among; `patience` is how many seconds an answer may take.
+    """
+
+    delta: float
+    claimed_epsilon: float | None = None
+    noise: Noise = "any"
+    limit: int | None = None
+    others: int = 15
+    patience: float = 120.0
+
+
+def audit_model(
+    planted: Planted,
+    model: OutsideRecogniser,
+    out: Path,
+    asked: Asked,
+    *,
+    base: OutsideRecogniser | None = None,
+    references: Sequence[OutsideRecogniser] = (),
+    progress: Progress | None = None,
+) -> Result:
+    """Ask everybody, and judge the answers; they are kept in `out`, from which a run goes on.
+
+    Raises:
+        AskingError: a recogniser refuses, or fails again and again.
+        AnswersError: `out` holds answers of others.
+        OverheardError: nobody is left to ask about.
+    """
+    candidates = chosen(planted, asked.limit)
+    if len({c.member for c in candidates}) < 2:
+        raise OverheardError(
+            f"--limit {asked.limit}: leaves candidates of one side of the coin alone — give more"
+        )
+    roles = {MODEL: model}
+    roles |= {} if base is None else {BASE: base}
+    roles |= {f"{REFERENCE} {n}": r for n, r in enumerate(references, 1)}
+    others = alternatives(planted, asked.others)
+    by_id = {c.id: c for c in candidates}
+    with answers_in(out, planted) as answers:
+        for role, who in roles.items():
+            answers.introduce(role, {"name": who.name, "digest": who.digest})
+        for role, who in roles.items():
+            wanted = questions(role, candidates, others, likelihoods=can(who, "log_likelihood"))
+            ask(
+                who,
+                list(wanted),
+                by_id,
+                answers,
+                patience=asked.patience,
+                progress=_telling(progress, role),
+            )
+    return _judged(planted, candidates, roles, answers, others, asked)
+
+
+def answers_in(out: Path, planted: Planted) -> Answers:
+    """Return the answers that are kept in a folder, as a context manager."""
+    return Answers(out / ANSWERS, planted.digest)
+
+
+def _telling(progress: Progress | None, role: str) -> Callable[[int, int], None] | None:
+    return None if progress is None else lambda done, of: progress(role, done, of)
+
+
+def _judged(
+    planted: Planted,
+    candidates: Sequence[Candidate],
+    roles: dict[str, OutsideRecogniser],
+    answers: Answers,
+    others: dict[str, tuple[str, ...]],
+    asked: Asked,
+) -> Result:
+    capable = {role: can(who, "log_likelihood") for role, who in roles.items()}
+    attack = audits_with(likelihoods=capable[MODEL], base=capable.get(BASE, False))
+    found, absent = scored(
+        candidates,
+        answers,
+        likelihoods=capable[MODEL],
+        base=BASE in roles,
+        base_likelihoods=capable.get(BASE, False),
+        references=[r for r in roles if r.startswith(REFERENCE) and capable[r]],
+    )
+    rng = planted.rng.child("intervals")
+    of_attack = {one.name: one for one in found}
+    ranked = {
+        one.name: rankings(planted, candidates, one.scores, rng.child(one.name)) for one in found
+    }
+    bound = audited(
+        planted,
+        candidates,
+        of_attack[attack].scores,
+        delta=asked.delta,
+        noise=asked.noise,
+        level=LEVEL,
+    )
+    everyone = ranked[attack].get(EVERYONE)
+    judged: str = verdict(bound, asked.claimed_epsilon)
+    if judged == "consistent" and everyone is not None and everyone.auc.high < 0.5:
+        judged = INVERTED
+    canaries = [c for c in candidates if c.kind == "canary"]
+    texts = {
+        c.id: text
+        for c in candidates
+        if (text := answers.text(Question(MODEL, c.id, "transcript"))) is not None
+    }
+    result = Result(
+        overheard=metadata.version("overheard"),
+        planted=planted.digest,
+        unit=planted.unit,
+        candidates=len(planted.candidates),
+        asked=len(candidates),
+        model=_who(roles[MODEL]),
+        base=_who(roles[BASE]) if BASE in roles else None,
+        references=tuple(_who(w) for role, w in roles.items() if role.startswith(REFERENCE)),
+        answers=len(answers.values),
+        failures=dict(Counter(answers.failures.values()).most_common()),
+        empty=sum(not plain(text) for text in texts.values()),
+        wer=_wer(candidates, texts, planted),
+        delta=asked.delta,
+        noise=asked.noise,
+        claimed_epsilon=asked.claimed_epsilon,
+        attack=attack,
+        bound=bound,
+        verdict=judged,
+        rankings=ranked,
+        how={one.name: one.how for one in found},
+        canaries=tuple(table(canaries, answers, others)),
+        written=tuple(transcripts(canaries, answers)),
+        worst=_worst(candidates, of_attack[attack]),
+        absent=absent | _lacking(roles[MODEL], canaries),
+    )
+    return replace(result, advice=advice(result))
+
+
+def _who(recogniser: OutsideRecogniser) -> Who:
+    return Who(recogniser.name, recogniser.kind, recogniser.digest, dict(recogniser.cannot.items()))
+
+
+def _wer(
+    candidates: Sequence[Candidate], texts: dict[str, str], planted: Planted
+) -> dict[str, Estimate]:
+    """Return the word error rate on the corpus's own speech, trained on and held out."""
+    sides = {}
+    for name, member in (("members", True), ("held out", False)):
+        counts: WordErrors = {}
+        for c in candidates:
+            if c.member == member and c.kind == "utterance" and c.id in texts:
+                errors = word_errors(plain(c.text), plain(texts[c.id]))
+                counts.setdefault(c.speaker, {})[c.id] = errors
+        sides[name] = rate_of(counts, planted.rng.child("word error rate", name))
+    return sides
+
+
+def _worst(candidates: Sequence[Candidate], attack: Scored) -> tuple[str, ...]:
+    """Return the ids of the members that an attack is surest of."""
+    members = [
+        (-s, c.id) for c in candidates if c.member and (s := attack.scores[c.id]) is not None
+    ]
+    return tuple(name for _, name in sorted(members)[:WORST])
+
+
+def _lacking(model: OutsideRecogniser, canaries: Sequence[Candidate]) -> dict[str, str]:
+    lacks = {}
+    if not can(model, "log_likelihood"):
+        lacks["exposure of canaries"] = model.cannot["log_likelihood"]
+    if not canaries:
+        lacks["canaries"] = "none were planted, or none are among those asked about"
+    return lacks

@@ -1,0 +1,106 @@
+"""From answers to a score for each candidate: higher means "was trained on"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from leaderboard.model_audit.answers import Answers
+from leaderboard.model_audit.questions import BASE, MODEL, Question
+from leaderboard.planting.planted import Candidate
+from targets.speech.transcript import written_plainly
+from targets.speech.wer import word_errors
+from targets.synthetic.phrases import DIGITS
+
+_SPELLED = str.maketrans({str(n): f" {word} " for n, word in enumerate(DIGITS)})
+
+
+@dataclass(frozen=True)
+class Scored:
+    """An attack's scores by candidate; None where an answer was missing, or was minus infinity."""
+
+    name: str
+    how: str
+    scores: dict[str, float | None]
+
+
+def plain(text: str) -> str:
+    """Return a text as words alone, so that "42" and "four two" are the same."""
+    return " ".join(written_plainly(text).translate(_SPELLED).split())
+
+
+def audits_with(*, likelihoods: bool, base: bool) -> str:
+    """Return the attack that audits ε: fixed by what can be asked, before any answer."""
+    if likelihoods:
+        return "relative loss" if base else "loss"
+    return "transcript"
+
+
+def scored(
+    candidates: Sequence[Candidate],
+    answers: Answers,
+    *,
+    likelihoods: bool,
+    base: bool,
+    base_likelihoods: bool,
+    references: Sequence[str],
+) -> tuple[list[Scored], dict[str, str]]:
+    """Return the scores of every attack that can run, and why the others cannot.
+
+    `base` says whether there is one; `references` are the roles of those with likelihoods.
+    """
+    found, absent = [], {}
+    losses = {c.id: _per_character(c, MODEL, answers) for c in candidates}
+    if likelihoods:
+        found.append(Scored("loss", "log-likelihood per character", losses))
+    else:
+        absent["loss"] = "the model gives no likelihoods, transcripts alone"
+    if likelihoods and base_likelihoods:
+        of_base = {c.id: _per_character(c, BASE, answers) for c in candidates}
+        how = "log-likelihood per character, less that of the base"
+        found.append(Scored("relative loss", how, _less(losses, of_base)))
+    else:
+        reason = "no --base was given" if not base else "not both give likelihoods"
+        absent["relative loss"] = reason
+    if likelihoods and references:
+        others = [{c.id: _per_character(c, r, answers) for c in candidates} for r in references]
+        how = f"log-likelihood per character, less the mean of {len(others)} references"
+        means = {c.id: _mean([other[c.id] for other in others]) for c in candidates}
+        # With one variance for all, offline LiRA ranks by the same difference.
+        found.append(Scored("loss beside references", how, _less(losses, means)))
+    else:
+        absent["loss beside references"] = "no --references with likelihoods were given"
+    errors = {c.id: _accuracy(c, MODEL, answers) for c in candidates}
+    found.append(Scored("transcript", "minus the word error rate of its transcript", errors))
+    if base:
+        of_base = {c.id: _accuracy(c, BASE, answers) for c in candidates}
+        how = "how much fewer of its words are wrong than with the base"
+        found.append(Scored("relative transcript", how, _less(errors, of_base)))
+    else:
+        absent["relative transcript"] = "no --base was given"
+    return found, absent
+
+
+def _per_character(c: Candidate, role: str, answers: Answers) -> float | None:
+    value = answers.number(Question(role, c.id, "likelihood", text=c.text))
+    return None if value is None else value / max(len(c.text), 1)
+
+
+def _accuracy(c: Candidate, role: str, answers: Answers) -> float | None:
+    text = answers.text(Question(role, c.id, "transcript"))
+    if text is None:
+        return None
+    wrong, words = word_errors(plain(c.text), plain(text))
+    return -wrong / max(words, 1)
+
+
+def _less(
+    first: dict[str, float | None], second: dict[str, float | None]
+) -> dict[str, float | None]:
+    pairs = {name: (value, second[name]) for name, value in first.items()}
+    return {name: None if a is None or b is None else a - b for name, (a, b) in pairs.items()}
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if len(known) == len(values) else None

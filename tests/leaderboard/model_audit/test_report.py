@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from leaderboard.model_audit.report import headline, report
+from leaderboard.model_audit.run import Asked, audit_model
+from tests.leaderboard.model_audit.fakes import Fake, game
+
+
+@pytest.fixture
+def audit(tmp_path):
+    planted = game(tmp_path)
+    model = Fake(planted.folder / "train", name="<b>mine</b>")
+    asked = Asked(1e-5, claimed_epsilon=0.5)
+    return planted, audit_model(planted, model, tmp_path / "out", asked, base=Fake(name="base"))
+
+
+def test_the_page_stands_alone_and_names_nobody(audit, tmp_path):
+    planted, result = audit
+    page = report(result, planted)
+    assert "The claim ε = 0.5 is falsified." in page
+    assert "&lt;b&gt;mine&lt;/b&gt;" in page
+    assert "<b>mine" not in page
+    assert "<script" not in page
+    assert not re.search(r"(src|href)=\"(?!data:)", page)
+    assert str(tmp_path) not in page
+    assert "said-0" not in page
+    assert "Turn LEFT" not in page
+    assert all(name in page for name in result.worst)
+    assert page.count("<audio") == 3
+    assert '<svg class="roc"' in page
+    for path in re.findall(r'd="(M[^"]*)"', page):
+        assert "nan" not in path
+
+
+@pytest.mark.parametrize(
+    ("verdict", "claim", "says"),
+    [
+        ("consistent", 3.0, "ε = 3 is consistent"),
+        ("cannot tell: ceiling below the claim", 9.0, "this audit cannot tell: ceiling below"),
+        ("nothing claimed", None, "nothing was claimed"),
+    ],
+)
+def test_the_headline_says_the_verdict(audit, verdict, claim, says):
+    assert says in headline(replace(audit[1], verdict=verdict, claimed_epsilon=claim))

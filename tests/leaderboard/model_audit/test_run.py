@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from leaderboard.model_audit.answers import AnswersError
+from leaderboard.model_audit.asking import AskingError
+from leaderboard.model_audit.ranks import CANARIES, EVERYONE, UTTERANCES
+from leaderboard.model_audit.result import INVERTED
+from leaderboard.model_audit.run import Asked, audit_model
+from leaderboard.recognisers.base import RecogniserError
+from targets.core.errors import OverheardError
+from tests.leaderboard.model_audit.fakes import Fake, game
+
+
+def test_who_knows_its_training_by_heart_is_caught(tmp_path):
+    planted = game(tmp_path)
+    model, base = Fake(planted.folder / "train"), Fake(name="base")
+    asked = Asked(delta=1e-5, claimed_epsilon=0.5)
+    found = audit_model(planted, model, tmp_path / "out", asked, base=base)
+    assert found.attack == "relative loss"
+    assert found.rankings["relative loss"][EVERYONE].auc.value == 1.0
+    assert found.rankings["transcript"][UTTERANCES].auc.value == 1.0
+    assert found.verdict == "falsified"
+    assert 0.5 < found.bound.low <= found.bound.ceiling
+    members = {c.id for c in planted.candidates if c.member}
+    assert set(found.worst) < members
+    assert len(found.worst) == 10
+    for row in found.canaries:
+        assert row.held_out.written.hits == 0
+        assert row.members.by_base.hits == 0
+        if row.form != "clear":  # of these the covered recording was not trained on
+            assert row.members.written.hits == row.members.count
+        assert row.members.twins.hits == row.members.twins.of == row.members.count
+        if row.members.count > 1:
+            assert row.members.exposure.value == row.members.exposure.ceiling == 4.0
+    assert found.wer["members"].value == 0.0
+    assert found.wer["held out"].value > 0.5
+    assert any("Do not promise" in line for line in found.advice)
+    json.dumps(found.to_json(), allow_nan=False)
+
+
+def test_who_knows_nothing_is_at_chance(tmp_path):
+    planted = game(tmp_path)
+    found = audit_model(planted, Fake(), tmp_path / "out", Asked(1e-5, claimed_epsilon=1.0))
+    assert found.attack == "loss"
+    area = found.rankings["loss"][EVERYONE].auc
+    assert area.low < 0.5 < area.high
+    assert found.bound.low == 0.0
+    assert found.verdict in ("consistent", INVERTED)
+    assert "--base" in found.absent["relative loss"]
+    assert not any(row.members.written.hits for row in found.canaries)
+
+
+def test_a_claim_beyond_the_ceiling_cannot_be_judged(tmp_path):
+    planted = game(tmp_path, canaries=False)
+    found = audit_model(planted, Fake(), tmp_path / "out", Asked(1e-5, claimed_epsilon=30.0))
+    assert found.verdict == "cannot tell: ceiling below the claim"
+    assert found.canaries == ()
+    assert CANARIES not in found.rankings["loss"]
+
+
+def test_transcripts_alone_are_enough_to_begin_with(tmp_path):
+    planted = game(tmp_path)
+    model = Fake(planted.folder / "train", losses=False)
+    found = audit_model(planted, model, tmp_path / "out", Asked(1e-5))
+    assert found.attack == "transcript"
+    assert found.absent["exposure of canaries"] == "a fake that writes alone"
+    assert found.verdict == "nothing claimed"
+    assert found.rankings["transcript"][EVERYONE].auc.value == 1.0
+    assert not any(row.members.exposure.scored for row in found.canaries)
+
+
+def test_speakers_are_audited_as_speakers(tmp_path):
+    planted = game(tmp_path, unit="speaker")
+    found = audit_model(planted, Fake(planted.folder / "train"), tmp_path / "out", Asked(1e-5))
+    one = found.rankings["loss"][EVERYONE]
+    assert one.members + one.held_out == len({c.speaker for c in planted.candidates})
+    assert found.unit == "speaker"
+
+
+def test_references_take_the_place_of_shadow_models(tmp_path):
+    planted = game(tmp_path)
+    found = audit_model(
+        planted,
+        Fake(planted.folder / "train"),
+        tmp_path / "out",
+        Asked(1e-5, limit=30),
+        references=[Fake(name="one"), Fake(name="two")],
+    )
+    assert found.how["loss beside references"].endswith("2 references")
+    assert found.asked == 30
+    assert any("--limit" in line for line in found.advice)
+
+
+def test_the_same_command_goes_on_and_asks_nothing_twice(tmp_path):
+    planted = game(tmp_path)
+
+    class Fails(Fake):
+        well = 20
+
+        def transcribe(self, audio, rate):
+            self.well -= 1
+            if self.well == 0:
+                raise RecogniserError("fake: gone away")
+            return super().transcribe(audio, rate)
+
+    once, twice = Fake(planted.folder / "train"), Fails(planted.folder / "train")
+    whole = audit_model(planted, once, tmp_path / "a", Asked(1e-5))
+    with pytest.raises(AskingError, match=r"gone away .*the same command goes on"):
+        audit_model(planted, twice, tmp_path / "b", Asked(1e-5))
+    resumed = audit_model(planted, twice, tmp_path / "b", Asked(1e-5))
+    assert resumed == whole
+    assert twice.calls == once.calls
+
+
+def test_answers_of_another_are_refused(tmp_path):
+    planted = game(tmp_path, canaries=False)
+    audit_model(planted, Fake(), tmp_path / "out", Asked(1e-5, limit=10))
+    with pytest.raises(AnswersError, match="its weights have changed"):
+        audit_model(planted, Fake(name="other"), tmp_path / "out", Asked(1e-5))
+
+
+def test_one_side_alone_is_no_game(tmp_path):
+    planted = game(tmp_path, canaries=False)
+    alike = [c for c in planted.candidates if c.member == planted.candidates[0].member]
+    limit = next((n for n, c in enumerate(planted.candidates) if c.member != alike[0].member), 1)
+    with pytest.raises(OverheardError, match="--limit"):
+        audit_model(planted, Fake(), tmp_path / "out", Asked(1e-5, limit=limit))
