@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, get_args
+from typing import Literal, NoReturn, Protocol, get_args
 
 import numpy as np
 
@@ -93,6 +93,15 @@ def can(recogniser: OutsideRecogniser, ability: Ability) -> bool:
     return ability not in recogniser.cannot
 
 
+def refuse(recogniser: OutsideRecogniser, ability: Ability) -> NoReturn:
+    """Say that a recogniser lacks an ability.
+
+    Raises:
+        CannotError: always.
+    """
+    raise CannotError(f"{recogniser.name}: no {ability}: {recogniser.cannot[ability]}")
+
+
 @dataclass(frozen=True)
 class Opening:
     """How recognisers are opened; each door takes what concerns it.
@@ -100,9 +109,10 @@ class Opening:
     `device` is where weights go. `language` is told to recognisers that take one (`en`). `adapter`
     is a folder with an adapter for the weights. `download` allows a door to fetch weights.
     `answers` is the folder where the answers of a service are kept; None keeps none. `key_from`
-    names the environment variable with the key of a service, `requests_a_minute` bounds how often
-    it is asked, `patience` is how many seconds it may take for one answer, `attempts` how often
-    one question is asked before giving up.
+    names the environment variable with the key of a service; without it none is sent.
+    `requests_a_minute` bounds how often it is asked, `patience` is how many seconds it may take for
+    one answer, `attempts` how often one question is asked before giving up, with pauses that begin
+    at `first_pause` seconds and double.
     """
 
     device: str = "cpu"
@@ -110,10 +120,11 @@ class Opening:
     adapter: Path | None = None
     download: bool = False
     answers: Path | None = None
-    key_from: str = "OPENAI_API_KEY"
+    key_from: str = ""
     requests_a_minute: float = 600.0
     patience: float = 60.0
     attempts: int = 5
+    first_pause: float = 1.0
 
 
 def checked(audio: Samples, rate: int, name: str) -> Samples:

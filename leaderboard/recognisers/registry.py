@@ -12,7 +12,7 @@ DOORS: Registry[Entry] = Registry(
     (
         Entry(
             name="hf",
-            path=_HERE + "hf:open_hf",
+            path=_HERE + "hf.recogniser:open_hf",
             summary="hf:FOLDER or hf:NAME, a model of transformers: CTC, Whisper, RNN-T",
         ),
         Entry(

@@ -1,0 +1,1 @@
+"""The door to models of the library `transformers`: CTC, sequence to sequence, transducers."""

@@ -1,0 +1,157 @@
+"""A model of `transformers` as an outside recogniser: transcripts, likelihoods, gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import soxr
+import torch
+from torch import Tensor
+
+from leaderboard.recognisers.base import Ability, Opening, UnheardError, checked
+from leaderboard.recognisers.hf.ctc import CtcHead
+from leaderboard.recognisers.hf.folder import first_line
+from leaderboard.recognisers.hf.load import Loaded, load
+from leaderboard.recognisers.hf.seq2seq import Seq2SeqHead
+from leaderboard.recognisers.hf.transducer import TransducerHead
+from targets.speech.utterance import Samples
+
+
+class Head(Protocol):
+    """What differs between kinds of models; `inputs` is what `prepared` makes of audio.
+
+    `longest_audio` is in seconds.
+    """
+
+    @property
+    def longest_audio(self) -> float:
+        """How many seconds it hears at most."""
+        ...
+
+    def prepared(self, audio: Samples) -> Any:
+        """Return the model's input of audio (S,) at the model's rate."""
+        ...
+
+    def write(self, inputs: Any, seconds: float) -> str:
+        """Return the transcript."""
+        ...
+
+    def log_likelihood(self, inputs: Any, text: str) -> Tensor:
+        """Return the log-probability () of a text in nats, in double precision."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class HfRecogniser:
+    """A model of `transformers`. See `OutsideRecogniser`.
+
+    It hears an utterance alone, never a batch, so that no padding changes what it says. With an
+    adapter, gradients are to the adapter's weights alone.
+    """
+
+    name: str
+    loaded: Loaded
+    head: Head
+    cannot: Mapping[Ability, str] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        """See `OutsideRecogniser`."""
+        return self.loaded.kind
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the files that the model, its processor and its adapter are read from."""
+        return self.loaded.digest
+
+    def transcribe(self, audio: Samples, rate: int) -> str:
+        """See `OutsideRecogniser`."""
+        inputs, seconds = self._heard(audio, rate)
+        with torch.no_grad():
+            try:
+                return self.head.write(inputs, seconds).strip()
+            except (RuntimeError, ValueError, IndexError) as error:
+                raise self._unheard(seconds, error) from None
+
+    def log_likelihood(self, audio: Samples, rate: int, text: str) -> float:
+        """See `OutsideRecogniser`."""
+        with torch.no_grad():
+            return float(self._log_likelihood(audio, rate, text))
+
+    def gradient_norm(self, audio: Samples, rate: int, text: str) -> float:
+        """See `OutsideRecogniser`.
+
+        Raises:
+            UnheardError: the text is impossible, and so has no gradient.
+        """
+        with torch.enable_grad():
+            found = self._log_likelihood(audio, rate, text)
+            if not found.isfinite():
+                raise UnheardError(
+                    f"{self.name}: the transcript cannot be written over this audio, and so has "
+                    f"no gradient: drop the utterance"
+                )
+            weights = [w for w in self.loaded.model.parameters() if w.requires_grad]
+            slopes = torch.autograd.grad(found, weights, allow_unused=True)
+        squares = [slope.double().square().sum() for slope in slopes if slope is not None]
+        return float(torch.stack(squares).sum().sqrt())
+
+    def _log_likelihood(self, audio: Samples, rate: int, text: str) -> Tensor:
+        inputs, seconds = self._heard(audio, rate)
+        try:
+            found = self.head.log_likelihood(inputs, text)
+        except (RuntimeError, ValueError, IndexError) as error:
+            raise self._unheard(seconds, error) from None
+        if found.isnan():
+            raise UnheardError(
+                f"{self.name}: the likelihood of an utterance of {seconds:.2f} s is NaN: its "
+                f"weights or its audio are broken"
+            )
+        return found
+
+    def _heard(self, audio: Samples, rate: int) -> tuple[Any, float]:
+        """Return the model's input of audio, and its seconds.
+
+        Raises:
+            UnheardError: the model cannot hear it.
+        """
+        samples = checked(audio, rate, self.name)
+        seconds = len(samples) / rate
+        if rate != self.loaded.rate:
+            samples = soxr.resample(samples, rate, self.loaded.rate)
+        longest = self.head.longest_audio
+        if seconds > longest:
+            raise UnheardError(
+                f"{self.name}: the utterance lasts {seconds:.1f} s, and the recogniser hears "
+                f"{longest:g} s: cut it"
+            )
+        try:
+            inputs = self.head.prepared(samples)
+        except (RuntimeError, ValueError, IndexError) as error:
+            raise self._unheard(seconds, error) from None
+        return inputs.to(self.loaded.device), seconds
+
+    def _unheard(self, seconds: float, error: BaseException) -> UnheardError:
+        return UnheardError(
+            f"{self.name}: cannot take an utterance of {seconds:.2f} s: {first_line(error)}"
+        )
+
+
+def open_hf(place: str, opening: Opening) -> HfRecogniser:
+    """Return the model in a folder, or of a name in the local cache.
+
+    Raises:
+        RecogniserError: it cannot be read.
+    """
+    loaded = load(place, opening)
+    name = f"hf:{place}"
+    head: Head
+    if loaded.kind == "ctc":
+        head = CtcHead(loaded, name)
+    elif loaded.kind == "seq2seq":
+        head = Seq2SeqHead(loaded, name, opening.language)
+    else:
+        head = TransducerHead(loaded, name)
+    return HfRecogniser(name, loaded, head)

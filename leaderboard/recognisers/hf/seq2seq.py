@@ -1,0 +1,135 @@
+"""Models that write label after label: Whisper, Moonshine, Canary and their like.
+
+The decoder is given a prompt, then writes the transcript, then an end. The prompt is what
+`transformers` has it begin with: for Whisper <|startoftranscript|>, of multilingual ones the
+language and <|transcribe|>, and <|notimestamps|>; for others a start label, or what their processor
+says. The likelihood of a text is of its labels and of the end after them, given the prompt, whose
+own labels are not counted.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from leaderboard.recognisers.base import UnheardError
+from leaderboard.recognisers.hf.labels import labels_of
+from leaderboard.recognisers.hf.load import Loaded
+from targets.speech.utterance import Samples
+
+LANGUAGE = "en"  # where neither the person nor the model names one
+LABELS_A_SECOND = 20  # of decoding, where the model itself sets no limit
+LABELS_MORE = 16
+
+
+@dataclass(frozen=True, eq=False)
+class Seq2SeqHead:
+    """What such a model writes, and how likely a text is: see `Head`."""
+
+    loaded: Loaded
+    name: str
+    language: str
+
+    def write(self, inputs: Any, seconds: float) -> str:
+        """Return what the model writes when it is not drawing labels at random."""
+        model = self.loaded.model
+        limit = model.generation_config.max_length
+        more: dict[str, Any] = {}
+        if limit is None or limit == 20:  # the library's own default, which cuts most sentences
+            more["max_new_tokens"] = math.ceil(LABELS_A_SECOND * seconds) + LABELS_MORE
+        written = model.generate(**inputs, **self._told, **more, do_sample=False)
+        return str(self.loaded.processor.batch_decode(written, skip_special_tokens=True)[0])
+
+    def log_likelihood(self, inputs: Any, text: str) -> Tensor:
+        """Return the log-probability () of a text and its end.
+
+        Raises:
+            UnheardError: the text is longer than the decoder can write.
+        """
+        model, device = self.loaded.model, self.loaded.device
+        prompt = self._prompt(inputs)
+        spaced = f" {text}" if self._is_whisper and text else text
+        wanted = [*labels_of(self.loaded.tokenizer, spaced, self.name), self._end]
+        longest = _longest(model.config)
+        if longest is not None and len(prompt) + len(wanted) - 1 > longest:
+            raise UnheardError(
+                f"{self.name}: the transcript has {len(wanted)} labels, and the decoder holds "
+                f"{longest} with its prompt: cut the utterance"
+            )
+        given = torch.tensor([prompt + wanted[:-1]], device=device)
+        heard = {k: v for k, v in inputs.items() if k != "decoder_input_ids"}
+        logits = model(**heard, decoder_input_ids=given, use_cache=False).logits[0]
+        log_probs = logits[len(prompt) - 1 :].double().log_softmax(-1)
+        return log_probs.gather(1, torch.tensor(wanted, device=device)[:, None]).sum()
+
+    def prepared(self, audio: Samples) -> Any:
+        """Return the model's input of audio; of those that are told a task, with the prompt."""
+        processor = self.loaded.processor
+        if hasattr(processor, "apply_transcription_request"):
+            return processor.apply_transcription_request(audio, source_language=self._language)
+        asks = hasattr(processor, "get_decoder_prompt_ids") and not self._is_whisper
+        told = {"language": self._language} if asks else {}
+        return processor(audio, sampling_rate=self.loaded.rate, return_tensors="pt", **told)
+
+    @property
+    def longest_audio(self) -> float:
+        """How many seconds it hears at most: Whisper, as many as its positions."""
+        samples = getattr(self.loaded.processor.feature_extractor, "n_samples", None)
+        return samples / self.loaded.rate if self._is_whisper and samples else math.inf
+
+    def _prompt(self, inputs: Any) -> list[int]:
+        if "decoder_input_ids" in inputs:
+            return [int(label) for label in inputs["decoder_input_ids"][0]]
+        if self._is_whisper:
+            names = ["<|startoftranscript|>"]
+            if self._is_multilingual:
+                names += [f"<|{self._language}|>", "<|transcribe|>"]
+            return [self._label(name) for name in [*names, "<|notimestamps|>"]]
+        config = self.loaded.model.generation_config
+        start = config.decoder_start_token_id
+        return [int(config.bos_token_id if start is None else start)]
+
+    def _label(self, name: str) -> int:
+        tokenizer = self.loaded.tokenizer
+        found = tokenizer.convert_tokens_to_ids(name)
+        if found is None or tokenizer.convert_ids_to_tokens(found) != name:
+            raise UnheardError(f"{self.name}: its tokenizer has no {name}: name another language")
+        return int(found)
+
+    @property
+    def _told(self) -> dict[str, str]:
+        if self._is_whisper and self._is_multilingual:
+            return {"language": self._language, "task": "transcribe"}
+        return {}
+
+    @property
+    def _language(self) -> str:
+        config = self.loaded.model.generation_config
+        return self.language or getattr(config, "language", None) or LANGUAGE
+
+    @property
+    def _is_whisper(self) -> bool:
+        return self.loaded.model.config.model_type == "whisper"
+
+    @property
+    def _is_multilingual(self) -> bool:
+        return bool(getattr(self.loaded.model.generation_config, "is_multilingual", False))
+
+    @property
+    def _end(self) -> int:
+        end = self.loaded.model.generation_config.eos_token_id
+        return int(end[0] if isinstance(end, list | tuple) else end)
+
+
+def _longest(config: Any) -> int | None:
+    """Return how many labels the decoder holds, where it says so."""
+    for part in (getattr(config, "decoder", None), getattr(config, "decoder_config", None), config):
+        for key in ("max_target_positions", "max_position_embeddings"):
+            found = getattr(part, key, None)
+            if isinstance(found, int):
+                return found
+    return None

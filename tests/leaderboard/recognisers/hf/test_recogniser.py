@@ -1,0 +1,150 @@
+"""Likelihoods against slow and obvious ones, and what each model cannot hear."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import soxr
+import torch
+
+from leaderboard.recognisers.base import UnheardError
+from leaderboard.recognisers.open import open_recogniser
+from tests.leaderboard.recognisers.tiny import KINDS, audio, folder_of, make_wav2vec2
+
+RATE = 16_000
+
+
+@pytest.fixture
+def opened(tmp_path_factory):
+    return lambda kind: open_recogniser(f"hf:{folder_of(kind, tmp_path_factory)}")
+
+
+def library_loss(model, labels, samples):
+    """Return the model's own loss on one utterance, as a sum of nats."""
+    inputs = model.loaded.processor(samples, sampling_rate=RATE, return_tensors="pt")
+    network = model.loaded.model
+    given = torch.tensor([labels])
+    match model.kind:
+        case "ctc":
+            network.config.ctc_loss_reduction = "sum"
+            loss = network(**inputs, labels=given).loss
+        case "seq2seq":  # of the labels and the end, averaged
+            loss = network(**inputs, labels=given).loss * len(labels)
+        case _:
+            blank = torch.tensor([[network.config.blank_token_id, *labels]])
+            heard = {**inputs, "decoder_input_ids": blank, "labels": given}
+            loss = network(**heard, output_attention_mask=True, reduction="sum").loss
+    return float(loss.detach())
+
+
+@pytest.mark.parametrize("kind", [k for k in KINDS if k != "whisper"])
+def test_as_the_library_has_it(kind, opened):
+    model = opened(kind)
+    samples = audio(1.3, seed=3)
+    end = [2] if kind == "moonshine" else []
+    labels = model.loaded.tokenizer("a bee", add_special_tokens=False).input_ids + end
+    wanted = -library_loss(model, labels, samples)
+    assert model.log_likelihood(samples, RATE, "a bee") == pytest.approx(wanted, rel=1e-4)
+
+
+def test_whisper_label_by_label(opened):
+    model = opened("whisper")
+    samples = audio(2.0, seed=4)
+    network, tokenizer = model.loaded.model, model.loaded.tokenizer
+    # English, so that the prompt names no language; the text begins with a space.
+    prompt = tokenizer.convert_tokens_to_ids(["<|startoftranscript|>", "<|notimestamps|>"])
+    labels = [*tokenizer(" on two", add_special_tokens=False).input_ids]
+    assert tokenizer.convert_ids_to_tokens(labels)[0] == "Ġon"
+    inputs = model.loaded.processor(samples, sampling_rate=RATE, return_tensors="pt")
+    wanted, given = 0.0, list(prompt)
+    for label in [*labels, network.config.eos_token_id]:
+        with torch.no_grad():
+            logits = network(**inputs, decoder_input_ids=torch.tensor([given])).logits[0, -1]
+        wanted += float(logits.double().log_softmax(0)[label])
+        given.append(label)
+    assert model.log_likelihood(samples, RATE, "on two") == pytest.approx(wanted, rel=1e-5)
+
+
+def test_ctc_one_alignment_at_a_time(opened):
+    model = opened("wav2vec2")
+    samples = audio(0.055)  # few frames
+    inputs = model.loaded.processor(samples, sampling_rate=RATE, return_tensors="pt")
+    with torch.no_grad():
+        log_probs = model.loaded.model(**inputs).logits[0].double().log_softmax(-1)
+    T = len(log_probs)
+    assert T == 2
+    a, b = model.loaded.tokenizer("ab").input_ids
+    both = log_probs[0, a] + log_probs[1, b]
+    assert model.log_likelihood(samples, RATE, "ab") == pytest.approx(float(both))
+    one = torch.stack([log_probs[0, a] + log_probs[1, x] for x in (0, a)])
+    one = torch.cat([one, (log_probs[0, 0] + log_probs[1, a])[None]]).logsumexp(0)
+    assert model.log_likelihood(samples, RATE, "a") == pytest.approx(float(one))
+    none = log_probs[:, 0].sum()
+    assert model.log_likelihood(samples, RATE, "") == pytest.approx(float(none))
+    assert model.log_likelihood(samples, RATE, "aa") == -math.inf  # it needs a blank between
+    with pytest.raises(UnheardError, match="so has no gradient"):
+        model.gradient_norm(samples, RATE, "aa")
+
+
+@pytest.mark.parametrize("kind", ["moonshine", "parakeet-ctc", "parakeet-tdt"])
+def test_the_norm_is_that_of_small_steps(kind, opened):
+    model = opened(kind)
+    samples, text = audio(0.4), "ab"
+    norm = model.gradient_norm(samples, RATE, text)
+    weights = [w for w in model.loaded.model.parameters() if w.requires_grad]
+    likelihood = model._log_likelihood(samples, RATE, text)
+    slopes = torch.autograd.grad(likelihood, weights, allow_unused=True)
+    kept = [w.detach().clone() for w in weights]
+
+    def moved(by):
+        with torch.no_grad():
+            for w, slope, old in zip(weights, slopes, kept, strict=True):
+                w.copy_(old if slope is None else old + by * slope / norm)
+        return model.log_likelihood(samples, RATE, text)
+
+    step = 2e-3 / norm
+    rise = moved(step) - moved(-step)
+    moved(0)
+    assert rise / (2 * step) == pytest.approx(norm, rel=0.05)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_silence_and_other_rates(kind, opened):
+    model = opened(kind)
+    assert isinstance(model.transcribe(np.zeros(8_000, np.float32), RATE), str)
+    assert model.log_likelihood(np.zeros(8_000, np.float32), RATE, "a") <= 0
+    slow = audio(1.0, rate=8_000)
+    wanted = model.log_likelihood(soxr.resample(slow, 8_000, RATE), RATE, "a")
+    assert model.log_likelihood(slow, 8_000, "a") == wanted
+
+
+def test_what_cannot_be_heard(opened):
+    whisper = opened("whisper")
+    with pytest.raises(UnheardError, match=r"lasts 6\.5 s, and the recogniser hears 6 s: cut it"):
+        whisper.transcribe(audio(6.5), RATE)
+    with pytest.raises(UnheardError, match="decoder holds 64 with its prompt: cut"):
+        whisper.log_likelihood(audio(1), RATE, "a b c d " * 20)
+    with pytest.raises(UnheardError, match=r"cannot take an utterance of 0\.00 s"):
+        opened("wav2vec2").transcribe(audio(0.001), RATE)
+
+
+def test_labels_of_capitals_and_of_nothing(opened, tmp_path):
+    small, large = (
+        opened("wav2vec2"),
+        open_recogniser(f"hf:{make_wav2vec2(tmp_path, capitals=True)}"),
+    )
+    samples = audio(1)
+    assert large.log_likelihood(samples, RATE, "it's over") == pytest.approx(
+        small.log_likelihood(samples, RATE, "it's over")
+    )
+    with pytest.raises(UnheardError, match="cannot write '7', which the transcript has"):
+        small.log_likelihood(samples, RATE, "gate 7")
+
+
+def test_two_equal_letters_are_two(opened):
+    """A transducer needs no blank between equal labels, and its text keeps both."""
+    text = opened("parakeet-rnnt").transcribe(audio(), RATE)
+    assert any(a == b for a, b in pairwise(text))
