@@ -128,7 +128,7 @@ def corpus(context: typer.Context) -> None:
 
 @app.command(context_settings=HAND_ON)
 def new(context: typer.Context) -> None:
-    """Write a file to start a submission from."""
+    """Write a file to start a submission, or the audit of a model of yours, from."""
     _hand_on(context, "new")
 
 
@@ -142,6 +142,12 @@ def check(context: typer.Context) -> None:
 def check_attack(context: typer.Context) -> None:
     """Put a submitted attack through the contract."""
     _hand_on(context, "check_attack", "check")
+
+
+@app.command(context_settings=HAND_ON)
+def check_model(context: typer.Context) -> None:
+    """Put a recogniser that is to be audited through the contract."""
+    _hand_on(context, "check_model", "audits.check_model")
 
 
 @app.command(context_settings=HAND_ON)

@@ -1,4 +1,4 @@
-"""`overheard new`: a commented, working file to start a submission from."""
+"""`overheard new`: a commented, working file to start a submission or a model from."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ from targets.core.files import whole_file
 
 
 class Role(StrEnum):
-    """What is submitted."""
+    """What is submitted, or audited."""
 
     DEFENSE = "defense"
     ATTACK = "attack"
+    MODEL = "model"
 
 
 NEXT = {
     Role.DEFENSE: ("check {file}:Mine", "score {file}:Mine --suite tiny --out runs/tiny"),
+    Role.MODEL: ("check-model {file}:Mine", "audit-model {file}:Mine --planted planted"),
     Role.ATTACK: ("check-attack {file}:Mine", "score-attack {file}:Mine --out runs/tiny"),
 }
 
@@ -30,9 +32,9 @@ def new(
     role: Annotated[Role, typer.Argument(help="What to write.")],
     file: Annotated[Path, typer.Argument(metavar="FILE.py", help="Where; it must not exist yet.")],
 ) -> None:
-    """Write a file to start a submission from; it works as it is."""
+    """Write a file to start a submission or a model from; it works as it is."""
     if file.suffix != ".py":
-        raise OverheardError(f"{file}: a submission is one Python file, whose name ends in .py")
+        raise OverheardError(f"{file}: what is written is one Python file, whose name ends in .py")
     if file.exists():
         raise OverheardError(f"{file}: exists; it is not overwritten")
     text = (files("leaderboard") / "templates" / f"{role}.txt").read_text(encoding="utf-8")

@@ -110,9 +110,9 @@ class Opening:
     is a folder with an adapter for the weights. `download` allows a door to fetch weights.
     `answers` is the folder where the answers of a service are kept; None keeps none. `key_from`
     names the environment variable with the key of a service; without it none is sent.
-    `requests_a_minute` bounds how often it is asked, `patience` is how many seconds it may take for
-    one answer, `attempts` how often one question is asked before giving up, with pauses that begin
-    at `first_pause` seconds and double.
+    `requests_a_minute` bounds how often it is asked; a question is asked up to `attempts` times,
+    with pauses that begin at `first_pause` seconds and double, and all of it takes no more than
+    `patience` seconds.
     """
 
     device: str = "cpu"

@@ -111,6 +111,11 @@ class ServiceRecogniser:
                 aside.write_text(json.dumps({"url": self.url, "model": self.model, "text": found}))
         return found
 
+    @property
+    def _an_attempt(self) -> float:
+        """Seconds that one attempt may take, so that there is time for all of them."""
+        return self.opening.patience / self.opening.attempts
+
     def _kept(self, wav: bytes) -> Path | None:
         """Return where the answer to a question is kept."""
         if self.opening.answers is None:
@@ -136,11 +141,16 @@ class ServiceRecogniser:
     def _asked(self, wav: bytes) -> str:
         """Ask until there is an answer, as often as is allowed."""
         pause = self.opening.first_pause
-        reason, away = "", False
-        for attempt in range(self.opening.attempts):
-            if attempt:
-                self.sleep(min(pause, LONGEST_PAUSE))
+        reason, away, asked = "", False, 0
+        until = self.clock() + self.opening.patience
+        while asked < self.opening.attempts:
+            if asked:
+                wait = min(pause, LONGEST_PAUSE)
+                if self.clock() + wait >= until:
+                    break
+                self.sleep(wait)
                 pause *= 2
+            asked += 1
             self._wait_for_its_turn()
             try:
                 found = text_of(self._answer(wav), self.name)
@@ -152,7 +162,7 @@ class ServiceRecogniser:
             return found
         self._silent += 1
         kept = "" if self.opening.answers is None else "; answers so far are kept"
-        message = f"{self.name}: {reason}, asked {self.opening.attempts} times"
+        message = f"{self.name}: {reason}, asked {asked} time{'s' * (asked > 1)}"
         if away or self._silent >= IN_A_ROW:
             raise RecogniserError(
                 f"{message} for {self._silent} utterances: see whether the service is up, then "
@@ -184,18 +194,18 @@ class ServiceRecogniser:
         if self.key:
             headers["Authorization"] = f"Bearer {self.key}"
         request = urllib.request.Request(self.url, body, headers, method="POST")
-        until = self.clock() + self.opening.patience
+        until = self.clock() + self._an_attempt
         try:
-            with _opener(self.url).open(request, timeout=self.opening.patience) as response:
+            with _opener(self.url).open(request, timeout=self._an_attempt) as response:
                 return _whole(response, lambda: self.clock() > until)
         except urllib.error.HTTPError as error:
             with error:
                 self._refused(error)
         except TimeoutError:
-            raise _AgainError(f"no answer within {self.opening.patience:g} s") from None
+            raise _AgainError(f"no answer within {self._an_attempt:g} s") from None
         except urllib.error.URLError as error:
             if isinstance(error.reason, TimeoutError):
-                raise _AgainError(f"no answer within {self.opening.patience:g} s") from None
+                raise _AgainError(f"no answer within {self._an_attempt:g} s") from None
             reason = getattr(error.reason, "strerror", None) or error.reason
             raise _AgainError(f"cannot be reached ({reason})", away=True) from None
         except (HTTPException, OSError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -181,8 +182,10 @@ def _adapted(model: Any, adapter: Path) -> Any:
             f"{adapter}: is an adapter, and the library peft is not installed: pip install peft"
         ) from None
     try:
-        return PeftModel.from_pretrained(
-            model, adapter, is_trainable=True, torch_device="cpu"
-        ).get_base_model()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # between the two libraries
+            return PeftModel.from_pretrained(
+                model, adapter, is_trainable=True, torch_device="cpu"
+            ).get_base_model()
     except Exception as error:
         raise RecogniserError(f"{adapter}: peft cannot read it: {first_line(error)}") from None

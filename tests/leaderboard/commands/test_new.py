@@ -12,6 +12,8 @@ from attacks.base import view_of
 from attacks.checks import check_attack
 from defenses.checks import check_defense
 from leaderboard.commands.new import Role, new
+from leaderboard.recognisers.checks import check_recogniser
+from leaderboard.recognisers.open import open_recogniser
 from leaderboard.submissions.submission import read_submission
 from targets.core.errors import OverheardError
 from tests.fakes import recipe_for, speech
@@ -41,6 +43,16 @@ def test_an_attack_to_start_from(tmp_path):
     start = recipe_for("ctc", public).build()
     found = check_attack(mine(), view_of("scores", start, start, public), candidates)
     assert [c.id for c in found.candidates] == [c.id for c in candidates]
+
+
+def test_a_model_to_start_from(tmp_path, capsys):
+    path = tmp_path / "mine.py"
+    new(Role.MODEL, path)
+    assert f"overheard check-model {path}:Mine" in capsys.readouterr().out
+    mine = open_recogniser(f"{path}:Mine")
+    kept = check_recogniser(mine, speech(4, "public"))
+    assert list(mine.cannot) == ["gradient_norm"]
+    assert all(kept.transcripts)
 
 
 def test_nothing_is_overwritten(tmp_path):

@@ -123,6 +123,7 @@ def test_an_adapter_without_peft(folder, tmp_path, monkeypatch):
     refused(folder, "the library peft is not installed: pip install", Opening(adapter=adapter))
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # of peft, when one is made
 def test_an_adapter(folder, tmp_path):
     peft = pytest.importorskip("peft", reason="adapters need peft")
     from transformers import Wav2Vec2ForCTC
