@@ -129,6 +129,40 @@ def test_suites(tmp_path, capfd):
             assert suite.cells()
 
 
+@pytest.mark.parametrize("digits", [400, 5000])
+def test_numbers_too_long_to_count_with_are_refused(tmp_path, digits):
+    number = "9" * digits
+    suite = (files("leaderboard") / "suites" / "tiny.toml").read_text()
+    places = {"s.toml": (load_suite, suite.replace("epochs = ", f"epochs = {number} # "))}
+    for name, read in (("r.json", read_record), ("a.json", read_result)):
+        every = attack_result(0.6, 1.0).content if read is read_result else published_record()
+        content = json.dumps(with_values(every, 10**400)).replace("1" + "0" * 400, number)
+        places[name] = (read, content)
+    for name, (read, text) in places.items():
+        path = tmp_path / name
+        if name.endswith(".json") and digits < 4300:  # longer ones are no JSON to Python
+            content = json.loads(text)
+            text = json.dumps({**content, DIGEST: digest_of(content)})
+        path.write_text(text)
+        with pytest.raises(OverheardError, match=name):
+            read(path)
+
+
+def published_record():
+    content = json.loads(min(published(), key=lambda path: path.stat().st_size).read_bytes())
+    del content[DIGEST]
+    return content
+
+
+def with_values(content, value):
+    """Return a structure in which every estimate has this value."""
+    if isinstance(content, list):
+        return [with_values(one, value) for one in content]
+    if isinstance(content, dict):
+        return {k: value if k == "value" else with_values(v, value) for k, v in content.items()}
+    return content
+
+
 def test_records_by_bytes_and_by_structure(tmp_path, capfd):
     every = [(path, path.read_bytes()) for path in published()]
     # Small ones: a record of a thousand candidates takes a tenth of a second to seal.

@@ -45,6 +45,7 @@ PLD_GRID = 1e-3  # of privacy losses: rounds ε up by less than 1e-3, at a tenth
 COARSE_PLD_GRID = 1e-2  # below this noise, where losses are large and the fine grid is slow:
 SMALL_PLD_NOISE = 0.3
 TOLERANCE = 2e-3  # relative, of a calibrated noise: always on the private side
+FAR, MOST_NOISE = 2.0**6, 2.0**19  # calibration gives up beyond the second
 SMALLEST_EXACT_NOISE = 1e-2  # below it the closed form of one Gaussian query loses its digits
 EXACT_MARGIN = 1e-9  # its root is found to 1e-12
 
@@ -66,21 +67,35 @@ def price(
         OverheardError: δ is not in [0, 1), or the event is none that has a price.
     """
     check_delta(delta)
-    exact = merged(parts_of(event))
+    parts = tuple(merged(parts_of(event)))
+    try:
+        bounds = (
+            _bounds_of(parts, delta) if _hashable(parts) else _bounds_of.__wrapped__(parts, delta)
+        )
+    except UnsupportedEventError as error:
+        raise OverheardError(f"no accountant for {event!r}: {error}") from None
+    return tightest(bounds, delta, unit, "add or remove one " + unit, basis)
+
+
+# The same event is priced again for every training, every seed and every group of units.
+@lru_cache(maxsize=1024)
+def _bounds_of(exact: Sequence[Part], delta: float) -> Mapping[str, float]:
+    """Return every bound on ε that applies to the merged parts of an event, by its name."""
     parts = coarsened(exact)
-    bounds = {"rdp (dp-accounting)": _renyi(event, parts, delta)}
+    bounds = {"rdp (dp-accounting)": float(renyi_curve(parts)(delta))}
     bounds["composition of pure ε"] = sum(_pure_epsilon(part) * times for part, times in exact)
     drawn = merged([(query_of(part), times) for part, times in exact])
     noises = [noise_of(query) for query, _ in drawn if isinstance(query, GaussianDpEvent)]
+    as_drawn = drawn == list(exact)
     if len(noises) == len(drawn) == 1 and noises[0] >= SMALLEST_EXACT_NOISE:
-        name = "exact Gaussian" if drawn == exact else "exact Gaussian, as if all were drawn"
+        name = "exact Gaussian" if as_drawn else "exact Gaussian, as if all were drawn"
         bounds[name + " (dp-accounting)"] = _gaussian_epsilon(noises[0], delta)
     # What the closed form prices exactly, no other bound prices lower.
-    closed = drawn == exact and len(noises) == len(drawn) == 1
+    closed = as_drawn and len(noises) == len(drawn) == 1
     within_reach = not closed and min(bounds.values()) < LARGEST_PLD_EPSILON
     if within_reach and (losses := losses_of(parts)) is not None:
         bounds["pld (dp-accounting)"] = float(losses.get_epsilon(delta))
-    return tightest(bounds, delta, unit, "add or remove one " + unit, basis)
+    return bounds
 
 
 def losses_of(parts: Sequence[Part]) -> PLDAccountant | None:
@@ -134,19 +149,62 @@ def calibrate(event_of: Callable[[float], DpEvent], epsilon: float, delta: float
     high = 1.0
     while rough(high) > epsilon:
         high *= 2
-        if high > 1e6:
+        # Where the most noise does not do, nothing between needs to be tried.
+        if high > MOST_NOISE or (high == FAR and rough(MOST_NOISE) > epsilon):
+            most = 2 * MOST_NOISE
             raise OverheardError(
-                f"epsilon {epsilon} at delta {delta} is out of reach: with noise {high:g} it is "
-                f"still {rough(high):.3g}; ask for a larger epsilon or delta, or fewer steps"
+                f"epsilon {epsilon} at delta {delta} is out of reach: with noise {most:g} it is "
+                f"still {rough(most):.3g}; ask for a larger epsilon or delta, or fewer steps"
             )
     low = high / 2
     while low > 1e-3 and rough(low) <= epsilon:
         low, high = low / 2, low
     low /= 2  # PLD accounting may need less noise than Rényi accounting does
-    while high / low > 1 + TOLERANCE:
-        middle = math.sqrt(low * high)
-        low, high = (low, middle) if cost(middle) <= epsilon else (middle, high)
-    return high
+    return bisected(cost, epsilon, low, high)
+
+
+def bisected(cost: Callable[[float], float], epsilon: float, low: float, high: float) -> float:
+    """Return the upper end at which bisection ends: within `TOLERANCE`, where ε is not exceeded.
+
+    `cost` falls, so that what it is at one noise decides for all noises above, or below. So the
+    steps of the bisection are only counted up to where secants say that the root is, and the two
+    ends are looked at: a few prices in place of a dozen, to the same end.
+    """
+    enough, short = high, low  # the first is not above ε, whatever `cost` says of it: as given
+    seen: list[tuple[float, float]] = []
+    while True:
+        root = _secant(seen, epsilon, short, enough)
+        below, above = low, high
+        while above / below > 1 + TOLERANCE:
+            middle = math.sqrt(below * above)
+            below, above = (below, middle) if middle >= root else (middle, above)
+        noise = next((end for end in (above, below) if short < end < enough), None)
+        if noise is None:
+            return above
+        seen.append((noise, cost(noise)))
+        if seen[-1][1] <= epsilon:
+            enough = noise
+        else:
+            short = noise
+
+
+def _secant(
+    seen: Sequence[tuple[float, float]], epsilon: float, short: float, enough: float
+) -> float:
+    """Return about where ε is met, between two noises: a line through logarithms, or the middle.
+
+    After a dozen prices it is the middle: lines may come near slowly.
+    """
+    middle = math.sqrt(short * enough)
+    near = sorted((abs(math.log(c / epsilon)), n, c) for n, c in seen if 0 < c < math.inf)
+    if not near or len(seen) > 12:
+        return middle
+    (_, noise, found), slope = near[0], -1.0  # twice the noise, half the ε
+    if len(near) > 1 and near[1][2] != found:
+        slope = math.log(near[1][1] / noise) / math.log(near[1][2] / found)
+    exponent = slope * math.log(epsilon / found)
+    root = noise * math.exp(min(max(exponent, -100.0), 100.0))
+    return min(max(root, math.nextafter(short, math.inf)), enough)
 
 
 @lru_cache(maxsize=256)
@@ -213,6 +271,14 @@ def _gaussian_epsilon(noise: float, delta: float) -> float:
     with np.errstate(divide="ignore"):  # far from the root δ is zero, whose logarithm is asked
         epsilon = float(get_epsilon_gaussian(noise, delta))
     return epsilon + EXACT_MARGIN if epsilon else 0.0
+
+
+def _hashable(parts: Sequence[Part]) -> bool:
+    """Tell whether parts can be remembered: a kind of event that holds a list has no hash."""
+    try:
+        return isinstance(hash(parts), int)
+    except TypeError:
+        return False
 
 
 def _pure_epsilon(event: DpEvent) -> float:

@@ -41,7 +41,10 @@ def number_from_json(value: object) -> float:
         return float(str(value))
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError('should be a number, null, "inf" or "-inf"')
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:  # JSON has whole numbers of any length
+        raise ValueError("should be a number below 1e308") from None
 
 
 def estimate_to_json(estimate: Estimate) -> dict[str, Any]:

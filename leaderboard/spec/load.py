@@ -53,7 +53,7 @@ def parse_suite(source: str, text: str) -> Suite:
     """
     try:
         content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also numbers of thousands of digits
         raise SuiteError(f"{source}: not TOML: {error}") from None
     _draw_unless_told(content)
     # Through JSON, because there a strict model still takes an array for a tuple.

@@ -14,10 +14,12 @@ from scipy.optimize import brentq
 from scipy.special import erfcx
 from scipy.stats import norm
 
+from defenses.accounting.event_algebra import merged, parts_of
 from defenses.accounting.price import (
     COARSE_PLD_GRID,
     PLD_GRID,
     TOLERANCE,
+    bisected,
     calibrate,
     calibrated,
     confident_test_noise,
@@ -27,7 +29,7 @@ from defenses.accounting.price import (
     laplace_votes_event,
     price,
 )
-from defenses.accounting.renyi import ORDERS, sampled_gaussian_rdp
+from defenses.accounting.renyi import ORDERS, renyi_curve, sampled_gaussian_rdp
 from targets.core.errors import OverheardError
 
 
@@ -140,6 +142,33 @@ def test_calibration_hits_the_target_from_below(event_of, settings, target):
     assert calibrated(event_of, target, 1e-4, *settings) == noise
 
 
+def plain_bisection(cost, epsilon, low, high):
+    while high / low > 1 + TOLERANCE:
+        middle = math.sqrt(low * high)
+        low, high = (low, middle) if cost(middle) <= epsilon else (middle, high)
+    return high
+
+
+@given(
+    power=st.floats(0.1, 8), knee=st.floats(0.01, 10), target=st.floats(1e-6, 1e6),
+    low=st.floats(1e-3, 1), ratio=st.floats(1.5, 100),
+)  # fmt: skip
+@settings(max_examples=200)
+def test_few_prices_end_where_bisection_ends(power, knee, target, low, ratio):
+    asked = []
+
+    def cost(noise):
+        asked.append(noise)
+        return 0.0 if noise > 100 * knee else (knee / noise) ** power + (noise < knee)
+
+    high = low * ratio
+    assert bisected(cost, target, low, high) == plain_bisection(cost, target, low, high)
+    asked.clear()
+    bisected(lambda noise: asked.append(noise) or noise**-1.5, (low * math.sqrt(ratio)) ** -1.5,
+             low, high)  # fmt: skip
+    assert len(asked) <= 6
+
+
 @pytest.mark.parametrize(
     ("target", "delta"),
     [(0, 1e-5), (-1, 1e-5), (1, 0), (1, 1), (1, -1), (math.nan, 1e-5), (math.inf, 1e-5)],
@@ -211,6 +240,23 @@ def test_the_divergence_of_a_sampled_query_is_that_of_dp_accounting(rate, noise)
     renyi.compose(dp_sgd_event(noise, rate, 1))
     own = dp.rdp.compute_epsilon(ORDERS, sampled_gaussian_rdp(rate, noise), 1e-3)[0]
     assert own == pytest.approx(renyi.get_epsilon(1e-3), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        dp_sgd_event(1.0, 0.1, 100),
+        dp_sgd_event(0.4, 0.9, 3),  # best below order 2
+        dp_sgd_event(20.0, 0.01, 10),
+        dp.ComposedDpEvent([dp_sgd_event(2.0, 0.2, 30), dp.LaplaceDpEvent(3.0)]),
+    ],
+)
+def test_orders_left_out_would_not_have_been_the_best(event):
+    every = dp.rdp.RdpAccountant()
+    every.compose(event)
+    curve = renyi_curve(merged(parts_of(event)))
+    for delta in (0.3, 1e-2, 1e-5, 1e-12, 1e-200, 0.0):
+        assert curve(delta) == every.get_epsilon(delta)
 
 
 def sampled(noise, rate=0.01):
