@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 from torch import Tensor
 
@@ -21,7 +22,13 @@ from targets.synthetic.phrases import CANARIES
 from targets.training.fit import public_start
 from targets.training.recipe import Recipe, Schedule
 
-TARGETS = tuple(t.name for t in registry.TARGETS if not t.pretrained)
+# Made of parts that other targets have, too: their contracts are checked among the slow tests.
+COMPOSED = ("conformer-streaming", "conformer-rnnt")
+TARGETS = tuple(
+    pytest.param(t.name, marks=pytest.mark.slow) if t.name in COMPOSED else t.name
+    for t in registry.TARGETS
+    if not t.pretrained
+)
 SECONDS_A_LETTER = 0.08
 WORDS = ("on", "off", "two", "ten", "dog", "cat", "red", "fan", "milk", "tea")
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import groupby, pairwise
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from targets.nn.encoder import Encoder, for_all
+from targets.nn.encoder import Encoder, MakeEncoder, for_all
 from targets.nn.layers import Linear
 from targets.nn.search import NEVER, Hypothesis, logaddexp
 from targets.nn.trie import Trie
@@ -22,10 +23,12 @@ IMPOSSIBLE = 1e4  # nats, in place of the infinite loss of a transcript longer t
 class CTC(nn.Module):
     """An encoder and one linear layer: a distribution over labels and blank for every frame."""
 
+    make_encoder: ClassVar[MakeEncoder] = Encoder
+
     def __init__(self, vocabulary: int, channels: int, hidden: int) -> None:
         super().__init__()
         # CTC writes at most one label a state, and characters come at up to 20 a second.
-        self.encoder = Encoder(channels, hidden, slowing=4)
+        self.encoder = self.make_encoder(channels, hidden, slowing=4)
         self.output = Linear(self.encoder.width, vocabulary)
 
     def log_probabilities(self, features: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:

@@ -52,6 +52,23 @@ TARGETS: Registry[TargetEntry] = Registry(
             frames_per_label=4,
         ),
         TargetEntry(
+            name="conformer",
+            path="targets.models.conformer:ConformerCTC",
+            summary="CTC on a conformer: attention and convolution instead of an LSTM",
+            frames_per_label=4,
+        ),
+        TargetEntry(
+            name="conformer-streaming",
+            path="targets.models.conformer:StreamingConformerCTC",
+            summary="the same with causal masks: it writes while it listens",
+            frames_per_label=4,
+        ),
+        TargetEntry(
+            name="conformer-rnnt",
+            path="targets.models.conformer:ConformerTransducer",
+            summary="a transducer on a conformer encoder",
+        ),
+        TargetEntry(
             name="whisper",
             path="targets.models.whisper.decoder:Whisper",
             tokens="targets.models.whisper.tokens:WhisperTokens",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torchaudio.functional import rnnt_loss
 
 from targets.models.rnnt_beam import MOST_LABELS_A_FRAME, beam_search
-from targets.nn.encoder import Encoder, for_all
+from targets.nn.encoder import Encoder, MakeEncoder, for_all
 from targets.nn.layers import LSTM, Embedding, Linear, padded_labels, sequence_mask
 from targets.nn.search import NEVER, Hypothesis
 from targets.nn.trie import Trie
@@ -21,10 +22,12 @@ AT_ONCE = 1_024  # pairs of a frame and a prefix that are joined at once in scor
 class Transducer(nn.Module):
     """An encoder, a prediction network over the labels so far, and a joiner of the two."""
 
+    make_encoder: ClassVar[MakeEncoder] = Encoder
+
     def __init__(self, vocabulary: int, channels: int, hidden: int) -> None:
         super().__init__()
         # A transducer may write several labels a state, and half the states halve its cost.
-        self.encoder = Encoder(channels, hidden, slowing=8)
+        self.encoder = self.make_encoder(channels, hidden, slowing=8)
         self.embedding = Embedding(vocabulary, hidden)
         self.prediction = LSTM(hidden, hidden, bidirectional=False)
         self.from_encoder = Linear(self.encoder.width, hidden)

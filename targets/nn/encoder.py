@@ -1,6 +1,8 @@
-"""The acoustic encoder that all targets share: convolutions to slower frames, then an LSTM."""
+"""The acoustic encoder of the LSTM targets: convolutions to slower frames, then an LSTM."""
 
 from __future__ import annotations
+
+from typing import Protocol
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -9,13 +11,32 @@ from targets.nn.layers import LSTM, Convolution, LayerNorm, sequence_mask
 from targets.speech.features import MELS
 
 
-class Encoder(nn.Module):
-    """Standardised log-mel frames (B, T, M) to states (B, T', D), one state every `slowing` frames.
+class AcousticEncoder(Protocol):
+    """A network from standardised log-mel frames to the states that a target writes from."""
 
-    `slowing` is 4 (a state every 40 ms) or 8 (every 80 ms).
+    width: int
+
+    def __call__(self, features: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+        """Return states (B, T', D), zero where padded, and their counts (B,)."""
+        ...
+
+
+class MakeEncoder(Protocol):
+    """What makes an encoder with one state every `slowing` frames, 4 or 8."""
+
+    def __call__(self, channels: int, hidden: int, *, slowing: int) -> AcousticEncoder:
+        """Return the encoder."""
+        ...
+
+
+class Slower(nn.Module):
+    """Convolutions from standardised log-mel frames to slower ones, `channels` wide.
+
+    `slowing` is 4 (a frame every 40 ms) or 8 (every 80 ms). Either sees what is heard up to 100 ms
+    after it begins.
     """
 
-    def __init__(self, channels: int, hidden: int, slowing: int) -> None:
+    def __init__(self, channels: int, slowing: int) -> None:
         super().__init__()
         self.convolutions = nn.ModuleList(
             [
@@ -25,12 +46,9 @@ class Encoder(nn.Module):
             ]
         )
         self.norms = nn.ModuleList([LayerNorm(channels) for _ in range(3)])
-        self.lstm = LSTM(channels, hidden, bidirectional=True)
-        self.output_norm = LayerNorm(2 * hidden)
-        self.width = 2 * hidden
 
-    def forward(self, features: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
-        """Return states (B, T', D), zero where padded, and their counts (B,)."""
+    def slower(self, features: Tensor, counts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return frames (B, T', C) of features (B, T, M), their mask (B, T', 1) and counts (B,)."""
         x, mask = features, sequence_mask(counts, features.shape[1])
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
             assert isinstance(convolution, Convolution)
@@ -39,6 +57,21 @@ class Encoder(nn.Module):
             mask = sequence_mask(counts, y.shape[1])
             # By stride and not by shape: a very short utterance must not change the network.
             x = x + y if convolution.stride == 1 else y
+        return x, mask, counts
+
+
+class Encoder(Slower):
+    """Standardised log-mel frames (B, T, M) to states (B, T', D), one every `slowing` frames."""
+
+    def __init__(self, channels: int, hidden: int, slowing: int) -> None:
+        super().__init__(channels, slowing)
+        self.lstm = LSTM(channels, hidden, bidirectional=True)
+        self.output_norm = LayerNorm(2 * hidden)
+        self.width = 2 * hidden
+
+    def forward(self, features: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+        """Return states (B, T', D), zero where padded, and their counts (B,)."""
+        x, mask, counts = self.slower(features, counts)
         return self.output_norm(self.lstm(x, mask)) * mask, counts
 
 

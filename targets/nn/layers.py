@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from targets.nn.tape import EmbeddingUse, LinearUse, ScaleUse, current_tape
+from targets.nn.tape import EmbeddingUse, LinearUse, ScaleUse, TapsUse, current_tape
 
 
 def sequence_mask(counts: Tensor, length: int) -> Tensor:
@@ -89,6 +89,31 @@ class LayerNorm(nn.LayerNorm):
         normalised = F.layer_norm(x, self.normalized_shape, eps=self.eps)
         y = normalised * self.weight.detach() + self.bias.detach()
         tape.note(ScaleUse(self.weight, self.bias, normalised.detach(), y))
+        return y
+
+
+class Depthwise(nn.Module):
+    """A convolution over time of each channel by itself.
+
+    An output sees `width` frames around its own; a `causal` one sees its own and those before it.
+    """
+
+    def __init__(self, channels: int, width: int, *, causal: bool) -> None:
+        super().__init__()
+        self.width, self.before = width, width - 1 if causal else width // 2
+        bound = 1 / math.sqrt(width)
+        self.weight = nn.Parameter(torch.empty(channels, width).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Return the same shape as x (B, T, C)."""
+        padded = F.pad(x * mask, (0, 0, self.before, self.width - 1 - self.before))
+        tape = current_tape()
+        weight, bias = (p.detach() if tape else p for p in (self.weight, self.bias))
+        y = F.conv1d(padded.transpose(1, 2), weight[:, None], bias, groups=len(weight))
+        y = y.transpose(1, 2)
+        if tape:
+            tape.note(TapsUse(self.weight, self.bias, padded.detach(), y))
         return y
 
 

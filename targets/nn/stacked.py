@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from targets.nn.layers import LSTM, Embedding, LayerNorm, Linear, _flip, _Recurrence
+from targets.nn.layers import LSTM, Depthwise, Embedding, LayerNorm, Linear, _flip, _Recurrence
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -88,6 +88,24 @@ class _StackedLayerNorm(nn.Module):
         return torch.addcmul(self.bias[:, None], normalised, self.weight[:, None]).view_as(x)
 
 
+class _StackedDepthwise(nn.Module):
+    """A convolution over time of each channel of each model by itself."""
+
+    def __init__(self, layer: Depthwise, models: int) -> None:
+        super().__init__()
+        self.width, self.before = layer.width, layer.before
+        self.weight, self.bias = _place(layer.weight, models), _place(layer.bias, models)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Return the same shape as x (E * B, T, C)."""
+        E, C, _ = self.weight.shape
+        padded = F.pad(x * mask, (0, 0, self.before, self.width - 1 - self.before))
+        # The channels of all models beside each other, so that one call convolves them all.
+        rows = padded.view(E, -1, *padded.shape[1:]).permute(1, 0, 3, 2).flatten(1, 2)
+        y = F.conv1d(rows, self.weight.flatten(0, 1)[:, None], self.bias.flatten(), groups=E * C)
+        return y.unflatten(1, (E, C)).permute(1, 0, 3, 2).reshape_as(x)
+
+
 class _StackedLSTM(nn.Module):
     """The LSTM of each model: their recurrences are directions of one."""
 
@@ -127,5 +145,6 @@ _KINDS: Mapping[type, type] = {
     Linear: _StackedLinear,
     Embedding: _StackedEmbedding,
     LayerNorm: _StackedLayerNorm,
+    Depthwise: _StackedDepthwise,
     LSTM: _StackedLSTM,
 }

@@ -190,6 +190,38 @@ class ScaleUse:
         return [(p, weights @ g) for p, g in self.per_example(gradient)]
 
 
+@dataclass(frozen=True, eq=False)
+class TapsUse:
+    """`output[:, t] = sum over k of padded[:, t + k] * weight[:, k] + bias`, a channel at a time.
+
+    weight (C, K), padded (B, T + K - 1, C), output (B, T, C).
+    """
+
+    weight: Tensor
+    bias: Tensor
+    padded: Tensor
+    output: Tensor
+
+    @property
+    def parameters(self) -> tuple[Tensor, ...]:
+        """See `Use`."""
+        return (self.weight, self.bias)
+
+    def per_example(self, gradient: Tensor) -> Named:
+        """See `Use`."""
+        T, taps = gradient.shape[1], self.weight.shape[1]
+        each = [(gradient * self.padded[:, k : k + T]).sum(1) for k in range(taps)]
+        return [(self.weight, torch.stack(each, -1)), (self.bias, gradient.sum(1))]
+
+    def square_norms(self, gradient: Tensor) -> Tensor:
+        """See `Use`."""
+        return _square_norms(self.per_example(gradient))
+
+    def weighted_sums(self, gradient: Tensor, weights: Tensor) -> Named:
+        """See `Use`."""
+        return [(p, torch.tensordot(weights, g, 1)) for p, g in self.per_example(gradient)]
+
+
 def _square_norms(pairs: Named) -> Tensor:
     return torch.stack([g.flatten(1).square().sum(1) for _, g in pairs]).sum(0)
 
