@@ -12,11 +12,32 @@ BARELY = 0.02  # of an AUC, beyond chance
 def advice(result: Result) -> tuple[str, ...]:
     """Return what to do, the most urgent first."""
     return (
+        *_of_lists(result),
         *_of_claim(result),
         *_of_secrets(result),
         *_of_members(result),
         *_of_audit(result),
     )
+
+
+def _of_lists(result: Result) -> list[str]:
+    if result.blind is None or not result.blind.auc.scored:
+        return []
+    area = result.blind.auc
+    rate = f"AUC {area.value:.2f} [{area.low:.2f}, {area.high:.2f}]"
+    if result.design == "one_run":
+        # One in forty is above by chance; this is a check of the folder, and no figure of a leak.
+        return [
+            f"Members are told from others without the model ({rate}), although fair coins were "
+            "tossed. If that is far beyond chance, look whether the folder was changed."
+        ] * (area.low > 0.5 + BARELY)
+    if area.low > 0.5 + BARELY:
+        return [
+            f"Your two lists differ without any model ({rate}; 0.5 is chance). An attack may see "
+            "that difference alone, so that its own figures say nothing about the model: look at "
+            "what it gains. Better lists come from `overheard plant`, before a training."
+        ]
+    return [f"The two lists are hardly told apart without the model ({rate}; 0.5 is chance)."]
 
 
 def _of_claim(result: Result) -> list[str]:
@@ -55,6 +76,8 @@ def _of_secrets(result: Result) -> list[str]:
         ]
     if result.canaries:
         return ["No planted secret was read off the transcripts of recordings without it."]
+    if result.design == "observational":
+        return ["Nobody tossed coins, so that no ε can be audited, and no secrets were planted."]
     return ["No canaries were planted, so that nothing is known about the extraction of secrets."]
 
 

@@ -126,5 +126,5 @@ def _trials(planted: Planted, group: Sequence[Candidate], scores: Scores) -> Tri
         sides.append((means, np.array([speakers[unit] for unit in of_units])))
     (inside, in_speakers), (outside, out_speakers) = sides
     if planted.unit == "speaker":
-        return Trials(inside, outside, planted.unit, "one_run")
-    return Trials(inside, outside, planted.unit, "one_run", in_speakers, out_speakers)
+        return Trials(inside, outside, planted.unit, planted.design)
+    return Trials(inside, outside, planted.unit, planted.design, in_speakers, out_speakers)

@@ -10,6 +10,7 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from leaderboard.model_audit.blind import LOOKED_AT
 from leaderboard.model_audit.canary_table import Share
 from leaderboard.model_audit.ranks import EVERYONE, UTTERANCES
 from leaderboard.model_audit.result import Result
@@ -45,11 +46,16 @@ def report(result: Result, planted: Planted) -> str:
         legend=legend(curves),
         sounds=_sounds(result, planted),
         headline=headline(result),
+        looked_at=LOOKED_AT,
     )
 
 
 def headline(result: Result) -> str:
     """Return the verdict in one sentence."""
+    if result.design == "observational":
+        blind = result.blind
+        told = DASH if blind is None else interval(blind.auc)
+        return f"Nobody tossed coins: no ε. Without the model the lists are told by AUC {told}."
     if result.claimed_epsilon is None:
         return (
             f"Audited ε is at least {number(result.bound.low)}; nothing was claimed."

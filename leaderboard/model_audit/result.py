@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from attacks.statistics.evidence import Noise
+from leaderboard.model_audit.blind import Blind
 from leaderboard.model_audit.canary_table import Row, Share, Side, Written
 from leaderboard.model_audit.ranks import Ranking
 from leaderboard.records.numbers import estimate_to_json, number_to_json
@@ -36,7 +37,8 @@ class Result:
     and on what was held out. `attack` is the one that audits, fixed before any answer; `bound` is
     what it proves, `verdict` what that says of the claim. `rankings` are by attack and group,
     `how` what each attack is. `worst` are ids of the members that the attack is surest of.
-    `absent` says what did not run, and why; `advice` what to do next.
+    `absent` says what did not run, and why; `advice` what to do next. `blind` says how well members
+    are told without the model; `design` is "observational" where no coin was tossed.
     """
 
     overheard: str
@@ -63,6 +65,8 @@ class Result:
     written: tuple[Written, ...]
     worst: tuple[str, ...]
     absent: Mapping[str, str]
+    blind: Blind | None = None
+    design: str = "one_run"
     advice: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -70,7 +74,7 @@ class Result:
         return {"version": VERSION, "kind": "model audit", **_object(self)}
 
 
-_PARTS = (Who, Row, Side, Share, Written, Ranking)
+_PARTS = (Blind, Who, Row, Side, Share, Written, Ranking)
 
 
 def _object(value: Any) -> dict[str, Any]:

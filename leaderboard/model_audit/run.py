@@ -13,6 +13,7 @@ from attacks.statistics.verdict import verdict
 from leaderboard.model_audit.advice import advice
 from leaderboard.model_audit.answers import Answers
 from leaderboard.model_audit.asking import ask
+from leaderboard.model_audit.blind import blind_baseline
 from leaderboard.model_audit.canary_table import table, transcripts
 from leaderboard.model_audit.questions import (
     BASE,
@@ -173,6 +174,13 @@ def _judged(
         written=tuple(transcripts(canaries, answers)),
         worst=_worst(candidates, of_attack[attack]),
         absent=absent | _lacking(roles[MODEL], canaries),
+        blind=blind_baseline(
+            planted,
+            candidates,
+            {one.name: one.scores for one in found},
+            planted.rng.child("blind baseline"),
+        ),
+        design=planted.design,
     )
     return replace(result, advice=advice(result))
 

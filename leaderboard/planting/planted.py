@@ -77,7 +77,8 @@ class Planted:
     """A dealt game: `candidates` in an order that says nothing of their coins.
 
     `unit` is what a coin decides about. `seed` is the secret that all coins follow from. `delta`
-    and `claimed_epsilon` are what was said to be promised when it was dealt, the latter if any.
+    and `claimed_epsilon` are what was said to be promised when it was dealt, the latter if any. The
+    `design` is "observational" where two lists were given and nobody tossed a coin.
     """
 
     folder: Path
@@ -87,6 +88,7 @@ class Planted:
     seed: int
     delta: float = 1e-5
     claimed_epsilon: float | None = None
+    design: Literal["one_run", "observational"] = "one_run"
 
     @property
     def canaries(self) -> tuple[Candidate, ...]:

@@ -15,11 +15,12 @@ from rich.progress import MofNCompleteColumn, SpinnerColumn, TextColumn, TimeEla
 from rich.progress import Progress as Bar
 
 from attacks.statistics.evidence import Noise
+from leaderboard.model_audit.observed import observed
 from leaderboard.model_audit.ranks import EVERYONE, UTTERANCES
 from leaderboard.model_audit.report import headline, interval, number, report, share
 from leaderboard.model_audit.result import Result
 from leaderboard.model_audit.run import Asked, Progress, audit_model
-from leaderboard.planting.planted import read_planted
+from leaderboard.planting.planted import Planted, read_planted
 from leaderboard.recognisers.base import Opening
 from leaderboard.recognisers.open import FORMS, open_recogniser
 from targets.core.errors import OverheardError
@@ -31,7 +32,18 @@ RECORD, PAGE = "audit.json", "report.html"
 
 def audit_model_command(
     model: Annotated[str, typer.Argument(metavar="MODEL", help=FORMS)],
-    planted: Annotated[Path, typer.Option(help="The folder that `overheard plant` wrote.")],
+    planted: Annotated[
+        Path | None,
+        typer.Option(help="The folder that `overheard plant` wrote.", show_default=False),
+    ] = None,
+    members: Annotated[
+        Path | None,
+        typer.Option(help="In its place: speech that was trained on.", show_default=False),
+    ] = None,
+    held_out: Annotated[
+        Path | None,
+        typer.Option(help="With --members: speech that was not.", show_default=False),
+    ] = None,
     base: Annotated[
         str | None,
         typer.Option(help="What the fine-tuning began from, written as MODEL.", show_default=False),
@@ -73,7 +85,7 @@ def audit_model_command(
         raise OverheardError(f"--delta is {delta:g}; give a number in [0, 1)")
     if claimed_epsilon is not None and not claimed_epsilon >= 0.0:
         raise OverheardError(f"--claimed-epsilon is {claimed_epsilon:g}; give at least 0")
-    game = read_planted(planted)
+    game = _game(planted, members, held_out, out)
     opening = Opening(device=device, language=language, patience=patience, answers=out / "service")
     asked = Asked(
         delta=game.delta if delta is None else delta,
@@ -104,6 +116,14 @@ def audit_model_command(
         raise typer.Exit(FALSIFIED)
 
 
+def _game(planted: Path | None, members: Path | None, held_out: Path | None, out: Path) -> Planted:
+    if planted is not None and members is None and held_out is None:
+        return read_planted(planted)
+    if planted is None and members is not None and held_out is not None:
+        return observed(members, held_out, out)
+    raise OverheardError("give --planted, or both --members and --held-out")
+
+
 def _summary(result: Result) -> str:
     lines = [headline(result)]
     if result.bound.scored:
@@ -111,7 +131,12 @@ def _summary(result: Result) -> str:
             f"audited ε ≥ {number(result.bound.low)} at δ={result.delta:g} by {result.attack} "
             f"(ceiling {number(result.bound.ceiling)}); {result.bound.method}"
         )
-    for name, groups in result.rankings.items():
+    blind = result.blind
+    if blind is not None:
+        lines.append(f"without the model: AUC {interval(blind.auc)}")
+        lines += [f"gain of {n} over that: {interval(gain)}" for n, gain in blind.gains.items()]
+    shown = result.rankings if result.design == "one_run" or blind is None else {}
+    for name, groups in shown.items():
         one = groups.get(UTTERANCES) or groups.get(EVERYONE)
         if one is not None:
             lines.append(

@@ -21,7 +21,8 @@ CANARIES = Wanted(12, ("pin4",), (1, 4), ("clear", "obscured", "mislabelled"), 3
 def game(folder: Path, *, canaries: bool = True, **changes: object) -> Planted:
     """Deal a small corpus: 40 utterances of noise, and twelve canaries."""
     wanted = {"canaries": CANARIES} if canaries else {}
-    plant(corpus(folder / "corpus"), folder / "planted", deal(**wanted | changes), seed=7)
+    seed = int(str(changes.pop("seed", 7)))
+    plant(corpus(folder / "corpus"), folder / "planted", deal(**wanted | changes), seed=seed)
     return read_planted(folder / "planted")
 
 

@@ -9,6 +9,7 @@ from leaderboard import cli
 from leaderboard.commands.audits import model as command
 from targets.core.errors import OverheardError
 from tests.leaderboard.model_audit.fakes import Fake, game
+from tests.leaderboard.model_audit.lists import lists
 
 
 @pytest.fixture
@@ -66,3 +67,18 @@ def test_a_wrong_option_is_one_line(opened, words, says):
 def test_a_folder_that_was_not_planted_is_told(tmp_path):
     with pytest.raises(OverheardError, match="give a folder that `overheard plant` wrote"):
         audit("leaky", "--planted", tmp_path)
+
+
+def test_lists_need_no_planted_folder(monkeypatch, tmp_path):
+    members, others = lists(tmp_path / "l")
+    monkeypatch.setattr(command, "open_recogniser", lambda *_: Fake(members))
+    told = audit("m", "--members", members, "--held-out", others, "--out", tmp_path / "r")
+    assert "Nobody tossed coins: no ε." in told
+    assert "gain of loss over that:" in told
+    assert "ε ≥" not in told
+
+
+@pytest.mark.parametrize("words", [[], ["--members", "a.jsonl"]])
+def test_lists_come_in_two(words):
+    with pytest.raises(OverheardError, match="--planted, or both --members and --held-out"):
+        audit("leaky", *words)
