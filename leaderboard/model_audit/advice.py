@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from leaderboard.model_audit.canary_table import Share
 from leaderboard.model_audit.ranks import EVERYONE, UTTERANCES
 from leaderboard.model_audit.result import Result
 
@@ -63,8 +64,11 @@ def _of_claim(result: Result) -> list[str]:
 
 
 def _of_secrets(result: Result) -> list[str]:
-    read = [row for row in result.canaries if row.members.written.hits]
-    known = [row for row in read if row.members.written.hits > row.held_out.written.hits]
+    known = [
+        row
+        for row in result.canaries
+        if _rate(row.members.written) > max(_rate(row.held_out.written), _rate(row.members.by_base))
+    ]
     if known:
         fewest = min(row.repetitions for row in known)
         times = "once" if fewest == 1 else f"{fewest} times"
@@ -79,6 +83,10 @@ def _of_secrets(result: Result) -> list[str]:
     if result.design == "observational":
         return ["Nobody tossed coins, so that no ε can be audited, and no secrets were planted."]
     return ["No canaries were planted, so that nothing is known about the extraction of secrets."]
+
+
+def _rate(share: Share) -> float:
+    return share.hits / share.of if share.of else 0.0
 
 
 def _of_members(result: Result) -> list[str]:

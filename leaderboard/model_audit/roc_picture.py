@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup, escape
 
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 560, 420, 60, 46, 14, 14
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 560, 420, 60, 46, 14, 30
 COLOURS = ("#0b5f9c", "#b3541e", "#0a6650", "#7a3e9d", "#8a6d00")
 
 Curve = Sequence[tuple[float, float]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -159,7 +160,7 @@ def _judged(
         base=_who(roles[BASE]) if BASE in roles else None,
         references=tuple(_who(w) for role, w in roles.items() if role.startswith(REFERENCE)),
         answers=len(answers.values),
-        failures=dict(Counter(answers.failures.values()).most_common()),
+        failures=dict(Counter(map(_kind_of, answers.failures.values())).most_common()),
         empty=sum(not plain(text) for text in texts.values()),
         wer=_wer(candidates, texts, planted),
         delta=asked.delta,
@@ -183,6 +184,11 @@ def _judged(
         design=planted.design,
     )
     return replace(result, advice=advice(result))
+
+
+def _kind_of(reason: str) -> str:
+    """Return a reason without the length of the one utterance that it was about."""
+    return re.sub(r"an utterance of [\d.]+ s", "an utterance", reason)
 
 
 def _who(recogniser: OutsideRecogniser) -> Who:

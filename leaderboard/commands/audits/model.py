@@ -134,6 +134,7 @@ def _summary(result: Result) -> str:
     blind = result.blind
     if blind is not None:
         lines.append(f"without the model: AUC {interval(blind.auc)}")
+    if blind is not None and result.design == "observational":
         lines += [f"gain of {n} over that: {interval(gain)}" for n, gain in blind.gains.items()]
     shown = result.rankings if result.design == "one_run" or blind is None else {}
     for name, groups in shown.items():

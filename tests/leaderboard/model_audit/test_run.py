@@ -9,7 +9,7 @@ from leaderboard.model_audit.asking import AskingError
 from leaderboard.model_audit.ranks import CANARIES, EVERYONE, UTTERANCES
 from leaderboard.model_audit.result import INVERTED
 from leaderboard.model_audit.run import Asked, audit_model
-from leaderboard.recognisers.base import RecogniserError
+from leaderboard.recognisers.base import RecogniserError, UnheardError
 from targets.core.errors import OverheardError
 from tests.leaderboard.model_audit.fakes import Fake, game
 
@@ -113,6 +113,26 @@ def test_the_same_command_goes_on_and_asks_nothing_twice(tmp_path):
     resumed = audit_model(planted, twice, tmp_path / "b", Asked(1e-5))
     assert resumed == whole
     assert twice.calls == once.calls
+
+
+def test_failures_are_counted_by_kind(tmp_path):
+    planted = game(tmp_path, canaries=False)
+
+    class Short(Fake):
+        asked = 0
+
+        def transcribe(self, *_):
+            self.asked += 1
+            if self.asked % 4:
+                return ""
+            raise UnheardError(f"fake: gave up at an utterance of {self.asked / 100:.2f} s")
+
+    found = audit_model(planted, Short(), tmp_path / "out", Asked(1e-5))
+    assert list(found.failures) == ["fake: gave up at an utterance"]
+    (count,) = found.failures.values()
+    assert count >= 5
+    assert found.empty == len(planted.candidates) - count
+    assert any("The same command asks them again" in line for line in found.advice)
 
 
 def test_answers_of_another_are_refused(tmp_path):
