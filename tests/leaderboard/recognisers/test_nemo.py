@@ -1,4 +1,4 @@
-"""The door to NeMo, whose library is played by a stand-in: it is too large for the tests."""
+"""The door to NeMo, whose library is played by a stand-in where it is not installed."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from leaderboard.recognisers.base import Opening, RecogniserError
+from leaderboard.recognisers.checks import check_recogniser
 from leaderboard.recognisers.nemo import open_nemo
-from tests.leaderboard.recognisers.tiny import audio
+from tests.leaderboard.recognisers.test_checks import SPEECH
+from tests.leaderboard.recognisers.tiny import LETTERS, audio
+
+MODULES = "nemo.collections.asr.modules."
 
 
 class ASRModel:
@@ -64,3 +68,38 @@ def test_what_cannot_be_opened(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "nemo.collections.asr.models", None)
     with pytest.raises(RecogniserError, match="NeMo is not installed: pip install"):
         open_nemo(str(tmp_path / "broken.nemo"), Opening())
+
+
+def test_a_tiny_model(tmp_path):
+    pytest.importorskip("nemo.collections.asr", reason="NeMo is not installed")
+    from nemo.collections.asr.models import EncDecCTCModel
+    from omegaconf import OmegaConf
+
+    labels = list(LETTERS)
+    layer = {"filters": 16, "repeat": 1, "kernel": [5], "stride": [2], "dilation": [1]}
+    settings = {
+        "sample_rate": 16_000,
+        "labels": labels,
+        "preprocessor": {
+            "_target_": MODULES + "AudioToMelSpectrogramPreprocessor",
+            "features": 16,
+            "sample_rate": 16_000,
+        },
+        "encoder": {
+            "_target_": MODULES + "ConvASREncoder",
+            "feat_in": 16,
+            "activation": "relu",
+            "conv_mask": True,
+            "jasper": [{**layer, "dropout": 0.0, "residual": False}],
+        },
+        "decoder": {
+            "_target_": MODULES + "ConvASRDecoder",
+            "feat_in": 16,
+            "num_classes": len(labels),
+            "vocabulary": labels,
+        },
+        "optim": None,
+    }
+    EncDecCTCModel(cfg=OmegaConf.create(settings)).save_to(str(tmp_path / "a.nemo"))
+    model = open_nemo(str(tmp_path / "a.nemo"), Opening())
+    assert any(check_recogniser(model, SPEECH).transcripts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -35,8 +36,6 @@ def byte_pairs(specials: list[str], *, special_first: bool = False):
 
 def make_wav2vec2(folder: Path, *, capitals: bool = False) -> Path:
     """Write a wav2vec 2.0 with a CTC output over letters, small ones or capitals."""
-    import json
-
     from transformers import (
         Wav2Vec2Config,
         Wav2Vec2CTCTokenizer,
@@ -80,6 +79,8 @@ def make_whisper(folder: Path) -> Path:
     from tests.tiny_whisper import make_whisper as make
 
     make(folder)
+    settings = folder / "generation_config.json"  # real ones have a limit there
+    settings.write_text(json.dumps({**json.loads(settings.read_text()), "max_length": 24}))
     tokenizer = WhisperTokenizer.from_pretrained(folder)
     extractor = WhisperFeatureExtractor.from_pretrained(folder)
     WhisperProcessor(extractor, tokenizer).save_pretrained(folder)
