@@ -25,6 +25,7 @@ from targets.training.fit import fit, public_start
 from targets.training.recipe import Schedule
 from tests.devices import Far, named, pretended
 from tests.fakes import TARGETS, canary, recipe_for, speech
+from tests.grid import grid
 
 PUBLIC = speech(3, "public")
 SPOKEN = speech(3, "private", words=1)
@@ -40,6 +41,15 @@ SMALL = {
 } | {
     name: {"references": 2} for name in ATTACKS.names() if isinstance(ATTACKS[name](), Comparative)
 }
+
+
+PRIVATE = {
+    "dpsgd": DPSGD(8.0, epochs=1, batch_size=8),
+    "edpsgd": EDPSGD(8.0, epochs=1, batch_size=8),
+    "microbatch": MicrobatchDPSGD(8.0, epochs=1, batch_size=8, micro_batch_size=2),
+}
+# The hybrid is made of the parts of ctc and las.
+OF_PARTS = [pytest.param(t, marks=[pytest.mark.slow] if t == "hybrid" else []) for t in TARGETS]
 
 
 @pytest.fixture
@@ -91,16 +101,9 @@ def test_plain_training(recipe, device):
     assert same(contents(far), near)
 
 
-@pytest.mark.parametrize(
-    "scheme",
-    [
-        DPSGD(8.0, epochs=1, batch_size=8),
-        EDPSGD(8.0, epochs=1, batch_size=8),
-        MicrobatchDPSGD(8.0, epochs=1, batch_size=8, micro_batch_size=2),
-    ],
-    ids=lambda scheme: type(scheme).__name__,
-)
-def test_private_training(recipe, scheme, device):
+@pytest.mark.parametrize(("recipe", "name"), grid(TARGETS, list(PRIVATE)), indirect=["recipe"])
+def test_private_training(recipe, name, device):
+    scheme = PRIVATE[name]
     far, near = (
         scheme.train(replace(recipe, device=where), SPOKEN[:2], PUBLIC, RNG).weights
         for where in (device, "cpu")
@@ -118,6 +121,7 @@ def test_decoding_and_scoring(trained, there):
     assert torch.equal(far.nll_of_texts(*asked), near.nll_of_texts(*asked))
 
 
+@pytest.mark.parametrize("recipe", OF_PARTS, indirect=True)
 def test_ensembles(recipe, device):
     shards, schedule = [SPOKEN[:1], [], SPOKEN[1:]], Schedule(1, 2)
     far, near = (

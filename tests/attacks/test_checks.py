@@ -21,6 +21,7 @@ from targets.models.ctc import CTC
 from targets.training.checks import ContractError
 from targets.training.fit import fit
 from tests.fakes import TARGETS, canary, recipe_for, speech
+from tests.grid import grid
 
 PUBLIC = speech(4, "public")
 CANDIDATES = [*speech(5, "private"), canary(0, 123), canary(1, 7, repetitions=4)]
@@ -49,7 +50,7 @@ def view_for(attack, target):
     return view_of(attack.access, *target, PUBLIC, references)
 
 
-@pytest.mark.parametrize("name", ATTACKS.names())
+@pytest.mark.parametrize(("target", "name"), grid(TARGETS, ATTACKS.names()), indirect=["target"])
 def test_every_attack_keeps_the_contract(target, name):
     attack = ATTACKS[name](**OPTIONS.get(name, {}))
     found = check_attack(attack, view_for(attack, target), CANDIDATES)

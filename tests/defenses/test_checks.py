@@ -19,6 +19,7 @@ from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
 from targets.training.checks import ContractError, global_randomness
 from tests.fakes import TARGETS, recipe_for, speech, without_text
+from tests.grid import grid
 
 PUBLIC = [*speech(4, "public"), *without_text(speech(3, "audio"))]
 MEMBERS = speech(5, "private")
@@ -43,18 +44,22 @@ OPTIONS = {
 NOISY = sorted(set(SCHEMES.names()) - {"none", "public", "start"})
 
 
+SLOW = {"edpsgd-microbatch"}  # pricing micro-batches takes long
+
+
 def each(names):
-    """Return schemes as parameters; pricing micro-batches takes long, so that it is left to CI."""
-    slow = {"edpsgd-microbatch"}
-    return [pytest.param(n, marks=[pytest.mark.slow] if n in slow else []) for n in names]
+    """Return schemes as parameters, slow ones left to CI."""
+    return [pytest.param(n, marks=[pytest.mark.slow] if n in SLOW else []) for n in names]
 
 
-@pytest.fixture(scope="module", params=TARGETS)
+@pytest.fixture(scope="module")
 def recipe(request):
     return recipe_for(request.param, PUBLIC)
 
 
-@pytest.mark.parametrize("name", each(SCHEMES.names()))
+@pytest.mark.parametrize(
+    ("recipe", "name"), grid(TARGETS, SCHEMES.names(), slow=SLOW), indirect=["recipe"]
+)
 def test_every_scheme_keeps_the_contract(recipe, name):
     options = OPTIONS.get(name, {"epsilon": 4})
     trained = check_defense(partial(SCHEMES.load(name), **options), recipe, MEMBERS, PUBLIC)

@@ -78,6 +78,10 @@ def taught(start, texts):
     return target.requires_grad_(False)
 
 
+# The decoder of the hybrid is that of las.
+@pytest.mark.parametrize(
+    "start", ["rnnt", "las", pytest.param("hybrid", marks=pytest.mark.slow)], indirect=True
+)
 def test_text_parts_that_know_a_secret_are_caught(start):
     target = taught(start, [c.text for c in CANARIES[:2]])
     found = LanguageModel().score(view_of("weights", target, start, PUBLIC), CANARIES, RNG)

@@ -134,7 +134,7 @@ ABSURD = [
 ]
 
 
-@pytest.mark.parametrize("size", [2, 64, 10**6])
+@pytest.mark.parametrize("size", [pytest.param(2, marks=pytest.mark.slow), 64, 10**6])
 def test_absurd_groups_are_priced_at_once(size):
     for event in ABSURD:
         began = time.process_time()

@@ -130,10 +130,18 @@ def test_more_noise_costs_less_more_of_all_else_more(noise, rate, steps):
     assert price(dp_sgd_event(noise, rate, steps), 1e-3).epsilon <= here
 
 
-@pytest.mark.parametrize("target", [0.1, 1.0, 10.0, 300.0])
 @pytest.mark.parametrize(
-    ("event_of", "settings"),
-    [(dp_sgd_event, (0.05, 200)), (gaussian_votes_event, (400,)), (laplace_votes_event, (400,))],
+    ("event_of", "settings", "target"),
+    [
+        pytest.param(event_of, settings, target, marks=[pytest.mark.slow] if slow else [])
+        for event_of, settings in (
+            (dp_sgd_event, (0.05, 200)),
+            (gaussian_votes_event, (400,)),
+            (laplace_votes_event, (400,)),
+        )
+        for target in (0.1, 1.0, 10.0, 300.0)
+        for slow in [event_of is dp_sgd_event and target in (1.0, 10.0)]
+    ],
 )
 def test_calibration_hits_the_target_from_below(event_of, settings, target):
     noise = calibrate(lambda n: event_of(n, *settings), target, 1e-4)

@@ -163,6 +163,7 @@ def test_training_adds_the_noise_of_its_event(recipe, monkeypatch):
         assert part.event.sampling_probability == 2 / 8
 
 
+@pytest.mark.slow
 def test_the_claimed_epsilon_is_far_below_the_true_one(recipe):
     trained = SCHEME.train(recipe, MEMBERS, PUBLIC, Randomness(0))
     true = price(trained.event, recipe.delta).epsilon

@@ -87,8 +87,15 @@ def divergence(order, mean, s, other):
     return math.log(quad(log_density, -width, width, limit=500, points=[0])[0]) / (order - 1)
 
 
-@pytest.mark.parametrize("order", [1.5, 4.0, 20.0])
-@pytest.mark.parametrize("share", [0.05, 0.3, 0.4])
+@pytest.mark.parametrize(
+    ("order", "share"),
+    [
+        pytest.param(order, share, marks=[] if quick else [pytest.mark.slow])
+        for i, order in enumerate((1.5, 4.0, 20.0))
+        for j, share in enumerate((0.05, 0.3, 0.4))
+        for quick in [i == j]
+    ],
+)
 def test_publishing_costs_what_the_worst_neighbours_show(order, share):
     smoothing, noise = share / order, 6.0
     bound = gnss_rdp(order, smoothing, noise)

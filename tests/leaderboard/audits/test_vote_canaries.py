@@ -91,7 +91,9 @@ def test_laplace_noise_gets_no_gaussian_bound():
         assert ("Gaussian" in method) == (kind == "gaussian"), method
 
 
-@pytest.mark.parametrize(("noise", "epsilon"), [("gaussian", 4.0), ("laplace", 2.0)])
+@pytest.mark.parametrize(
+    ("noise", "epsilon"), [("gaussian", 4.0), pytest.param("laplace", 2.0, marks=pytest.mark.slow)]
+)
 def test_a_sound_vote_is_consistent_and_much_is_proven(noise, epsilon):
     world = setting(noise, epsilon, queries=1)
     evidence = many_runs(world, 300, RNG)

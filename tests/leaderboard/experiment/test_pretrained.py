@@ -68,7 +68,10 @@ name = "membership-gradient"
 
 
 def small_game(conditions, target, seed, data):  # noqa: ARG001
-    private = [*speech(20, "private"), *(canary(n, 100 * n, repetitions=1 + n) for n in range(4))]
+    private = [
+        *speech(20, "private"),
+        *(canary(n, 100 * n, repetitions=1 + n % 2) for n in range(4)),
+    ]
     return Game.set_up(speech(4, "public"), private, speech(4, "test"), Randomness(seed))
 
 

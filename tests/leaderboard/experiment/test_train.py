@@ -175,9 +175,9 @@ def test_edited_code_is_noticed_and_nothing_else_is_run_again(out, monkeypatch):
 
 
 def test_a_changed_scheme_is_trained_again(out):
-    cell = CELLS["edpsgd"]
+    cell = with_attacks(CELLS["pate-gnmax"], CELLS["none"].conditions.attacks[:1])
     first = run(cell, out)
-    changed = cell.model_copy(update={"options": {**cell.options, "epochs": 2}})
+    changed = cell.model_copy(update={"options": {**cell.options, "student_epochs": 2}})
     assert changed.id == cell.id
     assert pending(out, changed, {}).trained is None
     assert run(changed, out).supersedes == first.digest
@@ -241,17 +241,19 @@ def test_an_attack_that_fails_is_unscored_and_the_others_are_kept(out, monkeypat
 
 
 def test_a_record_is_bound_to_its_weights(out, monkeypatch):
-    cell = CELLS["none"]
+    whole, other = CELLS["none"], CELLS["pate-gnmax"]
+    attacks = whole.conditions.attacks
+    cell = with_attacks(whole, attacks[:2])
     record = run(cell, out)
     assert record.weights == hashlib.sha256(weights_file(out, cell).read_bytes()).hexdigest()
     more = with_attacks(cell, cell.conditions.attacks[:1])
     assert pending(out, more, {}).trained == record
-    run(CELLS["edpsgd"], out)
-    weights_file(out, cell).write_bytes(weights_file(out, CELLS["edpsgd"]).read_bytes())
+    run(with_attacks(other, attacks[:1]), out)
+    weights_file(out, cell).write_bytes(weights_file(out, other).read_bytes())
     assert pending(out, more, {}).trained is None
     untrainable(monkeypatch)
     with pytest.raises(AssertionError, match="trained again"):
-        run(with_attacks(cell, cell.conditions.attacks[1:2]), out)
+        run(with_attacks(cell, attacks[2:3]), out)
     # A record from before digests were kept is taken at its word.
     old = record.model_copy(update={"weights": None})
     monkeypatch.setattr("leaderboard.experiment.pending.history", lambda *_: [old])

@@ -22,6 +22,8 @@ RAGGED = [SPEECH[:7], [], SPEECH[7:8], SPEECH[8:20], SPEECH[5:12]]
 # What is added to every key changes no softmax: this gradient is nothing but rounding, which Adam
 # makes as large as any other.
 IDLE = "decoder.key.bias"
+# The hybrid is made of the parts of ctc and las.
+OF_PARTS = [pytest.param(t, marks=[pytest.mark.slow] if t == "hybrid" else []) for t in TARGETS]
 SCHEDULE = Schedule(2, batch_size=4, learning_rate=3e-3)
 
 
@@ -76,6 +78,7 @@ def test_it_is_the_models_trained_one_by_one(recipe):
         assert transcripts[k] == mine.transcribe(SPEECH)
 
 
+@pytest.mark.parametrize("recipe", OF_PARTS, indirect=True)
 def test_another_shard_changes_no_other_model(recipe):
     """The others' utterances are shorter and longer, more and fewer: padding and steps differ."""
     long = utterance("long", "milk red fan on off two", "s9")

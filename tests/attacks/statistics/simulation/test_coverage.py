@@ -25,9 +25,13 @@ def measured(contender, game, epsilon, n=200, runs=400):
     return row
 
 
-@pytest.fixture(scope="module")
-def reduced():
-    return measure_table(150, sizes=(50, 400), epsilons=(0.1, 1.0, 10.0))
+WHOLE = pytest.param(((50, 400), (0.1, 1.0, 10.0)), marks=pytest.mark.slow)
+
+
+@pytest.fixture(scope="module", params=[((400,), (10.0,)), WHOLE], ids=["corner", "whole"])
+def reduced(request):
+    sizes, epsilons = request.param
+    return measure_table(150, sizes=sizes, epsilons=epsilons)
 
 
 def test_reduced_table_holds_for_every_bound(reduced):
