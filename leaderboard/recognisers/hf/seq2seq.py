@@ -19,6 +19,7 @@ from torch import Tensor
 from leaderboard.recognisers.base import UnheardError
 from leaderboard.recognisers.hf.labels import labels_of
 from leaderboard.recognisers.hf.load import Loaded
+from targets.models.whisper.checkpoint import FIRST_MULTILINGUAL
 from targets.speech.utterance import Samples
 
 LANGUAGE = "en"  # where neither the person nor the model names one
@@ -102,7 +103,9 @@ class Seq2SeqHead:
 
     @property
     def _told(self) -> dict[str, str]:
-        if self._is_whisper and self._is_multilingual:
+        # Settings that older versions of the library wrote have no table of languages.
+        told = hasattr(self.loaded.model.generation_config, "lang_to_id")
+        if self._is_whisper and self._is_multilingual and told:
             return {"language": self._language, "task": "transcribe"}
         return {}
 
@@ -117,7 +120,9 @@ class Seq2SeqHead:
 
     @property
     def _is_multilingual(self) -> bool:
-        return bool(getattr(self.loaded.model.generation_config, "is_multilingual", False))
+        model = self.loaded.model
+        large = model.config.vocab_size >= FIRST_MULTILINGUAL
+        return bool(getattr(model.generation_config, "is_multilingual", large))
 
     @property
     def _end(self) -> int:

@@ -80,7 +80,9 @@ def make_whisper(folder: Path) -> Path:
 
     make(folder)
     settings = folder / "generation_config.json"  # real ones have a limit there
-    settings.write_text(json.dumps({**json.loads(settings.read_text()), "max_length": 24}))
+    told = {**json.loads(settings.read_text()), "max_length": 24, "is_multilingual": False}
+    told.pop("_from_model_config", None)  # else it is made anew from the model's
+    settings.write_text(json.dumps(told))
     tokenizer = WhisperTokenizer.from_pretrained(folder)
     extractor = WhisperFeatureExtractor.from_pretrained(folder)
     WhisperProcessor(extractor, tokenizer).save_pretrained(folder)

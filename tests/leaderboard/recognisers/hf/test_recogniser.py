@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import shutil
 from itertools import pairwise
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 import soxr
 import torch
 
-from leaderboard.recognisers.base import UnheardError
+from leaderboard.recognisers.base import Opening, UnheardError
 from leaderboard.recognisers.open import open_recogniser
 from tests.leaderboard.recognisers.tiny import KINDS, audio, folder_of, make_wav2vec2
 
@@ -66,6 +68,41 @@ def test_whisper_label_by_label(opened):
         wanted += float(logits.double().log_softmax(0)[label])
         given.append(label)
     assert model.log_likelihood(samples, RATE, "on two") == pytest.approx(wanted, rel=1e-5)
+
+
+def test_whisper_of_several_languages(tmp_path_factory, tmp_path):
+    folder = shutil.copytree(folder_of("whisper", tmp_path_factory), tmp_path / "model")
+    english = open_recogniser(f"hf:{folder}")
+    settings, ids = folder / "generation_config.json", english.loaded.tokenizer.get_vocab()
+    told = {
+        "is_multilingual": True,
+        "lang_to_id": {"<|en|>": ids["<|en|>"]},
+        "task_to_id": {"transcribe": ids["<|transcribe|>"]},
+        "no_timestamps_token_id": ids["<|notimestamps|>"],
+    }
+    settings.write_text(json.dumps({**json.loads(settings.read_text()), **told}))
+    model = open_recogniser(f"hf:{folder}", Opening(language="en"))
+    samples = audio(1, seed=5)
+    names = ("<|startoftranscript|>", "<|en|>", "<|transcribe|>", "<|notimestamps|>")
+    prompt = [ids[name] for name in names]
+    labels = [*model.loaded.tokenizer(" one", add_special_tokens=False).input_ids]
+    labels.append(ids["<|endoftext|>"])
+    inputs = model.loaded.processor(samples, sampling_rate=RATE, return_tensors="pt")
+    with torch.no_grad():
+        given = torch.tensor([prompt + labels[:-1]])
+        logits = model.loaded.model(**inputs, decoder_input_ids=given).logits[0, 3:]
+    wanted = float(logits.double().log_softmax(-1)[range(len(labels)), labels].sum())
+    assert model.log_likelihood(samples, RATE, "one") == pytest.approx(wanted, rel=1e-5)
+    assert model.log_likelihood(samples, RATE, "one") != english.log_likelihood(
+        samples, RATE, "one"
+    )
+    assert isinstance(model.transcribe(samples, RATE), str)
+
+    czech = open_recogniser(f"hf:{folder}", Opening(language="cs"))
+    with pytest.raises(UnheardError, match=r"has no <\|cs\|>: name another language"):
+        czech.log_likelihood(samples, RATE, "one")
+    with pytest.raises(UnheardError, match="cannot take an utterance"):
+        czech.transcribe(samples, RATE)
 
 
 def test_ctc_one_alignment_at_a_time(opened):
