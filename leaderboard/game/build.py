@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from attacks.canaries.canary import CANARY, SECRET, SPEED, obscured
 from leaderboard.game.game import REPETITIONS, Game
-from leaderboard.game.real_speech import first_transcribed, real_speech
+from leaderboard.game.real_speech import first_transcribed, real_speech, told_apart
 from leaderboard.spec.canaries import Canaries
 from leaderboard.spec.cell import Conditions
 from leaderboard.spec.speech import Speech
@@ -53,6 +53,7 @@ def build_game(conditions: Conditions, target: str, seed: int, data: Path) -> Ga
                 parts[name] = _embedded(speech, voices[name])
             else:
                 parts[name] = real_speech(name, speech, Randomness(SPEECH_SEED), data)
+    parts = told_apart(parts)
     if not any(u.text for u in parts["public"]):
         raise OverheardError(
             "speech.public.transcribed: leaves no transcript to start from; give at least 1"

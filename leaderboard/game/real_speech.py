@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
+
+import numpy as np
 
 from leaderboard.game.draw import of_speakers, stratified
 from leaderboard.spec.paths import corpus_folder
@@ -49,6 +53,31 @@ def real_speech(name: str, speech: Speech, rng: Randomness, data: Path) -> list[
         return list(utterances)
     kept = stratified(utterances, speech.transcribed, drawn.child("transcribed"))
     return _without_words(utterances, {u.id for u in kept})
+
+
+def told_apart(parts: Mapping[str, Sequence[Utterance]]) -> dict[str, list[Utterance]]:
+    """Return splits in which an id of several recordings has the name of its split before it.
+
+    Two corpora may name their files alike. The same recording in two splits keeps its id, and is
+    refused by the game.
+    """
+    named: dict[str, list[tuple[str, Utterance]]] = {}
+    for name, utterances in parts.items():
+        for utterance in utterances:
+            named.setdefault(utterance.id, []).append((name, utterance))
+    alike = {
+        identity
+        for identity, found in named.items()
+        if len({name for name, _ in found}) == len(found) > 1
+        and not any(
+            np.array_equal(one.samples, other.samples)
+            for (_, one), (_, other) in combinations(found, 2)
+        )
+    }
+    return {
+        name: [replace(u, id=f"{name}/{u.id}") if u.id in alike else u for u in utterances]
+        for name, utterances in parts.items()
+    }
 
 
 def first_transcribed(utterances: Sequence[Utterance], count: int | None) -> list[Utterance]:

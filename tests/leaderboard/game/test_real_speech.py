@@ -2,7 +2,8 @@
 
 import pytest
 
-from leaderboard.game.real_speech import first_transcribed, real_speech
+from leaderboard.game.game import Game, GameError
+from leaderboard.game.real_speech import first_transcribed, real_speech, told_apart
 from leaderboard.spec.fields import SuiteError
 from leaderboard.spec.load import parse_suite
 from leaderboard.spec.speech import Speech
@@ -112,3 +113,43 @@ def test_embedded_speech_is_made_to_order(key):
     text = SMALL.replace("utterances = 16", f"utterances = 16\n{key}", 1)
     with pytest.raises(SuiteError, match="'embedded' is made to order"):
         parse_suite("s", text)
+
+
+@pytest.fixture
+def two(tmp_path):
+    """Two corpora with files of the same names, one of which is the same recording."""
+    for corpus, pitch in (("here", 300.0), ("there", 500.0)):
+        for name in ("a", "b"):
+            sound(tmp_path / corpus / f"{name}.wav", pitch=pitch)
+        sound(tmp_path / corpus / "same.wav", pitch=400.0)
+        names = ("a", "b", "same", f"only-{corpus}")
+        sound(tmp_path / corpus / f"{names[-1]}.wav")
+        rows = [
+            {"audio": f"{n}.wav", "text": "go on", "speaker": f"{corpus}-{n}", "split": "train"}
+            for n in names
+        ]
+        jsonl(tmp_path / corpus / "manifest.jsonl", *rows)
+
+    def read(corpus):
+        return real_speech("private", Speech(source=corpus), Randomness(0), tmp_path)
+
+    return {"public": read("here"), "private": read("there"), "test": []}
+
+
+def test_files_of_the_same_name_in_two_corpora_are_two_utterances(two):
+    assert {u.id for u in two["public"]} & {u.id for u in two["private"]} == {"a", "b", "same"}
+    apart = told_apart(two)
+    assert [u.id for u in apart["public"]] == ["public/a", "public/b", "same", "only-here"]
+    assert [u.id for u in apart["private"]] == ["private/a", "private/b", "same", "only-there"]
+    for name, utterances in two.items():
+        assert [u.samples.tolist() for u in apart[name]] == [u.samples.tolist() for u in utterances]
+
+
+def test_a_recording_in_two_splits_is_refused_and_others_of_its_name_are_not(two):
+    apart = told_apart(two)
+    with pytest.raises(GameError, match="utterance same appears twice: in public and private"):
+        Game.set_up(apart["public"], apart["private"], [], Randomness(0))
+    whole = {name: [u for u in spoken if u.id != "same"] for name, spoken in two.items()}
+    apart = told_apart(whole)
+    game = Game.set_up(apart["public"], apart["private"], [], Randomness(0))
+    assert len({u.id for u in (*game.public, *game.candidates)}) == 6
