@@ -44,7 +44,10 @@ def test_models_of_transformers(kind, tmp_path_factory):
     assert kept.nats_a_letter > 1  # of nothing learnt: a nat a letter would be a good guess
 
 
-@pytest.mark.parametrize("kind", ["wav2vec2", "whisper", "parakeet-tdt"])
+@pytest.mark.parametrize(
+    "kind",
+    ["wav2vec2", "whisper", pytest.param("parakeet-tdt", marks=pytest.mark.slow)],
+)
 def test_three_doors_to_the_same_weights(kind, tmp_path_factory, tmp_path):
     spec = f"hf:{folder_of(kind, tmp_path_factory)}"
     model = open_recogniser(spec)
