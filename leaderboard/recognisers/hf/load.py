@@ -80,9 +80,10 @@ def load(place: str, opening: Opening) -> Loaded:
     kind_of_model = model_type(folder)
     kind = kind_of(folder, kind_of_model)
     model, processor = _read(folder, kind, adapter)
-    model = model.requires_grad_(True).eval()
+    model = model.requires_grad_(True)
     if adapter is not None:
         model = _adapted(model, adapter)
+    model = model.eval()  # last: a trainable adapter comes with its dropout on
     device = torch.device(opening.device)
     folders = (folder,) if adapter is None else (folder, adapter)
     return Loaded(model.to(device), processor, kind, folder, digest_of_folders(*folders), device)

@@ -5,6 +5,9 @@ The decoder is given a prompt, then writes the transcript, then an end. The prom
 language and <|transcribe|>, and <|notimestamps|>; for others a start label, or what their processor
 says. The likelihood of a text is of its labels and of the end after them, given the prompt, whose
 own labels are not counted.
+
+Whisper begins a transcript with a space, and most trainings of it do not. Both are the same words,
+so a text is as likely there as the two spellings together.
 """
 
 from __future__ import annotations
@@ -53,19 +56,23 @@ class Seq2SeqHead:
         """
         model, device = self.loaded.model, self.loaded.device
         prompt = self._prompt(inputs)
-        spaced = f" {text}" if self._is_whisper and text else text
-        wanted = [*labels_of(self.loaded.tokenizer, spaced, self.name), self._end]
-        longest = _longest(model.config)
-        if longest is not None and len(prompt) + len(wanted) - 1 > longest:
+        spellings = self._spellings(text)
+        longest, most = _longest(model.config), max(map(len, spellings))
+        if longest is not None and len(prompt) + most - 1 > longest:
             raise UnheardError(
-                f"{self.name}: the transcript has {len(wanted)} labels, and the decoder holds "
+                f"{self.name}: the transcript has {most} labels, and the decoder holds "
                 f"{longest} with its prompt: cut the utterance"
             )
-        given = torch.tensor([prompt + wanted[:-1]], device=device)
         heard = {k: v for k, v in inputs.items() if k != "decoder_input_ids"}
-        logits = model(**heard, decoder_input_ids=given, use_cache=False).logits[0]
-        log_probs = logits[len(prompt) - 1 :].double().log_softmax(-1)
-        return log_probs.gather(1, torch.tensor(wanted, device=device)[:, None]).sum()
+        found = []
+        for wanted in spellings:
+            given = torch.tensor([prompt + wanted[:-1]], device=device)
+            said = model(**heard, decoder_input_ids=given, use_cache=False)
+            log_probs = said.logits[0, len(prompt) - 1 :].double().log_softmax(-1)
+            found.append(log_probs.gather(1, torch.tensor(wanted, device=device)[:, None]).sum())
+            if self._is_whisper:  # the encoder is the dear part, and hears the same again
+                heard = {"encoder_outputs": (said.encoder_last_hidden_state,)}
+        return torch.stack(found).logsumexp(0)
 
     def prepared(self, audio: Samples) -> Any:
         """Return the model's input of audio; of those that are told a task, with the prompt."""
@@ -94,6 +101,13 @@ class Seq2SeqHead:
         start = config.decoder_start_token_id
         return [int(config.bos_token_id if start is None else start)]
 
+    def _spellings(self, text: str) -> list[list[int]]:
+        """Return the labels, and the end, of each way to write a text: for Whisper two."""
+        texts = [f" {text}", text] if self._is_whisper and text else [text]
+        found = [labels_of(self.loaded.tokenizer, written, self.name) for written in texts]
+        # Once, where a tokenizer adds the space by itself.
+        return [[*labels, self._end] for labels in dict.fromkeys(map(tuple, found))]
+
     def _label(self, name: str) -> int:
         tokenizer = self.loaded.tokenizer
         found = tokenizer.convert_tokens_to_ids(name)
@@ -111,8 +125,15 @@ class Seq2SeqHead:
 
     @property
     def _language(self) -> str:
+        """The language by its code: settings, and people, also write `hindi` and `<|hi|>`."""
         config = self.loaded.model.generation_config
-        return self.language or getattr(config, "language", None) or LANGUAGE
+        told = self.language or getattr(config, "language", None) or LANGUAGE
+        if not self._is_whisper:
+            return str(told)
+        from transformers.models.whisper.tokenization_whisper import TO_LANGUAGE_CODE
+
+        code = str(told).lower().removeprefix("<|").removesuffix("|>")
+        return str(TO_LANGUAGE_CODE.get(code, code))
 
     @property
     def _is_whisper(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from types import ModuleType
 
 import pytest
 import torch
@@ -123,6 +124,32 @@ def test_an_adapter_without_peft(folder, tmp_path, monkeypatch):
     refused(folder, "the library peft is not installed: pip install", Opening(adapter=adapter))
 
 
+def test_the_dropout_of_an_adapter_is_off(folder, tmp_path, monkeypatch):
+    """As peft does: an adapter that is trainable is attached in training mode."""
+
+    class PeftModel:
+        def __init__(self, model):
+            self.model = model
+
+        @classmethod
+        def from_pretrained(cls, model, adapter, is_trainable, torch_device):
+            assert (adapter, is_trainable, torch_device) == (tmp_path, True, "cpu")
+            model.lm_head = torch.nn.Sequential(model.lm_head, torch.nn.Dropout(0.5))
+            return cls(model)
+
+        def get_base_model(self):
+            return self.model
+
+    peft = ModuleType("peft")
+    peft.PeftModel = PeftModel
+    monkeypatch.setitem(sys.modules, "peft", peft)
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        (tmp_path / name).write_text("{}")
+    model = load(str(folder), Opening(adapter=tmp_path)).model
+    assert isinstance(model.lm_head[1], torch.nn.Dropout)
+    assert not [name for name, module in model.named_modules() if module.training]
+
+
 @pytest.mark.filterwarnings("ignore::FutureWarning")  # of peft, when one is made
 def test_an_adapter(folder, tmp_path):
     peft = pytest.importorskip("peft", reason="adapters need peft")
@@ -130,13 +157,16 @@ def test_an_adapter(folder, tmp_path):
 
     from leaderboard.recognisers.open import open_recogniser
 
-    config = peft.LoraConfig(r=2, target_modules=["q_proj"], init_lora_weights=False)
+    config = peft.LoraConfig(
+        r=2, target_modules=["q_proj"], init_lora_weights=False, lora_dropout=0.5
+    )
     torch.manual_seed(0)
     tuned = peft.get_peft_model(Wav2Vec2ForCTC.from_pretrained(folder), config)
     tuned.save_pretrained(tmp_path / "adapter")
     plain = open_recogniser(f"hf:{folder}")
     beside = open_recogniser(f"hf:{folder}", Opening(adapter=tmp_path / "adapter"))
     alone = open_recogniser(f"hf:{tmp_path / 'adapter'}")
+    assert not [n for n, module in beside.loaded.model.named_modules() if module.training]
     samples = audio(1)
     found = [m.log_likelihood(samples, 16_000, "one") for m in (plain, beside, alone)]
     assert found[1] == found[2] != found[0]

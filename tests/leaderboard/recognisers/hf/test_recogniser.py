@@ -52,57 +52,106 @@ def test_as_the_library_has_it(kind, opened):
     assert model.log_likelihood(samples, RATE, "a bee") == pytest.approx(wanted, rel=1e-4)
 
 
-def test_whisper_label_by_label(opened):
-    model = opened("whisper")
-    samples = audio(2.0, seed=4)
-    network, tokenizer = model.loaded.model, model.loaded.tokenizer
-    # English, so that the prompt names no language; the text begins with a space.
-    prompt = tokenizer.convert_tokens_to_ids(["<|startoftranscript|>", "<|notimestamps|>"])
-    labels = [*tokenizer(" on two", add_special_tokens=False).input_ids]
-    assert tokenizer.convert_ids_to_tokens(labels)[0] == "Ġon"
+def one_by_one(model, prompt, labels, samples):
+    """Return the log-probability of labels and the end after a prompt, a pass for each."""
+    network = model.loaded.model
     inputs = model.loaded.processor(samples, sampling_rate=RATE, return_tensors="pt")
-    wanted, given = 0.0, list(prompt)
+    found, given = 0.0, list(prompt)
     for label in [*labels, network.config.eos_token_id]:
         with torch.no_grad():
             logits = network(**inputs, decoder_input_ids=torch.tensor([given])).logits[0, -1]
-        wanted += float(logits.double().log_softmax(0)[label])
+        found += float(logits.double().log_softmax(0)[label])
         given.append(label)
+    return found
+
+
+def both_spellings(model, prompt, text, samples):
+    """Return the log-probability that a text is written with a space before it, or without."""
+    tokenizer = model.loaded.tokenizer
+    spaced, bare = (tokenizer(t, add_special_tokens=False).input_ids for t in (f" {text}", text))
+    assert tokenizer.convert_ids_to_tokens(spaced[:1]) != tokenizer.convert_ids_to_tokens(bare[:1])
+    return np.logaddexp(*(one_by_one(model, prompt, x, samples) for x in (spaced, bare)))
+
+
+def test_whisper_label_by_label(opened):
+    model = opened("whisper")
+    samples = audio(2.0, seed=4)
+    # English, so that the prompt names no language.
+    prompt = model.loaded.tokenizer.convert_tokens_to_ids(
+        ["<|startoftranscript|>", "<|notimestamps|>"]
+    )
+    wanted = both_spellings(model, prompt, "on two", samples)
     assert model.log_likelihood(samples, RATE, "on two") == pytest.approx(wanted, rel=1e-5)
+    nothing = one_by_one(model, prompt, [], samples)  # has one spelling
+    assert model.log_likelihood(samples, RATE, "") == pytest.approx(nothing, rel=1e-5)
 
 
-def test_whisper_of_several_languages(tmp_path_factory, tmp_path):
+def test_whisper_of_a_training_without_the_space(tmp_path_factory):
+    """The labels of most trainings begin without a space: what they taught has to show."""
+    model = open_recogniser(f"hf:{folder_of('whisper', tmp_path_factory)}")
+    network, samples = model.loaded.model, audio(1.0, seed=6)
+    names = ["<|startoftranscript|>", "<|notimestamps|>"]
+    prompt = model.loaded.tokenizer.convert_tokens_to_ids(names)
+    end = network.config.eos_token_id
+    labels = [*model.loaded.tokenizer("two", add_special_tokens=False).input_ids, end]
+    inputs = model.loaded.processor(samples, sampling_rate=RATE, return_tensors="pt")
+    given = torch.tensor([prompt + labels[:-1]])
+    optimiser = torch.optim.Adam(network.model.decoder.parameters(), lr=1e-2)
+    for _ in range(30):
+        optimiser.zero_grad()
+        logits = network(**inputs, decoder_input_ids=given).logits[0, 1:]
+        torch.nn.functional.cross_entropy(logits, torch.tensor(labels)).backward()
+        optimiser.step()
+    assert -1 < model.log_likelihood(samples, RATE, "two") < 0
+
+
+@pytest.fixture
+def multilingual(tmp_path_factory, tmp_path):
+    """Return a function that opens a Whisper which knows English alone, of several languages."""
     folder = shutil.copytree(folder_of("whisper", tmp_path_factory), tmp_path / "model")
-    english = open_recogniser(f"hf:{folder}")
-    settings, ids = folder / "generation_config.json", english.loaded.tokenizer.get_vocab()
+    ids = open_recogniser(f"hf:{folder}").loaded.tokenizer.get_vocab()
+    settings = folder / "generation_config.json"
     told = {
+        **json.loads(settings.read_text()),
         "is_multilingual": True,
         "lang_to_id": {"<|en|>": ids["<|en|>"]},
         "task_to_id": {"transcribe": ids["<|transcribe|>"]},
         "no_timestamps_token_id": ids["<|notimestamps|>"],
     }
-    settings.write_text(json.dumps({**json.loads(settings.read_text()), **told}))
-    model = open_recogniser(f"hf:{folder}", Opening(language="en"))
+
+    def made(language="", settled="en"):
+        settings.write_text(json.dumps({**told, "language": settled}))
+        return open_recogniser(f"hf:{folder}", Opening(language=language))
+
+    return made
+
+
+def test_whisper_of_several_languages(multilingual, opened):
+    english, model = opened("whisper"), multilingual("en")
     samples = audio(1, seed=5)
-    names = ("<|startoftranscript|>", "<|en|>", "<|transcribe|>", "<|notimestamps|>")
-    prompt = [ids[name] for name in names]
-    labels = [*model.loaded.tokenizer(" one", add_special_tokens=False).input_ids]
-    labels.append(ids["<|endoftext|>"])
-    inputs = model.loaded.processor(samples, sampling_rate=RATE, return_tensors="pt")
-    with torch.no_grad():
-        given = torch.tensor([prompt + labels[:-1]])
-        logits = model.loaded.model(**inputs, decoder_input_ids=given).logits[0, 3:]
-    wanted = float(logits.double().log_softmax(-1)[range(len(labels)), labels].sum())
+    names = ["<|startoftranscript|>", "<|en|>", "<|transcribe|>", "<|notimestamps|>"]
+    prompt = model.loaded.tokenizer.convert_tokens_to_ids(names)
+    wanted = both_spellings(model, prompt, "one", samples)
     assert model.log_likelihood(samples, RATE, "one") == pytest.approx(wanted, rel=1e-5)
     assert model.log_likelihood(samples, RATE, "one") != english.log_likelihood(
         samples, RATE, "one"
     )
     assert isinstance(model.transcribe(samples, RATE), str)
 
-    czech = open_recogniser(f"hf:{folder}", Opening(language="cs"))
+    czech = multilingual("cs")
     with pytest.raises(UnheardError, match=r"has no <\|cs\|>: name another language"):
         czech.log_likelihood(samples, RATE, "one")
     with pytest.raises(UnheardError, match="cannot take an utterance"):
         czech.transcribe(samples, RATE)
+
+
+@pytest.mark.parametrize("written", ["english", "<|en|>", "English"])
+def test_a_language_by_name(written, multilingual):
+    samples = audio(1, seed=5)
+    wanted = multilingual("en").log_likelihood(samples, RATE, "one")
+    for model in (multilingual(written), multilingual(settled=written)):
+        assert model.log_likelihood(samples, RATE, "one") == wanted
+        assert isinstance(model.transcribe(samples, RATE), str)
 
 
 def test_ctc_one_alignment_at_a_time(opened):
