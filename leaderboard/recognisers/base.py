@@ -107,18 +107,16 @@ class Opening:
     """How recognisers are opened; each door takes what concerns it.
 
     `device` is where weights go. `language` is told to recognisers that take one (`en`). `adapter`
-    is a folder with an adapter for the weights. `download` allows a door to fetch weights.
-    `answers` is the folder where the answers of a service are kept; None keeps none. `key_from`
-    names the environment variable with the key of a service; without it none is sent.
-    `requests_a_minute` bounds how often it is asked; a question is asked up to `attempts` times,
-    with pauses that begin at `first_pause` seconds and double, and all of it takes no more than
-    `patience` seconds.
+    is a folder with an adapter for the weights. `answers` is the folder where the answers of a
+    service are kept; None keeps none. `key_from` names the environment variable with the key of a
+    service; without it none is sent. `requests_a_minute` bounds how often it is asked; a question
+    is asked up to `attempts` times, with pauses that begin at `first_pause` seconds and double, and
+    all of it takes no more than `patience` seconds.
     """
 
     device: str = "cpu"
     language: str = ""
     adapter: Path | None = None
-    download: bool = False
     answers: Path | None = None
     key_from: str = ""
     requests_a_minute: float = 600.0

@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import time
 import urllib.error
 import urllib.request
@@ -21,7 +22,7 @@ from email.message import Message
 from http.client import HTTPException, HTTPResponse, IncompleteRead
 from pathlib import Path
 from typing import NoReturn
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import soundfile
 
@@ -44,6 +45,7 @@ LONGEST_ANSWER = 1 << 20  # bytes
 LONGEST_PAUSE = 60.0  # seconds
 IN_A_ROW = 3  # utterances without an answer, after which a service is taken to be down
 _SHOWN = 160  # characters of what a service says
+_SENT = "/%:@!$&'()*+,;=?~"  # sent as they are in an address; letters beyond ASCII are not
 
 
 class _AgainError(Exception):
@@ -66,7 +68,7 @@ class ServiceRecogniser:
     """
 
     name: str
-    url: str
+    url: str = field(repr=False)  # its query may hold a key
     model: str
     opening: Opening
     key: str = field(default="", repr=False)
@@ -108,7 +110,7 @@ class ServiceRecogniser:
         found = self._asked(wav)
         if kept is not None:
             with whole_file(kept) as aside:
-                aside.write_text(json.dumps({"url": self.url, "model": self.model, "text": found}))
+                aside.write_text(json.dumps({"service": self.name, "text": found}))
         return found
 
     @property
@@ -226,7 +228,7 @@ class ServiceRecogniser:
         if code in (400, 413, 422):
             raise UnheardError(f"{self.name}: refuses an utterance with {code}{said}")
         raise RecogniserError(
-            f"{self.name}: answers {code}{said} at {self.url}: give the address of an "
+            f"{self.name}: answers {code}{said}: give the address of an "
             f"OpenAI-compatible service, like http://localhost:8000/v1#MODEL"
         )
 
@@ -253,16 +255,14 @@ def open_http(place: str, opening: Opening) -> ServiceRecogniser:
     Raises:
         RecogniserError: it is no address, or the key would be sent in the clear.
     """
-    parts = urlsplit(place)
     try:
+        parts = urlsplit(place)
         host = parts.hostname
         _ = parts.port
-    except ValueError as error:
-        raise RecogniserError(f"http:{place}: {error}") from None
+    except ValueError:
+        raise _no_address(place) from None
     if parts.scheme not in ("http", "https") or not host:
-        raise RecogniserError(
-            f"http:{place}: is no address; write one like http://localhost:8000/v1#MODEL"
-        )
+        raise _no_address(place)
     if parts.username or parts.password:
         raise RecogniserError(
             f"http: {host}: the address holds a password; put it in an environment variable, and "
@@ -270,7 +270,8 @@ def open_http(place: str, opening: Opening) -> ServiceRecogniser:
         )
     path = parts.path.rstrip("/") or "/v1"
     path = path if path.endswith(ENDPOINT) else path + ENDPOINT
-    url = urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))
+    sent = quote(path, safe=_SENT), quote(parts.query, safe=_SENT)
+    url = urlunsplit((parts.scheme, parts.netloc, *sent, ""))
     key = ""
     if opening.key_from:
         key = os.environ.get(opening.key_from, "").strip()
@@ -281,8 +282,17 @@ def open_http(place: str, opening: Opening) -> ServiceRecogniser:
         if parts.scheme == "http" and host not in LOCAL:
             raise RecogniserError(f"http:{host}: a key is not sent in the clear: use https")
     model = parts.fragment or MODEL
+    # Without the query, which may hold a key; with the language, as its digest is not known.
     name = f"http:{parts.scheme}://{parts.netloc}{path.removesuffix(ENDPOINT)}#{model}"
+    name += f" ({opening.language})" if opening.language else ""
     return ServiceRecogniser(name, url, model, opening, key)
+
+
+def _no_address(place: str) -> RecogniserError:
+    shown = re.sub("//.*@", "//", place.partition("?")[0])  # without what may be secret
+    return RecogniserError(
+        f"http:{shown}: is no address; write one like http://localhost:8000/v1#MODEL"
+    )
 
 
 def as_wav(audio: Samples, rate: int) -> bytes:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from leaderboard.recognisers.base import Opening, RecogniserError
+from leaderboard.recognisers.identity import digest_as_opened
 from leaderboard.recognisers.writing import WritingRecogniser
 from targets.speech.utterance import SAMPLE_RATE, Samples
 
@@ -28,7 +29,8 @@ def open_nemo(place: str, opening: Opening) -> WritingRecogniser:
         from nemo.collections.asr.models import ASRModel
     except ImportError:
         raise RecogniserError(
-            f"{name}: NeMo is not installed: pip install 'nemo_toolkit[asr]'"
+            f"{name}: NeMo is not installed: pip install 'nemo_toolkit[asr]'; where that does not "
+            f"finish, docs/models.md says what was tried"
         ) from None
     try:
         model = ASRModel.restore_from(str(path), map_location=opening.device).eval()
@@ -36,7 +38,7 @@ def open_nemo(place: str, opening: Opening) -> WritingRecogniser:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise RecogniserError(f"{name}: NeMo cannot read it: {reason}") from None
     rate = int(getattr(model.preprocessor, "_sample_rate", SAMPLE_RATE))
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = digest_as_opened(hashlib.sha256(path.read_bytes()).hexdigest(), opening)
     return WritingRecogniser(name, "nemo", rate, _writer(model), digest)
 
 

@@ -5,6 +5,7 @@ The file is run as the person who calls, with all of their rights, as any script
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import math
 import sys
@@ -99,6 +100,9 @@ class ScriptRecogniser:
 def open_script(place: str, opening: Opening) -> ScriptRecogniser:
     """Run a file, make its class without arguments, and return it as a recogniser.
 
+    Its digest is what the class says, or else the SHA-256 of the file. It is told no language and
+    no device.
+
     Raises:
         RecogniserError: there is no such file or class, it fails, or it has no `transcribe`.
     """
@@ -119,7 +123,9 @@ def open_script(place: str, opening: Opening) -> ScriptRecogniser:
         if not callable(getattr(made, method, None))
     }
     digest = getattr(made, "digest", None)
-    return ScriptRecogniser(place, made, cannot, digest if isinstance(digest, str) else None)
+    if not isinstance(digest, str):
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return ScriptRecogniser(place, made, cannot, digest)
 
 
 def _made(path: Path, name: str) -> Any:

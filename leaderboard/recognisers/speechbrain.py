@@ -6,7 +6,6 @@ pickles: opening such a folder runs what its author wrote.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import torch
 
 from leaderboard.recognisers.base import Opening, RecogniserError
+from leaderboard.recognisers.identity import digest_as_opened, digest_of_files
 from leaderboard.recognisers.writing import WritingRecogniser
 from targets.speech.utterance import SAMPLE_RATE, Samples
 
@@ -45,8 +45,10 @@ def open_speechbrain(place: str, opening: Opening) -> WritingRecogniser:
     except Exception as error:  # of another library, at files that anyone may have written
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise RecogniserError(f"{name}: SpeechBrain cannot read it: {reason}") from None
+    files = sorted(path for path in folder.iterdir() if path.is_file())
+    digest = digest_as_opened(digest_of_files(files), opening)
     rate = int(getattr(model.hparams, "sample_rate", SAMPLE_RATE))
-    return WritingRecogniser(name, "speechbrain", rate, _writer(model), _digest(folder))
+    return WritingRecogniser(name, "speechbrain", rate, _writer(model), digest)
 
 
 def _writer(model: Any) -> Any:
@@ -70,11 +72,3 @@ def _interface(folder: Path) -> str:
             f"{folder}: is for {found}, which writes no transcripts ({', '.join(INTERFACES)} do)"
         )
     return str(found)
-
-
-def _digest(folder: Path) -> str:
-    sha = hashlib.sha256()
-    for path in sorted(p for p in folder.iterdir() if p.is_file()):
-        sha.update(f"{path.name}\0{path.stat().st_size}\n".encode())
-        sha.update(path.read_bytes())
-    return sha.hexdigest()

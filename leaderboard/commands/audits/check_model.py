@@ -21,7 +21,7 @@ SECONDS = 20.0  # of the longest utterance that is taken from a corpus
 NEEDED: dict[Ability | None, str] = {
     None: "what it writes: of secrets, of covered speech, of members and others",
     "log_likelihood": "losses: alone, beside a base or references; secrets ranked among others",
-    "gradient_norm": "norms of gradients",
+    "gradient_norm": "norms of gradients (which audit-model does not use yet)",
 }
 
 
@@ -53,7 +53,7 @@ def check_model(
 def told(recogniser: OutsideRecogniser, kept: Kept) -> list[str]:
     """Return what is found of a recogniser, in lines."""
     lines = [
-        f"{recogniser.name} keeps the contract ({recogniser.kind}; digest of its weights: "
+        f"{recogniser.name} keeps the contract ({recogniser.kind}; digest: "
         f"{(recogniser.digest or 'unknown')[:16]})",
         f"word error rate on the speech of this check: {100 * kept.wer:.1f} %",
     ]

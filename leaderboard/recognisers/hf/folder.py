@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
-from leaderboard.recognisers.base import Opening, RecogniserError
+from leaderboard.recognisers.base import RecogniserError
+from leaderboard.recognisers.identity import digest_of_files
 from targets.core.errors import OverheardError
 from targets.models.whisper.checkpoint import INDEX, WEIGHTS, read_json
 
 ADAPTER = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
-READ = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")  # all that is ever fetched
-_BLOCK = 1 << 22  # bytes
+READ = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")  # all that is ever read
 
 
-def folder_of(place: str, opening: Opening) -> Path:
+def folder_of(place: str) -> Path:
     """Return the folder that a place names: itself, or a model's in the library's cache.
 
     Raises:
-        RecogniserError: there is none, or it cannot be fetched.
+        RecogniserError: there is none.
     """
     if Path(place).is_dir():
         return Path(place)
@@ -30,16 +29,11 @@ def folder_of(place: str, opening: Opening) -> Path:
     except ImportError:
         raise not_installed() from None
     try:
-        found = snapshot_download(
-            place, local_files_only=not opening.download, allow_patterns=list(READ)
-        )
-    except Exception as error:  # of another library: no such name, no network, no rights
-        if opening.download:
-            reason = first_line(error)
-            raise RecogniserError(f"hf:{place}: cannot be fetched: {reason}") from None
+        found = snapshot_download(place, local_files_only=True, allow_patterns=list(READ))
+    except Exception:  # of another library: no such name, or not all of it is there
         raise RecogniserError(
-            f"hf:{place}: no such folder, and not in the local cache; save the model and its "
-            f"processor to a folder with save_pretrained(), or allow downloads"
+            f"hf:{place}: no such folder, and not in the local cache; nothing is "
+            f"downloaded here: save the model and its processor with save_pretrained(folder)"
         ) from None
     return Path(found)
 
@@ -66,14 +60,11 @@ def model_type(folder: Path) -> str:
 
 def digest_of_folders(*folders: Path) -> str:
     """Return the SHA-256 over the names and contents of all that is read from folders."""
-    sha = hashlib.sha256()
-    for folder in folders:
-        for path in sorted({path for pattern in READ for path in folder.glob(pattern)}):
-            sha.update(f"{path.name}\0{path.stat().st_size}\n".encode())
-            with path.open("rb") as file:
-                while block := file.read(_BLOCK):
-                    sha.update(block)
-    return sha.hexdigest()
+    return digest_of_files(
+        path
+        for folder in folders
+        for path in sorted({path for pattern in READ for path in folder.glob(pattern)})
+    )
 
 
 def first_line(error: BaseException) -> str:

@@ -20,6 +20,7 @@ from leaderboard.recognisers.hf.folder import (
     model_type,
     not_installed,
 )
+from leaderboard.recognisers.identity import digest_as_opened
 from targets.models.whisper.checkpoint import read_json
 
 # The library's classes that write transcripts, and the tables of what is read by each.
@@ -46,7 +47,8 @@ SEQ2SEQ = (
 class Loaded:
     """A model, frozen but for its gradients, and what turns audio and text into its numbers.
 
-    `folder` is the model's own; `digest` covers the adapter too.
+    `folder` is the model's own; `digest` covers the adapter too, the device, and the language
+    of a model that is told one.
     """
 
     model: Any
@@ -73,10 +75,10 @@ def load(place: str, opening: Opening) -> Loaded:
     Raises:
         RecogniserError: it cannot be read; says of what, and what to do.
     """
-    folder = folder_of(place, opening)
+    folder = folder_of(place)
     adapter = opening.adapter
     if adapter is None and (folder / ADAPTER).exists():
-        adapter, folder = folder, _base_of(folder, opening)
+        adapter, folder = folder, _base_of(folder)
     kind_of_model = model_type(folder)
     kind = kind_of(folder, kind_of_model)
     model, processor = _read(folder, kind, adapter)
@@ -86,7 +88,8 @@ def load(place: str, opening: Opening) -> Loaded:
     model = model.eval()  # last: a trainable adapter comes with its dropout on
     device = torch.device(opening.device)
     folders = (folder,) if adapter is None else (folder, adapter)
-    return Loaded(model.to(device), processor, kind, folder, digest_of_folders(*folders), device)
+    digest = digest_as_opened(digest_of_folders(*folders), opening, language=kind == "seq2seq")
+    return Loaded(model.to(device), processor, kind, folder, digest, device)
 
 
 def kind_of(folder: Path, kind_of_model: str) -> str:
@@ -156,7 +159,7 @@ def _read(folder: Path, kind: str, adapter: Path | None) -> tuple[Any, Any]:
     )
 
 
-def _base_of(adapter: Path, opening: Opening) -> Path:
+def _base_of(adapter: Path) -> Path:
     """Return the folder of the model that an adapter says it belongs to."""
     base = read_json(adapter / ADAPTER).get("base_model_name_or_path")
     if not isinstance(base, str) or not base:
@@ -165,7 +168,7 @@ def _base_of(adapter: Path, opening: Opening) -> Path:
             f"and this folder as its adapter"
         )
     beside = adapter / base
-    return beside if beside.is_dir() else folder_of(base, opening)
+    return beside if beside.is_dir() else folder_of(base)
 
 
 def _adapted(model: Any, adapter: Path) -> Any:

@@ -63,7 +63,7 @@ class HfRecogniser:
 
     @property
     def digest(self) -> str:
-        """SHA-256 over the files that the model, its processor and its adapter are read from."""
+        """SHA-256 over model, processor and adapter, and over what they were told when opened."""
         return self.loaded.digest
 
     def transcribe(self, audio: Samples, rate: int) -> str:

@@ -70,7 +70,7 @@ class _Handler(BaseHTTPRequestHandler):
             status, answer, *headers = fault
             self._send(status, answer.encode(), dict(*headers))
             return
-        if self.path != "/v1/audio/transcriptions":
+        if self.path.partition("?")[0] != "/v1/audio/transcriptions":
             self._send(404, b"no such page", {})
             return
         samples, rate = soundfile.read(io.BytesIO(service.asked[-1]["file"]), dtype="float32")

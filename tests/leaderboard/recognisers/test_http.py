@@ -38,7 +38,7 @@ def test_a_question_and_its_answer(monkeypatch):
     }  # fmt: skip
     assert service.headers[0]["Authorization"] == "Bearer sesame"
     assert "sesame" not in repr(model)
-    assert model.name == f"http:{service.url}#small"
+    assert model.name == f"http:{service.url}#small (cs)"
     assert model.digest is None
     assert not can(model, "log_likelihood")
     with pytest.raises(CannotError, match="transcripts only"):
@@ -85,7 +85,7 @@ def test_a_fault_that_passes(faults):
         ("hang", UnheardError, r"no answer within 0\.2 s, asked 3 times"),
         ((400, '{"error": {"message": "too short"}}'), UnheardError, r"with 400 \(too short\)"),
         ((401, "sesame is wrong"), RecogniserError, r"401 \(\(the key\) is wrong\): look at the"),
-        ((404, "gone"), RecogniserError, r"404 \(gone\) at http://127.*give the address"),
+        ((404, "gone"), RecogniserError, r"^http:http://127.*404 \(gone\): give the address"),
         ((302, "", {"Location": "http://localhost:9"}), RecogniserError, "answers 302"),
         ((200, "<html>Welcome"), RecogniserError, "'<html>Welcome', which is no JSON"),
         ((200, ""), RecogniserError, "which is no JSON"),
@@ -151,6 +151,25 @@ def test_answers_are_kept(tmp_path):
     assert not [p for p in tmp_path.rglob("*") if p.is_file() and p.suffix != ".json"]
 
 
+def test_a_key_in_the_address_is_neither_shown_nor_kept(tmp_path):
+    with Service(length, [(404, "gone")]) as service:
+        place = f"{service.url}?api-key=sesame#small"
+        model = open_http(place, Opening(**QUICK, answers=tmp_path))
+        assert model.url.endswith("?api-key=sesame")
+        with pytest.raises(RecogniserError, match="answers 404") as caught:
+            model.transcribe(audio(), RATE)
+        model.transcribe(audio(), RATE)
+    assert "sesame" not in f"{caught.value} {model.name} {model!r}"
+    (kept,) = tmp_path.rglob("*.json")
+    assert "sesame" not in kept.read_text()
+
+
+def test_another_language_is_another_recogniser():
+    """No digest is known of a service, so that its name has to say so."""
+    names = [open_http("https://h#m", Opening(language=one)).name for one in ("", "cs", "en")]
+    assert names == ["http:https://h/v1#m", "http:https://h/v1#m (cs)", "http:https://h/v1#m (en)"]
+
+
 def test_no_failure_is_kept(tmp_path):
     with Service(length, [(500, "")]) as service:
         model = asked(service, answers=tmp_path, attempts=1)
@@ -188,7 +207,9 @@ def test_no_pause_goes_beyond_the_patience():
         ("localhost:8000", "is no address"),
         ("ftp://host/v1", "is no address"),
         ("http:///v1", "is no address"),
-        ("http://host:port", "Port could not be cast"),
+        ("http://host:port", "http://host:port: is no address"),
+        ("http://[bad", "is no address"),
+        ("http://me:secret@host:port/v1?key=secret", "http://host:port/v1: is no address"),
         ("http://me:secret@host/v1", "holds a password"),
     ],
 )
@@ -205,6 +226,8 @@ def test_what_is_no_address(place, message):
         ("http://h:1/v1/", "http://h:1/v1/audio/transcriptions"),
         ("https://h/x/v1/audio/transcriptions#m", "https://h/x/v1/audio/transcriptions"),
         ("https://h/v1?version=2", "https://h/v1/audio/transcriptions?version=2"),
+        ("https://h/v1/ü b?a=é", "https://h/v1/%C3%BC%20b/audio/transcriptions?a=%C3%A9"),
+        ("https://h/v1/%C3%BC", "https://h/v1/%C3%BC/audio/transcriptions"),
     ],
 )
 def test_addresses(place, url):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import numpy as np
@@ -43,12 +44,14 @@ def checked(folder, source, **options):
 def test_transcripts_alone(corpus, capsys):
     checked(corpus, MINE)
     out = capsys.readouterr().out
-    assert "mine.py:Mine keeps the contract (script; digest of its weights: unknown)" in out
+    digest = hashlib.sha256(MINE.encode()).hexdigest()[:16]
+    assert f"mine.py:Mine keeps the contract (script; digest: {digest})" in out
     assert "word error rate on the speech of this check: 40.0 %" in out
     assert "it wrote: 'call one'" in out
     assert "can be attacked by what it writes" in out
     assert "not by losses: alone, beside a base or references; secrets ranked among others: " in out
     assert "no method log_likelihood" in out
+    assert "not by norms of gradients (which audit-model does not use yet): the class" in out
 
 
 def test_likelihoods(corpus, capsys):

@@ -91,7 +91,7 @@ def test_no_folder(place):
 def test_a_name_is_looked_up_in_the_cache_alone(monkeypatch, tmp_path):
     pytest.importorskip("huggingface_hub")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    refused("nobody/nothing", "not in the local cache; save the model .* or allow downloads")
+    refused("nobody/nothing", "not in the local cache; nothing is downloaded here: save the model")
 
 
 def test_transformers_is_missing(folder, monkeypatch):
@@ -110,6 +110,15 @@ def test_the_digest_is_of_what_is_read(folder):
     weights["lm_head.bias"] = weights["lm_head.bias"] + 1
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     assert load(str(folder), Opening()).digest != first
+
+
+def test_the_digest_is_of_what_it_was_told(folder, tmp_path_factory):
+    plain = load(str(folder), Opening()).digest
+    assert load(str(folder), Opening(device="meta")).digest != plain
+    assert load(str(folder), Opening(language="cs")).digest == plain  # CTC is told no language
+    whisper = str(folder_of("whisper", tmp_path_factory))
+    found = [load(whisper, Opening(language=one)).digest for one in ("", "en", "cs")]
+    assert len(set(found)) == 3
 
 
 def test_an_adapter_without_peft(folder, tmp_path, monkeypatch):

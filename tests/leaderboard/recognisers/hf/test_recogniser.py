@@ -226,8 +226,20 @@ def test_labels_of_capitals_and_of_nothing(opened, tmp_path):
     assert large.log_likelihood(samples, RATE, "it's over") == pytest.approx(
         small.log_likelihood(samples, RATE, "it's over")
     )
-    with pytest.raises(UnheardError, match="cannot write '7', which the transcript has"):
-        small.log_likelihood(samples, RATE, "gate 7")
+    for model in (small, large):
+        with pytest.raises(UnheardError, match="cannot write '7', which the transcript has"):
+            model.log_likelihood(samples, RATE, "Gate 7!")
+
+
+def test_punctuation_that_has_no_labels(opened):
+    model = opened("wav2vec2")
+    wanted = model.log_likelihood(audio(1), RATE, "well it's over")
+    assert model.log_likelihood(audio(1), RATE, "Well, it’s “over”.") == wanted
+    assert model.log_likelihood(audio(1), RATE, "well-it's over") == wanted
+    with pytest.raises(UnheardError, match="cannot write '%'"):  # it is spoken
+        model.log_likelihood(audio(1), RATE, "all %")
+    with pytest.raises(UnheardError, match=r"cannot write '\.\.\.'"):
+        model.log_likelihood(audio(1), RATE, "...")
 
 
 def test_two_equal_letters_are_two(opened):
