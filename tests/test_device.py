@@ -24,7 +24,7 @@ from targets.training.ensemble import fit_ensemble
 from targets.training.fit import fit, public_start
 from targets.training.recipe import Schedule
 from tests.devices import Far, named, pretended
-from tests.fakes import TARGETS, canary, recipe_for, speech
+from tests.fakes import COMPOSED, EACH_TARGET, TARGETS, canary, recipe_for, speech
 from tests.grid import grid
 
 PUBLIC = speech(3, "public")
@@ -49,7 +49,8 @@ PRIVATE = {
     "microbatch": MicrobatchDPSGD(8.0, epochs=1, batch_size=8, micro_batch_size=2),
 }
 # The hybrid is made of the parts of ctc and las.
-OF_PARTS = [pytest.param(t, marks=[pytest.mark.slow] if t == "hybrid" else []) for t in TARGETS]
+SLOWER = ("hybrid", *COMPOSED)
+OF_PARTS = [pytest.param(t, marks=[pytest.mark.slow] if t in SLOWER else []) for t in TARGETS]
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ def device():
         yield name
 
 
-@pytest.fixture(scope="module", params=TARGETS)
+@pytest.fixture(scope="module", params=EACH_TARGET)
 def recipe(request):
     return recipe_for(request.param, PUBLIC, expected_members=8)
 

@@ -20,7 +20,7 @@ from targets.core.randomness import Randomness
 from targets.models.ctc import CTC
 from targets.training.checks import ContractError
 from targets.training.fit import fit
-from tests.fakes import TARGETS, canary, recipe_for, speech
+from tests.fakes import EACH_TARGET, TARGETS, canary, recipe_for, speech
 from tests.grid import grid
 
 PUBLIC = speech(4, "public")
@@ -34,7 +34,7 @@ OPTIONS = {
 } | {name: {"references": 2} for name in COMPARATIVE}
 
 
-@pytest.fixture(scope="module", params=TARGETS)
+@pytest.fixture(scope="module", params=EACH_TARGET)
 def target(request):
     recipe = recipe_for(request.param, PUBLIC)
     trained = recipe.build()

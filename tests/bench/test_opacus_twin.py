@@ -7,12 +7,12 @@ import torch
 
 from defenses.dpsgd.clipping import clipped_sum_one_by_one
 from tests.bench.opacus_twin import HARMLESS, ghost_step, hooks_step, twin_of
-from tests.fakes import TARGETS, recipe_for, speech
+from tests.fakes import EACH_TARGET, recipe_for, speech
 
 PUBLIC = speech(4, "public")
 
 
-@pytest.fixture(scope="module", params=TARGETS)
+@pytest.fixture(scope="module", params=EACH_TARGET)
 def recognizer(request):
     return recipe_for(request.param, PUBLIC).build()
 

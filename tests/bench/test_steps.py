@@ -18,7 +18,7 @@ from targets.models.recognizer import Example, Recognizer
 from targets.speech.tokens import Characters
 from targets.training.recipe import Recipe, Schedule
 from tests.bench.opacus_twin import HARMLESS, ghost_step, hooks_step, physical
-from tests.fakes import TARGETS
+from tests.fakes import EACH_TARGET
 
 FRAMES, UNITS = (120, 260), (14, 40)  # shortest and longest, as in the embedded corpus
 CLIP = 1.0
@@ -115,7 +115,7 @@ def _one_thread():
 
 
 @pytest.mark.filterwarnings(HARMLESS)
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EACH_TARGET)
 @pytest.mark.parametrize("batch_size", [32, 256])
 @pytest.mark.parametrize("name", STEPS)
 def test_step(benchmark, target: str, batch_size: int, name: str) -> None:

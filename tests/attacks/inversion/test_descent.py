@@ -13,7 +13,7 @@ from attacks.inversion.descent import Inversion
 from attacks.inversion.prior import BLOCK, SpeechPrior, scrambled, spectrograms
 from targets.core.randomness import Randomness
 from targets.speech.features import LogMel
-from tests.fakes import TARGETS, Memoriser, recipe_for, speech, utterance
+from tests.fakes import EACH_TARGET, Memoriser, recipe_for, speech, utterance
 
 PUBLIC = speech(4, "public")
 TEXTS = ("red", "milk two", "dog", "ten tea", "fan", "off")
@@ -59,7 +59,7 @@ def test_some_are_drawn_each_by_its_own_number():
     assert [c.id for c in attack.score(view, rest, RNG).candidates][:2] == drawn[1:]
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EACH_TARGET)
 @pytest.mark.parametrize("components", [0, 8])
 def test_the_descent_descends_and_uses_text_and_duration_alone(target, components):
     recognizer = recipe_for(target, PUBLIC).build()

@@ -14,7 +14,7 @@ from attacks.base import view_of
 from attacks.inversion.gradient_leakage import GradientLeakage, f1s, gradient_of
 from attacks.inversion.gradient_spectrogram import spectrogram
 from targets.core.randomness import Randomness
-from tests.fakes import TARGETS, recipe_for, speech
+from tests.fakes import EACH_TARGET, recipe_for, speech
 
 PUBLIC = speech(4, "public")
 CANDIDATES = speech(8, "private", speakers=3, words=1)
@@ -22,7 +22,7 @@ CHANNELS = 40  # no fewer than windows of the utterances below
 ATTACK = GradientLeakage(candidates=3, epsilons=(1.0,))
 
 
-@pytest.fixture(scope="module", params=TARGETS)
+@pytest.fixture(scope="module", params=EACH_TARGET)
 def model(request):
     return recipe_for(request.param, PUBLIC, size=CHANNELS).build()
 

@@ -15,14 +15,14 @@ from attacks.membership.gradient_norm import GradientNorm
 from attacks.membership.loss import Loss
 from attacks.membership.perturbation import AdversarialLoss, NoisyLoss
 from targets.core.randomness import Randomness
-from tests.fakes import TARGETS, recipe_for, speech
+from tests.fakes import EACH_TARGET, recipe_for, speech
 
 PUBLIC = speech(3, "public")
 CANDIDATES = speech(4, "private")
 RNG = Randomness(0)
 
 
-@pytest.fixture(scope="module", params=TARGETS)
+@pytest.fixture(scope="module", params=EACH_TARGET)
 def view(request):
     recipe = recipe_for(request.param, PUBLIC)
     return view_of("weights", recipe.build(), recipe.build(), PUBLIC)

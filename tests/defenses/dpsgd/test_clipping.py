@@ -20,13 +20,13 @@ from defenses.dpsgd.clipping import (
 from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
 from targets.models.recognizer import Example
-from tests.fakes import TARGETS, recipe_for, speech
+from tests.fakes import EACH_TARGET, recipe_for, speech
 
 PUBLIC = speech(4, "public")
 SUMS = [clipped_sum_one_by_one, normalised_sum]
 
 
-@pytest.fixture(scope="module", params=TARGETS)
+@pytest.fixture(scope="module", params=EACH_TARGET)
 def recognizer(request):
     return recipe_for(request.param, PUBLIC).build()
 

@@ -23,7 +23,7 @@ from defenses.dpsgd.microbatch import (
 from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
 from targets.models.recognizer import Example
-from tests.fakes import TARGETS, recipe_for, speech
+from tests.fakes import EACH_TARGET, recipe_for, speech
 
 PUBLIC = speech(4, "public")
 MEMBERS = speech(6, "private")
@@ -31,7 +31,7 @@ MEMBERS = speech(6, "private")
 SCHEME = MicrobatchDPSGD(epsilon=1, epochs=5, batch_size=2, micro_batch_size=1, noise_decay=0.8)
 
 
-@pytest.fixture(scope="module", params=TARGETS)
+@pytest.fixture(scope="module", params=EACH_TARGET)
 def recognizer(request):
     return recipe_for(request.param, PUBLIC).build()
 

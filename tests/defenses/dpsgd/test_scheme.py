@@ -15,7 +15,7 @@ from defenses.dpsgd.clipping import clipped_sum_one_by_one, normalised_sum
 from defenses.dpsgd.scheme import DPSGD, EDPSGD, noisy_descent
 from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
-from tests.fakes import TARGETS, recipe_for, speech
+from tests.fakes import EACH_TARGET, recipe_for, speech
 
 PUBLIC = speech(4, "public")
 MEMBERS = speech(6, "private")
@@ -55,7 +55,7 @@ def test_training_adds_the_noise_of_its_event(recipe, clip, monkeypatch):
     assert price(event, recipe.delta).epsilon <= 4
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EACH_TARGET)
 @pytest.mark.parametrize("clipped_sum", [clipped_sum_one_by_one, normalised_sum])
 def test_a_neighbour_moves_one_step_by_at_most_the_sensitivity(target, clipped_sum, monkeypatch):
     """The same coins and noise with one member more: each noisy sum shifts by the clip at most."""

@@ -11,14 +11,14 @@ from defenses.dpsgd.trained_weights import trained_weights
 from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
 from targets.nn.adapters import Adapted
-from tests.fakes import TARGETS, recipe_for, speech
+from tests.fakes import EACH_TARGET, recipe_for, speech
 
 PUBLIC = speech(4, "public")
 MEMBERS = speech(6, "private")
 FEW = ["low-rank", "biases"]
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EACH_TARGET)
 @pytest.mark.parametrize("choice", FEW)
 def test_their_gradients_are_those_of_one_example_at_a_time(target, choice):
     """The oracle is automatic differentiation, example by example, over the trained weights."""

@@ -12,7 +12,7 @@ from targets.models.recognizer import in_batches
 from targets.speech.features import MELS, LogMel
 from targets.speech.tokens import Characters
 from targets.training.recipe import Recipe, Schedule
-from tests.fakes import TARGETS, canary, recipe_for, speech, utterance
+from tests.fakes import EACH_TARGET, canary, recipe_for, speech, utterance
 
 SPEECH = speech(9, "public", words=3)
 
@@ -22,7 +22,7 @@ def untrained(target):
     return recipe.untrained(Randomness(4))
 
 
-@pytest.fixture(scope="module", params=TARGETS)
+@pytest.fixture(scope="module", params=EACH_TARGET)
 def recognizer(request):
     return recipe_for(request.param, SPEECH).build()
 
@@ -89,7 +89,7 @@ def test_hypotheses_come_best_first(recognizer):
         assert scores == sorted(scores, reverse=True)
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EACH_TARGET)
 def test_the_loss_is_differentiable_in_the_spectrogram(target):
     recognizer = untrained(target).requires_grad_(False)
     torch.manual_seed(0)
@@ -140,7 +140,7 @@ def test_silence_is_finite():
     assert torch.isfinite(LogMel().raw(silent)).all()
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EACH_TARGET)
 def test_a_recipe_builds_the_same_target_again(target):
     recipe = recipe_for(target, SPEECH[:4])
     torch.manual_seed(1)

@@ -12,7 +12,7 @@ from targets.models.recognizer import Example
 from targets.nn.tape import LinearUse, recording, square_norms, weighted_sums
 from targets.speech.tokens import Characters
 from targets.training.recipe import Recipe, Schedule
-from tests.fakes import TARGETS
+from tests.fakes import EACH_TARGET
 
 CLOSE = 1e-4  # relative to the norm of the example's whole gradient
 
@@ -47,7 +47,7 @@ examples = st.lists(
 
 
 @pytest.mark.parametrize("size", [8, 40])  # at 40 short inputs take the ghost norms
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EACH_TARGET)
 @given(shapes=examples, seed=st.integers(0, 2**20))
 @settings(max_examples=12)
 def test_gradients_norms_and_sums_are_those_of_one_at_a_time(target, size, shapes, seed):
@@ -76,7 +76,7 @@ def test_gradients_norms_and_sums_are_those_of_one_at_a_time(target, size, shape
     assert (total - weights @ truth).norm() <= CLOSE * norms.max() * len(batch)
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EACH_TARGET)
 def test_both_ways_to_a_norm_are_taken(target, monkeypatch):
     ways = set()
     plain = LinearUse.square_norms
@@ -121,7 +121,7 @@ def test_linear_norms_however_they_are_computed(B, T, inputs, outputs, bias):
         torch.testing.assert_close(total, torch.einsum("b,b...->...", weights, rows))
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EACH_TARGET)
 def test_recording_changes_no_loss_and_reaches_every_parameter(target):
     recognizer = network(target)
     batch = ragged(1, [(40, [3, 4]), (70, [5])])
@@ -132,7 +132,7 @@ def test_recording_changes_no_loss_and_reaches_every_parameter(target):
     assert reached == set(recognizer.network.parameters())
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EACH_TARGET)
 def test_one_example_does_not_touch_anothers_gradient(target):
     recognizer = network(target)
     first, *rest = ragged(2, [(50, [3, 4]), (90, [5]), (40, [6])])

@@ -15,7 +15,7 @@ from targets.core.randomness import Randomness
 from targets.speech.wer import word_error_rate
 from targets.training.fit import _batches, fit, public_start, rate
 from targets.training.recipe import Schedule
-from tests.fakes import TARGETS, recipe_for, speech
+from tests.fakes import EACH_TARGET, recipe_for, speech
 
 PUBLIC = speech(6, "public")
 
@@ -44,7 +44,7 @@ class _Numbered:
         self.number, self.features = number, range(number * 7 % 13)
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EACH_TARGET)
 def test_same_seed_same_weights_other_seed_other_weights(target):
     recipe = recipe_for(target, PUBLIC)
 
@@ -59,7 +59,7 @@ def test_same_seed_same_weights_other_seed_other_weights(target):
     assert any(not torch.equal(one[name], other[name]) for name in one)
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EACH_TARGET)
 def test_training_learns_what_it_is_shown_and_not_the_features(target):
     recognizer = recipe_for(target, PUBLIC, size=32).build()
     features = copy.deepcopy(recognizer.logmel.state_dict())
