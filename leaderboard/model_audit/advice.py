@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from leaderboard.model_audit.canary_table import Share
+from collections.abc import Sequence
+
+from scipy.stats import hypergeom
+
+from leaderboard.model_audit.canary_table import Row, Share
 from leaderboard.model_audit.ranks import EVERYONE, UTTERANCES
 from leaderboard.model_audit.result import Result
 
@@ -23,7 +27,10 @@ def advice(result: Result) -> tuple[str, ...]:
 
 def _of_lists(result: Result) -> list[str]:
     if result.blind is None or not result.blind.auc.scored:
-        return []
+        return [
+            "How well the two lists are told without the model is not known, so that figures of "
+            "attacks would say nothing about it, and none is shown. Give lists of more speakers."
+        ] * (result.design == "observational")
     area = result.blind.auc
     rate = f"AUC {area.value:.2f} [{area.low:.2f}, {area.high:.2f}]"
     if result.design == "one_run":
@@ -64,25 +71,59 @@ def _of_claim(result: Result) -> list[str]:
 
 
 def _of_secrets(result: Result) -> list[str]:
-    known = [
-        row
-        for row in result.canaries
-        if _rate(row.members.written) > max(_rate(row.held_out.written), _rate(row.members.by_base))
-    ]
-    if known:
-        fewest = min(row.repetitions for row in known)
-        times = "once" if fewest == 1 else f"{fewest} times"
-        return [
-            f"The model writes secrets that nobody can hear in the recording, already of canaries "
-            f"that were said {times}. Anyone who can ask it for transcripts can do the same with "
-            "what customers said. Remove duplicates, remove what should not be learnt (numbers, "
-            "names), train for fewer epochs, or train with differential privacy."
-        ]
     if result.canaries:
-        return ["No planted secret was read off the transcripts of recordings without it."]
+        return [_of_canaries(result.canaries)]
     if result.design == "observational":
         return ["Nobody tossed coins, so that no ε can be audited, and no secrets were planted."]
     return ["No canaries were planted, so that nothing is known about the extraction of secrets."]
+
+
+def _of_canaries(rows: Sequence[Row]) -> str:
+    members, held_out, base = _written(rows)
+    if not members.of:
+        return (
+            "No transcript came of a canary that was trained on, so that nothing is known about "
+            "the extraction of secrets."
+        )
+    if _beyond(members, held_out) and _rate(members) > _rate(base):
+        each = {n: _written([r for r in rows if r.repetitions == n]) for n in _repetitions(rows)}
+        told = [n for n, (inside, outside, _) in each.items() if _beyond(inside, outside)]
+        times = f", already of canaries that were said {told[0]}×" if told else ""
+        return (
+            "The model writes secrets that nobody can hear in the recording "
+            f"({members.hits} of {members.of} trained on, {held_out.hits} of {held_out.of} held "
+            f"out){times}. Anyone who can ask it for transcripts can do the same with "
+            "what customers said. Remove duplicates, remove what should not be learnt (numbers, "
+            "names), train for fewer epochs, or train with differential privacy."
+        )
+    if members.hits:
+        return (
+            f"Secrets of {members.hits} of {members.of} canaries that were trained on were written "
+            "where nobody can hear them, as often as of held-out ones "
+            f"({held_out.hits} of {held_out.of}) or by the base ({base.hits} of {base.of}), as far "
+            "as so few can tell. That is no sign of a leak."
+        )
+    return "No planted secret was read off the transcripts of recordings without it."
+
+
+def _repetitions(rows: Sequence[Row]) -> list[int]:
+    return sorted({row.repetitions for row in rows})
+
+
+def _written(rows: Sequence[Row]) -> tuple[Share, Share, Share]:
+    """Return the secrets written of members, of those held out, and of members by the base."""
+    parts = [(row.members.written, row.held_out.written, row.members.by_base) for row in rows]
+    members, held_out, base = (
+        Share(sum(s.hits for s in shares), sum(s.of for s in shares))
+        for shares in zip(*parts, strict=True)
+    )
+    return members, held_out, base
+
+
+def _beyond(first: Share, second: Share) -> bool:
+    """Return whether the first has more hits than chance gives (Fisher, one-sided, 5 %)."""
+    hits = first.hits + second.hits
+    return float(hypergeom.sf(first.hits - 1, first.of + second.of, hits, first.of)) < 0.05
 
 
 def _rate(share: Share) -> float:
@@ -90,6 +131,8 @@ def _rate(share: Share) -> float:
 
 
 def _of_members(result: Result) -> list[str]:
+    if result.design == "observational":
+        return []  # what two lists show without a model is in it
     groups = result.rankings.get(result.attack, {})
     found = groups.get(UTTERANCES) or groups.get(EVERYONE)
     if found is None or not found.auc.scored:
@@ -108,12 +151,14 @@ def _of_audit(result: Result) -> list[str]:
     if result.asked < result.candidates:
         said.append(
             f"Only {result.asked} of {result.candidates} candidates were asked about (`--limit`). "
-            "Run it again without the limit before you rely on it."
+            "A run without the limit is a second look at the same coins: of two bounds of 95 % "
+            "one may err 10 % of the time. Decide on limit and attack before the first verdict."
         )
     if "relative loss" in result.absent and result.attack == "loss":
         said.append(
             "Give the checkpoint that the fine-tuning began from as `--base`, with a new `--out`: "
-            "loss relative to it is the stronger attack."
+            "loss relative to it is the stronger attack. It is a second look at the same coins: of "
+            "two bounds of 95 % one may err 10 % of the time. Decide before the first verdict."
         )
     if result.attack == "transcript":
         said.append(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 from collections import Counter
 from collections.abc import Mapping
+from datetime import date
 from io import TextIOWrapper
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +15,8 @@ from typing import Any
 
 from leaderboard.model_audit.questions import Question
 from targets.core.errors import OverheardError
+
+_log = logging.getLogger(__name__)
 
 VERSION = 1
 DEATHS = 2  # times that a process may end at a question before the question is given up
@@ -57,6 +61,7 @@ class Answers:
         self._deaths = Counter({k: n for k, n in self._began.items() if k not in self.values and n})
         self.failures.clear()
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._written = date.fromtimestamp(path.stat().st_mtime) if rows else date.today()
         self._file: TextIOWrapper = path.open("a", encoding="utf-8")
         if path.stat().st_size and not path.read_bytes().endswith(b"\n"):
             self._file.write("\n")
@@ -87,7 +92,13 @@ class Answers:
         elif known != dict(who):
             raise AnswersError(
                 f"{self.path}: the {role} that answered before was {known.get('name')}, and it or "
-                "its weights have changed — name another --out"
+                "its weights have changed, or its language or device — name another --out"
+            )
+        elif who.get("digest") is None:
+            _log.warning(
+                "%s: answers of %s are reused; %s has no digest: if it has changed since, name "
+                "another --out",
+                *(self.path, self._written, who.get("name")),
             )
 
     def deadly(self, question: Question) -> bool:
@@ -112,6 +123,10 @@ class Answers:
         """Keep why there is no answer."""
         self.failures[question.key] = reason
         self._write({"key": question.key, "failed": reason})
+
+    def pass_over(self, question: Question, reason: str) -> None:
+        """Say why a deadly question has no answer: not in the file, where it would ask again."""
+        self.failures[question.key] = reason
 
     def text(self, question: Question) -> str | None:
         """Return what was written, or None where there is no answer."""

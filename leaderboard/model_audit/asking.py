@@ -22,6 +22,7 @@ from targets.speech.utterance import SAMPLE_RATE
 
 IN_A_ROW = 10  # failures after which nobody goes on asking
 GRACE = 5.0  # s, beyond twice the patience, for code that cannot be interrupted
+ROUNDING = 1e-3  # nats by which a sum of float32 may end above 0
 STOPPED = 2  # exit code of what the user can mend
 
 Progress = Callable[[int, int], None]
@@ -33,6 +34,14 @@ class AskingError(OverheardError):
 
 class _TooLongError(BaseException):
     """An answer took too long; a recogniser's own `except Exception` must not swallow it."""
+
+
+class _UnansweredError(Exception):
+    """A question has no answer; `counts` where that may say that none will have one."""
+
+    def __init__(self, reason: str, *, counts: bool = True) -> None:
+        super().__init__(reason)
+        self.counts = counts
 
 
 def ask(
@@ -54,10 +63,12 @@ def ask(
     row = 0
     for number, question in enumerate(wanted, 1):
         if question.key not in answers.values:
-            reason = _ask_one(recogniser, question, candidates, answers, patience)
-            row = row + 1 if reason else 0
-            if reason:
-                answers.fail(question, reason)
+            try:
+                _ask_one(recogniser, question, candidates, answers, patience)
+                row = 0
+            except _UnansweredError as failure:
+                reason = str(failure)
+                row += failure.counts
             if row >= IN_A_ROW:
                 raise AskingError(
                     f"{recogniser.name}: {row} answers in a row failed, the last because {reason} "
@@ -73,30 +84,46 @@ def _ask_one(
     candidates: Mapping[str, Candidate],
     answers: Answers,
     patience: float,
-) -> str | None:
-    """Ask, keep the answer and return None; or return why there is none."""
+) -> None:
+    """Ask, and keep the answer or why there is none.
+
+    Raises:
+        _UnansweredError: there is none.
+        AskingError: the recogniser refuses altogether.
+    """
     if answers.deadly(question):
-        return "the process ended each time that this was asked"
+        reason = "the process ended each time that this was asked"
+        answers.pass_over(question, reason)
+        raise _UnansweredError(reason)
+
+    def failed(reason: str, *, counts: bool = True) -> _UnansweredError:
+        answers.fail(question, reason)
+        return _UnansweredError(reason, counts=counts)
+
     answers.begin(question)
     try:
         with _patience(patience, question, answers):
             value = _answer(recogniser, question, candidates[question.candidate])
     except _TooLongError:
-        return f"no answer came within {patience:g} s"
+        raise failed(f"no answer came within {patience:g} s") from None
     except KeyboardInterrupt:
         answers.fail(question, "the run was stopped")  # by a person, not by this question
         raise
-    except (UnheardError, CannotError) as error:
-        return str(error)
+    except UnheardError as error:  # long recordings lie side by side, and say nothing of the rest
+        raise failed(str(error), counts=False) from None
+    except CannotError as error:
+        raise failed(str(error)) from None
     except Refused as error:
         answers.fail(question, str(error))
         raise AskingError(f"{error} (the same command goes on: {answers.path})") from None
     except Exception as error:  # of code that nobody here wrote
-        return f"it raised {type(error).__name__}: {' '.join(str(error).split())}"
+        said = " ".join(str(error).split())
+        raise failed(f"it raised {type(error).__name__}: {said}") from None
     if isinstance(value, float) and (math.isnan(value) or value == math.inf):
-        return f"the log-likelihood is {value}"
+        raise failed(f"the log-likelihood is {value}")
+    if isinstance(value, float) and value > ROUNDING:
+        raise failed("a log-likelihood is never above 0: is it a loss? give minus that")
     answers.give(question, value)
-    return None
 
 
 def _answer(recogniser: OutsideRecogniser, question: Question, candidate: Candidate) -> Value:
@@ -133,11 +160,16 @@ def _patience(seconds: float, question: Question, answers: Answers) -> Iterator[
     alarmed = threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer")
     before = signal.signal(signal.SIGALRM, interrupt) if alarmed else None
     try:
-        if alarmed:
-            signal.setitimer(signal.ITIMER_REAL, seconds)
-        yield
+        try:
+            if alarmed:
+                signal.setitimer(signal.ITIMER_REAL, seconds)
+            yield
+        finally:
+            # The alarm may still come here: whatever it skips, the process must go on.
+            watchdog.cancel()
+            if alarmed:
+                signal.setitimer(signal.ITIMER_REAL, 0)
     finally:
-        if alarmed:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, before)
         watchdog.cancel()
+        if alarmed:
+            signal.signal(signal.SIGALRM, before)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from attacks.statistics.exposure import exposure
-from attacks.statistics.means import mean
+from attacks.statistics.exposure import exposure, mean_exposure
 from leaderboard.model_audit.answers import Answers
 from leaderboard.model_audit.questions import BASE, MODEL, Question, Sound, ranked_on
 from leaderboard.model_audit.scores import plain
@@ -111,7 +110,7 @@ def _side(
     canaries: Sequence[Candidate], answers: Answers, others: Mapping[str, tuple[str, ...]]
 ) -> Side:
     bits, wins = [], []
-    most = 0.0
+    most = 1
     for c in canaries:
         own, *rest = (
             answers.number(Question(MODEL, c.id, "likelihood", ranked_on(c), text))
@@ -121,13 +120,15 @@ def _side(
         if own is None or not known or len(known) < len(rest):
             continue
         bits.append(exposure(own, known))
-        most = max(most, exposure(1.0, [0.0] * len(known)))
+        most = max(most, 1 + len(known))
         wins.append(own > known[0])
     return Side(
         count=len(canaries),
         written=_share(canaries, MODEL, answers),
         by_base=_share(canaries, BASE, answers),
-        exposure=mean(bits, ceiling=most or None),
+        exposure=mean_exposure(bits, most)
+        if bits
+        else Estimate.unscored("no canary was ranked among other secrets"),
         twins=Share(sum(wins), len(wins)),
     )
 

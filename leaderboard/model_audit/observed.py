@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import soundfile
 
+from leaderboard.planting.findings import usable
 from leaderboard.planting.planted import Candidate, Planted, sha256_of
 from targets.core.digests import digest_of
 from targets.core.errors import OverheardError
-from targets.corpora.entry import CorpusError, Problem
-from targets.corpora.read import examine
+from targets.corpora.read import examine, remark_lines
 from targets.speech.utterance import SAMPLE_RATE
 
 KEPT = ("gender", "accent")
 SPEECH = "speech"
+
+_log = logging.getLogger(__name__)
 
 
 def observed(members: Path, held_out: Path, folder: Path) -> Planted:
@@ -29,11 +32,14 @@ def observed(members: Path, held_out: Path, folder: Path) -> Planted:
     found: dict[str, Candidate] = {}
     place = folder / SPEECH
     place.mkdir(parents=True, exist_ok=True)
+    for old in place.glob("*.flac"):
+        old.unlink()
     for path, member in ((members, True), (held_out, False)):
-        for item in examine(path):
-            if isinstance(item, Problem):
-                raise CorpusError(f"{item} (`overheard corpus {path}` lists all problems)")
+        remarks = []
+        for finding in examine(path):
+            item = usable(finding, path)
             entry = item.entry
+            remarks += [(remark, entry.id) for remark in item.remarks]
             assert item.utterance is not None
             if entry.id in found:
                 raise OverheardError(f"{entry.id}: is in {members} and in {held_out} — choose one")
@@ -49,6 +55,8 @@ def observed(members: Path, held_out: Path, folder: Path) -> Planted:
                 source=entry.id,
                 attributes={k: v for k, v in entry.attributes.items() if k in KEPT},
             )
+        for line in remark_lines(remarks):
+            _log.warning("%s: %s", path, line)
     # An order without meaning, so that a limit takes some of both.
     candidates = tuple(sorted(found.values(), key=lambda c: c.audio.name))
     digest = digest_of(

@@ -44,10 +44,11 @@ def chosen(planted: Planted, limit: int | None) -> tuple[Candidate, ...]:
 def alternatives(planted: Planted, count: int) -> dict[str, tuple[str, ...]]:
     """Return for each canary, by id, texts that hold other secrets of its space.
 
-    Its twin is the first, the others are drawn; none is a text of the game. To a model that never
-    saw the canary its own secret takes a uniform rank among them.
+    Its twin is the first, the others are drawn; none is a text of the game, or what a
+    mislabelled canary says: whoever just listens would find it likely. To a model that never saw
+    the canary its own secret takes a uniform rank among them.
     """
-    taken = {c.text.lower() for c in planted.canaries} | {c.twin.lower() for c in planted.canaries}
+    taken = {text.lower() for c in planted.canaries for text in (c.text, c.twin, c.heard)}
     found = {}
     for canary in planted.canaries:
         template = CANARIES[canary.template]

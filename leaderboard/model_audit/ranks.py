@@ -92,8 +92,10 @@ def audited(
     assert everyone is not None
     given = {"delta": delta, "noise": noise, "level": level, "guarantee_unit": planted.unit}
     bound = audited_epsilon(everyone, **given)  # type: ignore[arg-type]
-    most = audited_epsilon(answered, **given).ceiling  # type: ignore[arg-type]
-    ceilings = [c for c in (bound.ceiling, most) if c is not None and not math.isnan(c)]
+    most = audited_epsilon(answered, **given)  # type: ignore[arg-type]
+    if not most.scored:  # else the ceiling of the whole game would stand for what was answered
+        return most
+    ceilings = [c for c in (bound.ceiling, most.ceiling) if c is not None and not math.isnan(c)]
     return replace(bound, ceiling=min(ceilings, default=None))
 
 

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from leaderboard.model_audit.blind import LOOKED_AT
 from leaderboard.model_audit.canary_table import Share
 from leaderboard.model_audit.ranks import EVERYONE, UTTERANCES
-from leaderboard.model_audit.result import Result
+from leaderboard.model_audit.result import INVERTED, Result
 from leaderboard.model_audit.roc_picture import legend, picture
 from leaderboard.planting.planted import Planted
 from targets.core.estimate import Estimate
@@ -56,6 +56,8 @@ def headline(result: Result) -> str:
         blind = result.blind
         told = DASH if blind is None else interval(blind.auc)
         return f"Nobody tossed coins: no ε. Without the model the lists are told by AUC {told}."
+    if result.claimed_epsilon is None and result.verdict == INVERTED:
+        return f"What was let through, this audit {INVERTED}."
     if result.claimed_epsilon is None:
         return (
             f"Audited ε is at least {number(result.bound.low)}; nothing was claimed."

@@ -46,7 +46,8 @@ class Asked:
     """How an audit is made.
 
     `limit` bounds how many candidates are asked about; `others` is how many other secrets each
-    canary's is ranked among; `patience` is how many seconds an answer may take.
+    canary's is ranked among; `patience` is how many seconds an answer may take. `language`
+    and `device` are those with which recognisers were opened: with others, answers are others.
     """
 
     delta: float
@@ -55,6 +56,8 @@ class Asked:
     limit: int | None = None
     others: int = 15
     patience: float = 120.0
+    language: str = ""
+    device: str = "cpu"
 
 
 def audit_model(
@@ -76,6 +79,10 @@ def audit_model(
     """
     candidates = chosen(planted, asked.limit)
     if len({c.member for c in candidates}) < 2:
+        if asked.limit is None:
+            raise OverheardError(
+                f"{planted.folder}: has candidates of one side alone — give members and others"
+            )
         raise OverheardError(
             f"--limit {asked.limit}: leaves candidates of one side of the coin alone — give more"
         )
@@ -86,7 +93,11 @@ def audit_model(
     by_id = {c.id: c for c in candidates}
     with answers_in(out, planted) as answers:
         for role, who in roles.items():
-            answers.introduce(role, {"name": who.name, "digest": who.digest})
+            answers.introduce(
+                role,
+                {"name": who.name, "digest": who.digest}
+                | {"language": asked.language, "device": asked.device},
+            )
         for role, who in roles.items():
             wanted = questions(role, candidates, others, likelihoods=can(who, "log_likelihood"))
             ask(
@@ -142,7 +153,11 @@ def _judged(
     )
     everyone = ranked[attack].get(EVERYONE)
     judged: str = verdict(bound, asked.claimed_epsilon)
-    if judged == "consistent" and everyone is not None and everyone.auc.high < 0.5:
+    if (
+        judged in ("consistent", "nothing claimed")
+        and everyone is not None
+        and everyone.auc.high < 0.5
+    ):
         judged = INVERTED
     canaries = [c for c in candidates if c.kind == "canary"]
     texts = {

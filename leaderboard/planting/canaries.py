@@ -85,7 +85,8 @@ class Spoken:
 
     `samples` are what is heard, `text` is what is said to be heard: with `secret` in it. `twin` is
     that text with another secret. `covered` is the recording with noise for the secret: None where
-    another secret is heard, the same as `samples` where noise is.
+    another secret is heard, the same as `samples` where noise is. `heard` is what a mislabelled one
+    says, "" of others.
     """
 
     voice: str
@@ -98,6 +99,7 @@ class Spoken:
     secret: str
     twin: str
     covered: Samples | None
+    heard: str
 
 
 def spoken(wanted: Wanted, rng: Randomness, progress: Progress | None = None) -> list[Spoken]:
@@ -156,6 +158,7 @@ def _canary(kind: _Kind, secrets: Sequence[int], said: Utterance, rng: Randomnes
         secret=" ".join(template.secret_words(secrets[0])),
         twin=template.fill(secrets[1]),
         covered=covered,
+        heard=template.fill(_heard(kind, secrets)) if kind.form == "mislabelled" else "",
     )
 
 

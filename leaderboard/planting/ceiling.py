@@ -28,12 +28,13 @@ def needed(claim: float, delta: float, noise: Noise = "any", level: float = LEVE
 
     None where `MOST` do not suffice: with δ so large for so many, no audit of this kind can.
     """
-    enough = 16
+    # With δ the ceiling rises, then falls: steps of two could pass over its peak.
+    few, enough, steps = 8, 16, 0
     while not ceiling(enough, delta, noise, level) > claim:
-        enough *= 2
+        steps += 1
+        few, enough = enough, round(16 * 2 ** (steps / 2))
         if enough > MOST:
             return None
-    few = enough // 2
     while enough - few > max(1, enough // 100):
         middle = (few + enough) // 2
         few, enough = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ import soundfile
 from leaderboard.game.game import flip
 from leaderboard.planting.canaries import Spoken, Wanted, spoken
 from leaderboard.planting.ceiling import LEVEL, ceiling
+from leaderboard.planting.findings import usable
 from leaderboard.planting.planted import (
     GAME,
     PUBLIC,
@@ -45,6 +47,8 @@ recordings below audio/ are those that were held out. covered/ holds spoken secr
 their place. `overheard audit-model` reads all of it; without it there is no audit. If anything in
 here reaches the training, or those who choose what is trained on, the audit means nothing.
 """
+
+WRITTEN = 946_684_800  # s since 1970: the time that all files of a game have
 
 _log = logging.getLogger(__name__)
 
@@ -108,8 +112,13 @@ def plant(
     Raises:
         FileExistsError: there is something at `out`.
         CorpusError: the corpus cannot be read, or something in it is wrong.
-        PlantedError: there is nobody to toss a coin for, or the coins leave nobody on one side.
+        PlantedError: there is nobody to toss a coin for, or the coins leave nobody on one side;
+            or `out` is inside the corpus.
     """
+    if corpus.is_dir() and out.resolve().is_relative_to(corpus.resolve()):
+        raise PlantedError(
+            f"{out}: is inside the corpus, which would be read with it — name another --out"
+        )
     tell = progress or (lambda *_: None)
     plan = _look_through(corpus, deal.split)
     with whole_folder(out) as folder:
@@ -161,19 +170,8 @@ def _look_through(corpus: Path, split: str | None) -> _Plan:
 
 def _findings(corpus: Path, plan: _Plan) -> Iterator[Finding]:
     for item in examine(corpus, split=plan.split):
-        if isinstance(item, Problem):
-            raise CorpusError(f"{item} (`overheard corpus {corpus}` lists all problems)")
-        if item.entry.split in plan.skip:
-            continue
-        if "integer scale" in item.remarks:
-            raise CorpusError(
-                str(
-                    item.entry.problem(
-                        "samples far beyond 1 would be cut off", "divide by 32768, export again"
-                    )
-                )
-            )
-        yield item
+        if isinstance(item, Problem) or item.entry.split not in plan.skip:
+            yield usable(item, corpus)
 
 
 @dataclass(eq=False)
@@ -251,6 +249,7 @@ class _Table:
                 secret=canary.secret,
                 twin=cased(canary.twin),
                 covered=covered,
+                heard=cased(canary.heard),
                 attributes={"gender": canary.gender},
             )
         )
@@ -267,6 +266,7 @@ class _Table:
         self.candidates.sort(key=lambda candidate: candidate.id.rpartition("-")[2])
         write_table(self.deal.format, self.folder / TRAIN, self.lines)
         (self.folder / SECRET).mkdir(exist_ok=True)
+        (self.folder / SECRET).chmod(0o700)
         (self.folder / SECRET / "README.txt").write_text(WARNING, encoding="utf-8")
         game = {
             "seed": seed,
@@ -282,6 +282,9 @@ class _Table:
         public = self._public(dealt)
         public["digest"] = digest(public, sha256_of(self.folder / GAME))
         _json(self.folder / PUBLIC, public)
+        # Canaries are written last: by their times they could be told from speech.
+        for path in self.folder.rglob("*"):
+            os.utime(path, (WRITTEN, WRITTEN))
         return dealt
 
     def _dealt(self, left_out: int) -> Dealt:

@@ -46,6 +46,7 @@ class Candidate:
     ("clear"), noise ("obscured"), or another secret ("mislabelled"). `twin` is the transcript with
     a secret of the same space that nobody was trained on: to a model that never saw the canary the
     two are alike. `covered` is a recording with noise for the secret; none where another is heard.
+    `heard` is what a mislabelled one says in place of `text`.
     """
 
     id: str
@@ -62,6 +63,7 @@ class Candidate:
     secret: str = ""
     twin: str = ""
     covered: Path | None = None
+    heard: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self, folder: Path) -> dict[str, Any]:
@@ -129,9 +131,20 @@ def read_planted(folder: Path) -> Planted:
             f"{folder}: {PUBLIC} and {GAME} do not belong together, or one was changed "
             "— restore the folder as it was planted"
         )
+    try:
+        return _read(folder, public, game)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise PlantedError(
+            f"{folder}: {PUBLIC} or {GAME} lacks something, or holds it in another form "
+            f"({type(error).__name__}: {error}) — restore the folder as it was planted"
+        ) from None
+
+
+def _read(folder: Path, public: Mapping[str, Any], game: Mapping[str, Any]) -> Planted:
     for name, known in game["files"].items():
+        path = _inside(folder, name)
         try:
-            same = sha256_of(folder / name) == known
+            same = sha256_of(path) == known
         except OSError:
             raise PlantedError(
                 f"{folder / name}: is missing — restore the folder as it was planted"
@@ -185,4 +198,10 @@ def _candidates(folder: Path, rows: list[dict[str, Any]]) -> Iterator[Candidate]
 
 
 def _inside(folder: Path, name: str) -> Path:
-    return folder / PurePosixPath(name)
+    path = folder / PurePosixPath(name)
+    # Else a folder of somebody else could have any file of the reader's put into the report.
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise PlantedError(
+            f"{folder / GAME}: {name!r} leads out of the folder — do not trust where it came from"
+        )
+    return path

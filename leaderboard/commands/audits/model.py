@@ -6,6 +6,7 @@ import contextlib
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +28,7 @@ from targets.core.errors import OverheardError
 from targets.core.files import whole_file
 
 FALSIFIED = 3  # exit code of a claim that the coins contradict
+IN_TIME = 0.8  # of the patience: a service gives its own reason before the alarm rings
 RECORD, PAGE = "audit.json", "report.html"
 
 
@@ -76,6 +78,16 @@ def audit_model_command(
     language: Annotated[
         str, typer.Option(help="Told to models that take one, such as en.", show_default=False)
     ] = "",
+    adapter: Annotated[
+        Path | None,
+        typer.Option(help="The folder of a peft adapter, of MODEL alone.", show_default=False),
+    ] = None,
+    key_from: Annotated[
+        str, typer.Option(help="The environment variable with a service's key.", show_default=False)
+    ] = "",
+    requests_a_minute: Annotated[
+        float, typer.Option(min=0.01, help="How often a service is asked at most.")
+    ] = 600.0,
 ) -> None:
     """Ask a recogniser about every planted candidate, and say what it leaks.
 
@@ -83,10 +95,21 @@ def audit_model_command(
     """
     if delta is not None and not 0.0 <= delta < 1.0:
         raise OverheardError(f"--delta is {delta:g}; give a number in [0, 1)")
-    if claimed_epsilon is not None and not claimed_epsilon >= 0.0:
-        raise OverheardError(f"--claimed-epsilon is {claimed_epsilon:g}; give at least 0")
+    if claimed_epsilon is not None and not 0.0 <= claimed_epsilon < math.inf:
+        raise OverheardError(
+            f"--claimed-epsilon is {claimed_epsilon:g}; give a number of at least 0"
+        )
     game = _game(planted, members, held_out, out)
-    opening = Opening(device=device, language=language, patience=patience, answers=out / "service")
+    opening = Opening(
+        device=device,
+        language=language,
+        adapter=adapter,
+        key_from=key_from,
+        requests_a_minute=requests_a_minute,
+        patience=IN_TIME * patience,
+        answers=out / "service",
+    )
+    bare = replace(opening, adapter=None)
     asked = Asked(
         delta=game.delta if delta is None else delta,
         claimed_epsilon=game.claimed_epsilon if claimed_epsilon is None else claimed_epsilon,
@@ -94,6 +117,8 @@ def audit_model_command(
         limit=limit,
         others=others,
         patience=patience,
+        language=language,
+        device=device,
     )
     with _progress() as tell:
         result = audit_model(
@@ -101,8 +126,8 @@ def audit_model_command(
             open_recogniser(model, opening),
             out,
             asked,
-            base=open_recogniser(base, opening) if base is not None else None,
-            references=[open_recogniser(one, opening) for one in references or ()],
+            base=open_recogniser(base, bare) if base is not None else None,
+            references=[open_recogniser(one, bare) for one in references or ()],
             progress=tell,
         )
     with whole_file(out / RECORD) as aside:
@@ -136,7 +161,7 @@ def _summary(result: Result) -> str:
         lines.append(f"without the model: AUC {interval(blind.auc)}")
     if blind is not None and result.design == "observational":
         lines += [f"gain of {n} over that: {interval(gain)}" for n, gain in blind.gains.items()]
-    shown = result.rankings if result.design == "one_run" or blind is None else {}
+    shown = result.rankings if result.design == "one_run" else {}
     for name, groups in shown.items():
         one = groups.get(UTTERANCES) or groups.get(EVERYONE)
         if one is not None:

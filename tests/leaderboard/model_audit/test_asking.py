@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import os
+import signal
 import threading
 import time
 
@@ -76,6 +77,39 @@ def test_a_recogniser_that_always_fails_is_not_asked_for_ever(tmp_path, planted)
         put(planted, tmp_path / "a.jsonl", Moody(*moods))
 
 
+def test_long_recordings_side_by_side_stop_nothing(tmp_path, planted):
+    answers = put(planted, tmp_path / "a.jsonl", Moody(*[raises(UnheardError("too long"))] * 15))
+    assert list(answers.failures.values()) == ["too long"] * 15
+    assert len(answers.values) == len(planted.candidates) - 15
+
+
+def test_a_loss_is_no_log_likelihood(tmp_path, planted):
+    answers = put(planted, tmp_path / "a.jsonl", Moody(lambda: 3.5, lambda: 0.0))
+    assert list(answers.failures.values()) == [
+        "a log-likelihood is never above 0: is it a loss? give minus that"
+    ]
+
+
+def test_an_alarm_at_the_very_end_leaves_no_watchdog(tmp_path, planted, monkeypatch):
+    real = signal.setitimer
+
+    def late(which, seconds):
+        real(which, 0)
+        if not seconds:
+            raise asking._TooLongError
+
+    monkeypatch.setattr(signal, "setitimer", late)
+    before = signal.getsignal(signal.SIGALRM)
+    one = planted.candidates[0]
+    with Answers(tmp_path / "a.jsonl", planted.digest) as answers:
+        wanted = [Question(MODEL, one.id, "transcript")]
+        ask(Fake(), wanted, {one.id: one}, answers, patience=20.0)
+    assert list(answers.failures.values()) == ["no answer came within 20 s"]
+    assert signal.getsignal(signal.SIGALRM) == before
+    timers = [t for t in threading.enumerate() if isinstance(t, threading.Timer)]
+    assert all(timer.finished.is_set() for timer in timers)
+
+
 def test_what_ends_the_process_twice_is_passed_over(tmp_path, planted):
     class Crash(BaseException):
         pass
@@ -88,9 +122,11 @@ def test_what_ends_the_process_twice_is_passed_over(tmp_path, planted):
                 path,
                 Moody(None, raises(Crash())) if not path.exists() else Moody(raises(Crash())),
             )
-    answers = put(planted, path, Fake())
-    assert list(answers.failures.values()) == ["the process ended each time that this was asked"]
-    assert len(answers.values) == len(planted.candidates) - 1
+    for _ in range(3):  # and in every run after that
+        answers = put(planted, path, Fake())
+        (reason,) = answers.failures.values()
+        assert reason == "the process ended each time that this was asked"
+        assert len(answers.values) == len(planted.candidates) - 1
 
 
 def test_what_cannot_be_interrupted_ends_the_process(tmp_path, planted, monkeypatch, capsys):

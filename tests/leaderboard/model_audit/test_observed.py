@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import json
+
+import numpy as np
 import pytest
+import soundfile
 
 from leaderboard.model_audit.observed import observed
 from leaderboard.model_audit.report import headline, report
@@ -48,4 +52,37 @@ def test_a_list_that_cannot_be_read_is_one_line(tmp_path):
     members, others = lists(tmp_path / "l")
     (tmp_path / "l" / "others-3.flac").unlink()
     with pytest.raises(CorpusError, match=r"others\.jsonl:4"):
+        observed(members, others, tmp_path / "out")
+
+
+def test_lists_without_a_baseline_show_no_figure_of_an_attack(tmp_path):
+    members, others = lists(tmp_path / "l", speakers=1)
+    game = observed(members, others, tmp_path / "out")
+    found = audit_model(game, Fake(members), tmp_path / "out", Asked(1e-5))
+    assert found.blind is None
+    assert "is not known" in found.advice[0]
+    assert not any("trained on can be told" in line for line in found.advice)
+    page = report(found, game)
+    assert "no figure of an attack is shown" in page
+    assert "Who was trained on?" not in page
+    assert "Members that are surest" not in page
+
+
+def test_recordings_of_earlier_lists_do_not_stay(tmp_path):
+    members, others = lists(tmp_path / "l")
+    observed(members, others, tmp_path / "out")
+    members, others = lists(tmp_path / "m", count=10)
+    game = observed(members, others, tmp_path / "out")
+    left = set((tmp_path / "out" / "speech").iterdir())
+    assert left == {c.audio for c in game.candidates}
+
+
+def test_samples_on_the_scale_of_integers_are_refused(tmp_path):
+    members, others = lists(tmp_path / "l")
+    rows = [json.loads(line) for line in others.read_text().splitlines()]
+    samples = np.random.default_rng(0).normal(0, 3000, 8000)
+    soundfile.write(tmp_path / "l" / "big.wav", samples, 16_000, subtype="FLOAT")
+    rows[2]["audio"] = "big.wav"
+    others.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(CorpusError, match="divide by 32768"):
         observed(members, others, tmp_path / "out")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from leaderboard.model_audit.questions import BASE, MODEL, alternatives, chosen, questions
@@ -14,6 +16,13 @@ def planted(tmp_path):
 def test_alternatives_are_of_the_space_and_of_nobody(planted):
     others = alternatives(planted, 15)
     own = {c.text for c in planted.canaries}
+    heard = [c.heard for c in planted.canaries if c.form == "mislabelled"]
+    assert all(text.startswith("my pin code is") for text in heard)
+    first, *_ = planted.canaries
+    rare = replace(
+        planted, candidates=(replace(first, heard=alternatives(planted, 15)[first.id][1]),)
+    )
+    assert rare.candidates[0].heard not in alternatives(rare, 15)[first.id]
     for canary in planted.canaries:
         texts = others[canary.id]
         assert len(set(texts)) == 15

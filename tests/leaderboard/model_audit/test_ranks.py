@@ -54,6 +54,15 @@ def test_what_was_not_answered_proves_nothing_and_lowers_the_ceiling():
     assert half.low < whole.low
 
 
+def test_answers_on_one_side_mostly_can_tell_nothing():
+    planted = game()
+    answered = {c.id: 1.0 if c.member or n < 20 else None for n, c in enumerate(planted.candidates)}
+    whole = audited(planted, planted.candidates, dict.fromkeys(answered, 1.0), **GIVEN)
+    assert whole.scored
+    found = audited(planted, planted.candidates, answered, **GIVEN)
+    assert not found.scored  # about 100 heads and 10 tails: whoever answers depends on the coin
+
+
 def test_nothing_answered_is_no_bound():
     planted = game()
     found = audited(

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from leaderboard.model_audit.report import headline, report
+from leaderboard.model_audit.result import INVERTED
 from leaderboard.model_audit.run import Asked, audit_model
 from tests.leaderboard.model_audit.fakes import Fake, game
 
@@ -42,6 +43,7 @@ def test_the_page_stands_alone_and_names_nobody(audit, tmp_path):
         ("consistent", 3.0, "ε = 3 is consistent"),
         ("cannot tell: ceiling below the claim", 9.0, "this audit cannot tell: ceiling below"),
         ("nothing claimed", None, "nothing was claimed"),
+        (INVERTED, None, "this audit cannot tell: held-out candidates rank above members"),
     ],
 )
 def test_the_headline_says_the_verdict(audit, verdict, claim, says):

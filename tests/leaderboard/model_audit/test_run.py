@@ -148,3 +148,46 @@ def test_one_side_alone_is_no_game(tmp_path):
     limit = next((n for n, c in enumerate(planted.candidates) if c.member != alike[0].member), 1)
     with pytest.raises(OverheardError, match="--limit"):
         audit_model(planted, Fake(), tmp_path / "out", Asked(1e-5, limit=limit))
+
+
+def test_another_language_is_another_recogniser(tmp_path):
+    planted = game(tmp_path, canaries=False)
+    audit_model(planted, Fake(), tmp_path / "out", Asked(1e-5, limit=10))
+    with pytest.raises(AnswersError, match="or its language or device"):
+        audit_model(planted, Fake(), tmp_path / "out", Asked(1e-5, limit=10, language="de"))
+
+
+def test_answers_of_nobody_knows_whom_are_reused_with_a_word(tmp_path, caplog):
+    planted = game(tmp_path, canaries=False)
+    model = Fake()
+    model.digest = None
+    audit_model(planted, model, tmp_path / "out", Asked(1e-5, limit=10))
+    assert "are reused" not in caplog.text
+    audit_model(planted, model, tmp_path / "out", Asked(1e-5, limit=10))
+    assert "are reused; fake has no digest" in caplog.text
+
+
+def test_exposures_stay_within_their_range(tmp_path):
+    planted = game(tmp_path)
+    found = audit_model(planted, Fake(planted.folder / "train"), tmp_path / "out", Asked(1e-5))
+    for row in found.canaries:
+        for side in (row.members, row.held_out):
+            if side.exposure.scored:
+                assert 0.0 <= side.exposure.low <= side.exposure.high <= side.exposure.ceiling
+        if row.members.count:  # canaries that agree are no proof that all would
+            assert row.members.exposure.low < row.members.exposure.value
+
+
+def test_a_model_that_hears_nothing_has_a_report_all_the_same(tmp_path):
+    planted = game(tmp_path, canaries=False)
+
+    class Deaf(Fake):
+        def transcribe(self, *_):
+            raise UnheardError("too long")
+
+        def log_likelihood(self, *_):
+            raise UnheardError("too long")
+
+    found = audit_model(planted, Deaf(), tmp_path / "out", Asked(1e-5))
+    assert not found.bound.scored
+    assert found.failures == {"too long": 80}

@@ -26,3 +26,10 @@ def test_needed_is_enough_and_no_more_than_that(noise):
 
 def test_where_no_number_suffices_there_is_none():
     assert needed(8.0, 1e-5) is None
+
+
+def test_a_peak_between_powers_of_two_is_found():
+    claim = (ceiling(5793, 1e-5) + max(ceiling(4096, 1e-5), ceiling(8192, 1e-5))) / 2
+    enough = needed(claim, 1e-5)
+    assert enough is not None
+    assert ceiling(enough, 1e-5) > claim

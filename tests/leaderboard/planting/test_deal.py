@@ -142,3 +142,15 @@ def test_a_game_without_two_sides_is_refused(tmp_path):
 def test_what_makes_no_sense_is_refused(changes, says):
     with pytest.raises(PlantedError, match=says):
         deal(**changes)
+
+
+def test_neither_times_nor_rights_tell_of_the_coins(tmp_path):
+    plant(corpus(tmp_path / "c"), tmp_path / "p", deal(canaries=SECRETS), seed=2)
+    assert len({path.stat().st_mtime for path in (tmp_path / "p").rglob("*")}) == 1
+    assert (tmp_path / "p" / "secret").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_game_inside_its_corpus_is_refused(tmp_path):
+    folder = corpus(tmp_path / "c")
+    with pytest.raises(PlantedError, match="is inside the corpus"):
+        plant(folder, folder / "p", deal(), seed=2)

@@ -66,6 +66,44 @@ def test_candidates_come_back(tmp_path):
     assert not game.is_single(canary)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda game: game["candidates"][1].update(covered="/etc/passwd"),
+        lambda game: game["candidates"][0].update(audio="../../x"),
+        lambda game: game["files"].update({"/etc/passwd": "0"}),
+    ],
+)
+def test_paths_out_of_the_folder_are_refused(tmp_path, change):
+    with pytest.raises(PlantedError, match=r"game\.json: .* leads out of the folder"):
+        read_planted(forged(tmp_path / "p", change))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda game: game.pop("files"),
+        lambda game: game["candidates"][0].update(colour="red"),
+        lambda game: game.update(candidates=[1]),
+    ],
+)
+def test_a_folder_that_fits_its_digest_may_still_be_malformed(tmp_path, change):
+    with pytest.raises(PlantedError, match="lacks something, or holds it in another form"):
+        read_planted(forged(tmp_path / "p", change))
+
+
+def forged(folder, change):
+    """Change a game, and make its digest anew."""
+    planted(folder)
+    game = json.loads((folder / "secret/game.json").read_text())
+    change(game)
+    (folder / "secret/game.json").write_text(json.dumps(game))
+    public = json.loads((folder / "planted.json").read_text())
+    public["digest"] = digest(public, sha256_of(folder / "secret/game.json"))
+    (folder / "planted.json").write_text(json.dumps(public))
+    return folder
+
+
 def test_files_beside_are_passed_over(tmp_path):
     (planted(tmp_path / "p") / "train/state.json").write_text("mine")
     assert len(read_planted(tmp_path / "p").candidates) == 2

@@ -82,3 +82,28 @@ def test_lists_need_no_planted_folder(monkeypatch, tmp_path):
 def test_lists_come_in_two(words):
     with pytest.raises(OverheardError, match="--planted, or both --members and --held-out"):
         audit("leaky", *words)
+
+
+def test_an_adapter_is_of_the_model_alone(monkeypatch, tmp_path):
+    planted, openings = game(tmp_path, canaries=False), {}
+
+    def opened(spec, opening):
+        openings[spec] = opening
+        return Fake(name=spec)
+
+    monkeypatch.setattr(command, "open_recogniser", opened)
+    audit(
+        *("tuned", "--planted", planted.folder, "--base", "bare", "--references", "other"),
+        *("--adapter", tmp_path, "--key-from", "KEY", "--requests-a-minute", 30, "--limit", 10),
+        *("--patience", 10, "--out", tmp_path / "r"),
+    )
+    assert openings["tuned"].adapter == tmp_path
+    assert openings["bare"].adapter is openings["other"].adapter is None
+    for opening in openings.values():
+        assert (opening.key_from, opening.requests_a_minute) == ("KEY", 30.0)
+        assert opening.patience == 8.0  # before the alarm around it rings
+
+
+def test_an_infinite_claim_is_none(opened):
+    with pytest.raises(OverheardError, match="--claimed-epsilon is inf"):
+        audit("leaky", "--planted", opened.folder, "--claimed-epsilon", "inf")
