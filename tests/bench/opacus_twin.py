@@ -16,10 +16,11 @@ from opacus.layers import DPLSTM
 from opacus.optimizers import DPOptimizer, DPOptimizerFastGradientClipping
 from opacus.utils.fast_gradient_clipping_utils import DPTensorFastGradientClipping
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from defenses.dpsgd.clipping import PHYSICAL_BATCH
 from targets.models.recognizer import Example, Recognizer
-from targets.nn.layers import LSTM, Convolution, Embedding, LayerNorm, Linear
+from targets.nn.layers import LSTM, Convolution, Depthwise, Embedding, LayerNorm, Linear
 
 Batch = Sequence[Example]
 # Opacus hooks the network's first layers too, whose inputs need no gradient; torch finds it odd.
@@ -51,6 +52,20 @@ class TwinConvolution(Convolution):
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         return self.layer((x * mask).transpose(1, 2)).transpose(1, 2)
+
+
+class TwinDepthwise(nn.Module):
+    """A convolution of each channel by itself by `Conv1d` with a group for each."""
+
+    def __init__(self, ours: Depthwise) -> None:
+        super().__init__()
+        channels, width = ours.weight.shape
+        self.padding = (ours.before, width - 1 - ours.before)
+        self.layer = nn.Conv1d(channels, channels, width, groups=channels)
+        self.layer.load_state_dict({"weight": ours.weight[:, None], "bias": ours.bias})
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        return self.layer(F.pad((x * mask).transpose(1, 2), self.padding)).transpose(1, 2)
 
 
 class TwinLSTM(nn.Module):
@@ -108,6 +123,8 @@ def _replace_layers(module: nn.Module) -> None:
                 new: nn.Module = TwinLinear(child)
             case Convolution():
                 new = TwinConvolution(child)
+            case Depthwise():
+                new = TwinDepthwise(child)
             case LSTM():
                 new = TwinLSTM(child)
             case Embedding() | LayerNorm():
