@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import ClassVar
 
 from targets.models.ctc import CTC
 from targets.models.rnnt import Transducer
-from targets.nn.conformer import ConformerEncoder
+from targets.nn.conformer import ConformerEncoder, StreamingConformerEncoder
 from targets.nn.encoder import MakeEncoder
 
 
@@ -20,7 +19,7 @@ class ConformerCTC(CTC):
 class StreamingConformerCTC(CTC):
     """One that writes while it listens: its states look 100 ms ahead at most. See `CTC`."""
 
-    make_encoder: ClassVar[MakeEncoder] = partial(ConformerEncoder, causal=True)
+    make_encoder: ClassVar[MakeEncoder] = StreamingConformerEncoder
 
 
 class ConformerTransducer(Transducer):

@@ -125,3 +125,10 @@ class ConformerEncoder(Slower):
         for block in self.blocks:
             x = block(x, mask)
         return x * mask, counts
+
+
+class StreamingConformerEncoder(ConformerEncoder):
+    """A causal one. See `ConformerEncoder`."""
+
+    def __init__(self, channels: int, hidden: int, slowing: int) -> None:
+        super().__init__(channels, hidden, slowing, causal=True)
