@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bar
 
 from leaderboard.commands.seeds import BITS
+from leaderboard.jobs.counting import counting
 from leaderboard.planting.canaries import Wanted
 from leaderboard.planting.ceiling import LEVEL, ceiling, needed
-from leaderboard.planting.deal import Deal, Dealt, Progress
+from leaderboard.planting.deal import Deal, Dealt
 from leaderboard.planting.deal import plant as deal_out
 from leaderboard.planting.planted import FORMS, SECRET, TRAIN
 from leaderboard.planting.tables import FILES, Format
@@ -78,7 +74,7 @@ def plant(
     deal = Deal(unit, wanted, form, audit_fraction, split, delta, claimed_epsilon)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise OverheardError(f"{out}: exists already, and is not replaced — name another --out")
-    with _progress() as tell:
+    with counting() as tell:
         dealt = deal_out(corpus, out, deal, secrets.randbits(BITS) if seed is None else seed, tell)
     typer.echo(_summary(out, deal, dealt))
 
@@ -141,24 +137,3 @@ def _forms(text: str) -> tuple[str, ...]:
         if item not in FORMS:
             raise OverheardError(f"--forms {item}: use some of {', '.join(FORMS)}")
     return items
-
-
-@contextlib.contextmanager
-def _progress() -> Iterator[Progress]:
-    """Show a bar on a terminal, and nothing elsewhere."""
-    console = Console(stderr=True)
-    with Bar(
-        *(SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn()),
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as bar:
-        tasks: dict[str, int] = {}
-
-        def tell(what: str, done: int, of: int) -> None:
-            if what not in tasks:
-                tasks[what] = bar.add_task(what, total=of)
-            bar.update(tasks[what], completed=done)  # type: ignore[arg-type]
-
-        yield tell

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bar
 
 from attacks.statistics.evidence import Noise
+from leaderboard.jobs.counting import counting
 from leaderboard.model_audit.observed import observed
 from leaderboard.model_audit.ranks import EVERYONE, UTTERANCES
 from leaderboard.model_audit.report import headline, interval, number, report, share
 from leaderboard.model_audit.result import Result
-from leaderboard.model_audit.run import Asked, Progress, audit_model
+from leaderboard.model_audit.run import Asked, audit_model
 from leaderboard.planting.planted import Planted, read_planted
 from leaderboard.recognisers.base import Opening
 from leaderboard.recognisers.open import FORMS, open_recogniser
@@ -83,7 +79,11 @@ def audit_model_command(
         typer.Option(help="The folder of a peft adapter, of MODEL alone.", show_default=False),
     ] = None,
     key_from: Annotated[
-        str, typer.Option(help="The environment variable with a service's key.", show_default=False)
+        str,
+        typer.Option(
+            help="The environment variable with the key, sent to each http: named.",
+            show_default=False,
+        ),
     ] = "",
     requests_a_minute: Annotated[
         float, typer.Option(min=0.01, help="How often a service is asked at most.")
@@ -120,7 +120,7 @@ def audit_model_command(
         language=language,
         device=device,
     )
-    with _progress() as tell:
+    with counting("answers of {what}") as tell:
         result = audit_model(
             game,
             open_recogniser(model, opening),
@@ -181,28 +181,3 @@ def _summary(result: Result) -> str:
         lines.append(f"{result.empty} transcripts hold no word")
     lines += [f"not run: {name}: {reason}" for name, reason in result.absent.items()]
     return "\n".join(lines)
-
-
-@contextlib.contextmanager
-def _progress() -> Iterator[Progress]:
-    """Show a bar on a terminal; elsewhere a line for every tenth."""
-    console = Console(stderr=True)
-    with Bar(
-        *(SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn()),
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as bar:
-        tasks: dict[str, int] = {}
-
-        def tell(role: str, done: int, of: int) -> None:
-            if role not in tasks:
-                tasks[role] = bar.add_task(f"answers of {role}", total=of)
-            bar.update(tasks[role], completed=done)  # type: ignore[arg-type]
-            if not console.is_terminal and math.floor(10 * done / of) > math.floor(
-                10 * (done - 1) / of
-            ):
-                typer.echo(f"{role}: {done} of {of} answers", err=True)
-
-        yield tell
