@@ -28,16 +28,26 @@ class CtcHead:
         rate = self.loaded.rate
         return self.loaded.processor(audio, sampling_rate=rate, return_tensors="pt")
 
-    def write(self, inputs: Any, seconds: float) -> str:
+    def hear(self, inputs: Any) -> Tensor:
+        """Return the logits (T, V) of each real frame."""
+        model = self.loaded.model
+        logits = model(**inputs).logits[0]
+        mask = inputs.get("attention_mask")
+        if mask is not None and hasattr(model, "_get_output_attention_mask"):
+            real = model._get_output_attention_mask(mask, target_length=len(logits))
+            logits = logits[: int(real.sum())]
+        return logits
+
+    def write(self, heard: Tensor, seconds: float) -> str:
         """Return the most likely label of each frame as text, repeats and blanks taken out."""
         del seconds
-        labels = self._logits(inputs).argmax(-1)
+        labels = heard.argmax(-1)
         return str(self.loaded.tokenizer.decode(labels.tolist(), skip_special_tokens=True))
 
-    def log_likelihood(self, inputs: Any, text: str) -> Tensor:
+    def log_likelihood(self, heard: Tensor, text: str) -> Tensor:
         """Return the log-probability () of a text: of all its alignments to the frames."""
         labels = torch.tensor(labels_of(self.loaded.tokenizer, text, self.name), dtype=torch.long)
-        log_probs = self._logits(inputs).double().log_softmax(-1)
+        log_probs = heard.double().log_softmax(-1)
         loss = F.ctc_loss(
             log_probs[:, None],
             labels[None].to(log_probs.device),
@@ -47,16 +57,6 @@ class CtcHead:
             reduction="sum",
         )
         return -loss
-
-    def _logits(self, inputs: Any) -> Tensor:
-        """Return the logits (T, V) of each real frame."""
-        model = self.loaded.model
-        logits = model(**inputs).logits[0]
-        mask = inputs.get("attention_mask")
-        if mask is not None and hasattr(model, "_get_output_attention_mask"):
-            real = model._get_output_attention_mask(mask, target_length=len(logits))
-            logits = logits[: int(real.sum())]
-        return logits
 
     @property
     def _blank(self) -> int:

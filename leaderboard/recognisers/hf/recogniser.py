@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -20,9 +21,10 @@ from targets.speech.utterance import Samples
 
 
 class Head(Protocol):
-    """What differs between kinds of models; `inputs` is what `prepared` makes of audio.
+    """What differs between kinds of models.
 
-    `longest_audio` is in seconds.
+    `inputs` is what `prepared` makes of audio, and `heard` what `hear` makes of that: all that is
+    the same whatever text is asked about. `longest_audio` is in seconds.
     """
 
     @property
@@ -34,11 +36,15 @@ class Head(Protocol):
         """Return the model's input of audio (S,) at the model's rate."""
         ...
 
-    def write(self, inputs: Any, seconds: float) -> str:
+    def hear(self, inputs: Any) -> Any:
+        """Return what the model makes of audio before any text."""
+        ...
+
+    def write(self, heard: Any, seconds: float) -> str:
         """Return the transcript."""
         ...
 
-    def log_likelihood(self, inputs: Any, text: str) -> Tensor:
+    def log_likelihood(self, heard: Any, text: str) -> Tensor:
         """Return the log-probability () of a text in nats, in double precision."""
         ...
 
@@ -47,14 +53,16 @@ class Head(Protocol):
 class HfRecogniser:
     """A model of `transformers`. See `OutsideRecogniser`.
 
-    It hears an utterance alone, never a batch, so that no padding changes what it says. With an
-    adapter, gradients are to the adapter's weights alone.
+    It hears an utterance alone, never a batch, so that no padding changes what it says. What it
+    last heard is kept, since many questions are about one sound. With an adapter, gradients are to
+    the adapter's weights alone.
     """
 
     name: str
     loaded: Loaded
     head: Head
     cannot: Mapping[Ability, str] = field(default_factory=dict)
+    _last: dict[bytes, Any] = field(default_factory=dict, repr=False)
 
     @property
     def kind(self) -> str:
@@ -68,10 +76,11 @@ class HfRecogniser:
 
     def transcribe(self, audio: Samples, rate: int) -> str:
         """See `OutsideRecogniser`."""
-        inputs, seconds = self._heard(audio, rate)
+        seconds = len(audio) / max(rate, 1)
         with torch.no_grad():
+            heard = self._heard(audio, rate)
             try:
-                return self.head.write(inputs, seconds).strip()
+                return self.head.write(heard, seconds).strip()
             except (RuntimeError, ValueError, IndexError) as error:
                 raise self._unheard(seconds, error) from None
 
@@ -99,9 +108,10 @@ class HfRecogniser:
         return float(torch.stack(squares).sum().sqrt())
 
     def _log_likelihood(self, audio: Samples, rate: int, text: str) -> Tensor:
-        inputs, seconds = self._heard(audio, rate)
+        seconds = len(audio) / max(rate, 1)
+        heard = self._heard(audio, rate)
         try:
-            found = self.head.log_likelihood(inputs, text)
+            found = self.head.log_likelihood(heard, text)
         except (RuntimeError, ValueError, IndexError) as error:
             raise self._unheard(seconds, error) from None
         if found.isnan():
@@ -111,13 +121,16 @@ class HfRecogniser:
             )
         return found
 
-    def _heard(self, audio: Samples, rate: int) -> tuple[Any, float]:
-        """Return the model's input of audio, and its seconds.
+    def _heard(self, audio: Samples, rate: int) -> Any:
+        """Return what the model makes of audio; without gradients the last is kept.
 
         Raises:
             UnheardError: the model cannot hear it.
         """
         samples = checked(audio, rate, self.name)
+        key = hashlib.sha256(samples.tobytes() + b"%d" % rate).digest()
+        if not torch.is_grad_enabled() and key in self._last:
+            return self._last[key]
         seconds = len(samples) / rate
         if rate != self.loaded.rate:
             samples = soxr.resample(samples, rate, self.loaded.rate)
@@ -128,10 +141,13 @@ class HfRecogniser:
                 f"{longest:g} s: cut it"
             )
         try:
-            inputs = self.head.prepared(samples)
+            heard = self.head.hear(self.head.prepared(samples).to(self.loaded.device))
         except (RuntimeError, ValueError, IndexError) as error:
             raise self._unheard(seconds, error) from None
-        return inputs.to(self.loaded.device), seconds
+        self._last.clear()
+        if not torch.is_grad_enabled():
+            self._last[key] = heard
+        return heard
 
     def _unheard(self, seconds: float, error: BaseException) -> UnheardError:
         return UnheardError(

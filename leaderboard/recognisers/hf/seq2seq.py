@@ -38,24 +38,30 @@ class Seq2SeqHead:
     name: str
     language: str
 
-    def write(self, inputs: Any, seconds: float) -> str:
+    def hear(self, inputs: Any) -> dict[str, Any]:
+        """Return the model's input; of Whisper, whose encoder is the dear part, what that makes."""
+        if not self._is_whisper:
+            return dict(inputs)
+        return {"encoder_outputs": self.loaded.model.get_encoder()(**inputs)}
+
+    def write(self, heard: dict[str, Any], seconds: float) -> str:
         """Return what the model writes when it is not drawing labels at random."""
         model = self.loaded.model
         limit = model.generation_config.max_length
         more: dict[str, Any] = {}
         if limit is None or limit == 20:  # the library's own default, which cuts most sentences
             more["max_new_tokens"] = math.ceil(LABELS_A_SECOND * seconds) + LABELS_MORE
-        written = model.generate(**inputs, **self._told, **more, do_sample=False)
+        written = model.generate(**heard, **self._told, **more, do_sample=False)
         return str(self.loaded.processor.batch_decode(written, skip_special_tokens=True)[0])
 
-    def log_likelihood(self, inputs: Any, text: str) -> Tensor:
+    def log_likelihood(self, heard: dict[str, Any], text: str) -> Tensor:
         """Return the log-probability () of a text and its end.
 
         Raises:
             UnheardError: the text is longer than the decoder can write.
         """
         model, device = self.loaded.model, self.loaded.device
-        prompt = self._prompt(inputs)
+        prompt = self._prompt(heard)
         spellings = self._spellings(text)
         longest, most = _longest(model.config), max(map(len, spellings))
         if longest is not None and len(prompt) + most - 1 > longest:
@@ -63,15 +69,13 @@ class Seq2SeqHead:
                 f"{self.name}: the transcript has {most} labels, and the decoder holds "
                 f"{longest} with its prompt: cut the utterance"
             )
-        heard = {k: v for k, v in inputs.items() if k != "decoder_input_ids"}
+        more = {k: v for k, v in heard.items() if k != "decoder_input_ids"}
         found = []
         for wanted in spellings:
             given = torch.tensor([prompt + wanted[:-1]], device=device)
-            said = model(**heard, decoder_input_ids=given, use_cache=False)
-            log_probs = said.logits[0, len(prompt) - 1 :].double().log_softmax(-1)
+            logits = model(**more, decoder_input_ids=given, use_cache=False).logits
+            log_probs = logits[0, len(prompt) - 1 :].double().log_softmax(-1)
             found.append(log_probs.gather(1, torch.tensor(wanted, device=device)[:, None]).sum())
-            if self._is_whisper:  # the encoder is the dear part, and hears the same again
-                heard = {"encoder_outputs": (said.encoder_last_hidden_state,)}
         return torch.stack(found).logsumexp(0)
 
     def prepared(self, audio: Samples) -> Any:
@@ -89,9 +93,9 @@ class Seq2SeqHead:
         samples = getattr(self.loaded.processor.feature_extractor, "n_samples", None)
         return samples / self.loaded.rate if self._is_whisper and samples else math.inf
 
-    def _prompt(self, inputs: Any) -> list[int]:
-        if "decoder_input_ids" in inputs:
-            return [int(label) for label in inputs["decoder_input_ids"][0]]
+    def _prompt(self, heard: dict[str, Any]) -> list[int]:
+        if "decoder_input_ids" in heard:
+            return [int(label) for label in heard["decoder_input_ids"][0]]
         if self._is_whisper:
             names = ["<|startoftranscript|>"]
             if self._is_multilingual:

@@ -19,6 +19,15 @@ FRAMES = 16  # whose probabilities of all labels are in memory
 
 
 @dataclass(frozen=True, eq=False)
+class Heard:
+    """The model's input, and the frames (1, T, D) that its encoder makes of it."""
+
+    inputs: Any
+    encoded: Any
+    frames: Tensor
+
+
+@dataclass(frozen=True, eq=False)
 class TransducerHead:
     """What a transducer writes, and how likely a text is: see `Head`."""
 
@@ -31,10 +40,19 @@ class TransducerHead:
         rate = self.loaded.rate
         return self.loaded.processor(audio, sampling_rate=rate, return_tensors="pt")
 
-    def write(self, inputs: Any, seconds: float) -> str:
+    def hear(self, inputs: Any) -> Heard:
+        """Return the frames that are real, and what they were made of."""
+        with self._backward():
+            encoded = self.loaded.model.get_audio_features(**inputs, output_attention_mask=True)
+        frames = encoded.pooler_output
+        if encoded.attention_mask is not None:
+            frames = frames[:, : int(encoded.attention_mask.sum())]
+        return Heard(inputs, encoded, frames)
+
+    def write(self, heard: Heard, seconds: float) -> str:
         """Return what the model writes greedily."""
         del seconds
-        model = self.loaded.model
+        model, inputs = self.loaded.model, heard.inputs
         read = torch.tensor([inputs["input_features"].shape[1]])
         frames = int(model.encoder._get_subsampling_output_length(read))
         # The library's own limit, said aloud, since it warns of it otherwise.
@@ -45,22 +63,17 @@ class TransducerHead:
         # Two equal labels in a row are two: the tokenizer would join them, as CTC has it.
         return str(tokenizer.decode(labels, skip_special_tokens=True, group_tokens=False))
 
-    def log_likelihood(self, inputs: Any, text: str) -> Tensor:
+    def log_likelihood(self, heard: Heard, text: str) -> Tensor:
         """Return the log-probability () of a text: of all its alignments to the frames."""
         model, device = self.loaded.model, self.loaded.device
         labels = torch.tensor(
             labels_of(self.loaded.tokenizer, text, self.name), dtype=torch.long, device=device
         )
-        # On accelerators a recurrent net in evaluation has no gradient otherwise.
-        with torch.backends.cudnn.flags(enabled=not torch.is_grad_enabled()):
-            heard = model.get_audio_features(**inputs, output_attention_mask=True)
-            states = heard.pooler_output
-            if heard.attention_mask is not None:
-                states = states[:, : int(heard.attention_mask.sum())]
-            given = F.pad(labels, (1, 0), value=self._blank)[None]
-            blanks, wanted = [], []
-            for some in states.split(FRAMES, dim=1):
-                part = type(heard)(last_hidden_state=some, pooler_output=some)
+        given = F.pad(labels, (1, 0), value=self._blank)[None]
+        blanks, wanted = [], []
+        with self._backward():
+            for some in heard.frames.split(FRAMES, dim=1):
+                part = type(heard.encoded)(last_hidden_state=some, pooler_output=some)
                 logits = model(encoder_outputs=part, decoder_input_ids=given).logits
                 # An axis of one label, where the text is empty, was taken out.
                 logits = logits.view(some.shape[1], given.shape[1], -1)
@@ -68,6 +81,11 @@ class TransducerHead:
                 blanks.append(blank)
                 wanted.append(label)
         return log_likelihood(torch.cat(blanks), torch.cat(wanted), self._durations)
+
+    @staticmethod
+    def _backward() -> Any:
+        """Let gradients through: on accelerators a recurrent net in evaluation has none else."""
+        return torch.backends.cudnn.flags(enabled=not torch.is_grad_enabled())
 
     def _log_probs(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Return log-probabilities of blanks (T, U + 1, K) and of labels (T, U, K)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -189,7 +190,8 @@ def test_the_norm_is_that_of_small_steps(kind, opened):
         with torch.no_grad():
             for w, slope, old in zip(weights, slopes, kept, strict=True):
                 w.copy_(old if slope is None else old + by * slope / norm)
-        return model.log_likelihood(samples, RATE, text)
+        # Afresh, since what it last heard was heard with other weights.
+        return replace(model, _last={}).log_likelihood(samples, RATE, text)
 
     step = 2e-3 / norm
     rise = moved(step) - moved(-step)
@@ -246,3 +248,25 @@ def test_two_equal_letters_are_two(opened):
     """A transducer needs no blank between equal labels, and its text keeps both."""
     text = opened("parakeet-rnnt").transcribe(audio(), RATE)
     assert any(a == b for a, b in pairwise(text))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_sound_is_heard_once_for_many_questions(kind, opened, monkeypatch):
+    model = opened(kind)
+    sounds = [audio(0.9, seed=1), audio(0.7, seed=2)]
+    texts = ["a", "bee", "a bee"]
+    alone = {}
+    for n, samples in enumerate(sounds):
+        for text in texts:
+            alone[n, text] = replace(model, _last={}).log_likelihood(samples, RATE, text)
+    calls = []
+    hear = type(model.head).hear
+    monkeypatch.setattr(
+        type(model.head), "hear", lambda head, inputs: calls.append(1) or hear(head, inputs)
+    )
+    for n, samples in enumerate(sounds):
+        wrote = model.transcribe(samples, RATE)
+        found = {text: model.log_likelihood(samples, RATE, text) for text in texts}
+        assert found == {text: alone[n, text] for text in texts}
+        assert model.transcribe(samples.copy(), RATE) == wrote
+    assert len(calls) == len(sounds)
