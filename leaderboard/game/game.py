@@ -36,12 +36,17 @@ def flip(candidates: Iterable[Utterance], rng: Randomness, unit: Unit = "utteran
 
 
 def is_single(candidate: Utterance, unit: Unit) -> bool:
-    """Return whether a candidate's coin changes the training data by exactly one unit.
+    """Return whether a candidate's coin changes the training data by exactly one unit."""
+    return is_one_unit(repetitions(candidate), unit)
+
+
+def is_one_unit(said: int, unit: Unit) -> bool:
+    """Return whether the coin of what is said so often changes the data by exactly one unit.
 
     Only such candidates may audit ε. A canary said sixteen times is a group of sixteen utterances,
     protected by a far weaker guarantee, but part of one speaker, however often it is said.
     """
-    return unit != "utterance" or repetitions(candidate) == 1
+    return unit != "utterance" or said == 1
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from attacks.statistics.exposure import exposure, mean_exposure
 from leaderboard.model_audit.answers import Answers
 from leaderboard.model_audit.questions import BASE, MODEL, Question, Sound, ranked_on
-from leaderboard.model_audit.scores import plain
 from leaderboard.planting.planted import FORMS, Candidate
+from leaderboard.recognisers.words import plain
 from targets.core.estimate import Estimate
 
 SHOWN = 12  # transcripts

@@ -27,9 +27,10 @@ from leaderboard.model_audit.questions import (
 )
 from leaderboard.model_audit.ranks import EVERYONE, audited, rankings
 from leaderboard.model_audit.result import INVERTED, Result, Who
-from leaderboard.model_audit.scores import Scored, audits_with, plain, scored
+from leaderboard.model_audit.scores import Scored, audits_with, scored
 from leaderboard.planting.planted import Candidate, Planted
 from leaderboard.recognisers.base import OutsideRecogniser, can
+from leaderboard.recognisers.words import plain
 from targets.core.errors import OverheardError
 from targets.core.estimate import Estimate
 from targets.speech.wer import WordErrors, rate_of, word_errors

@@ -8,11 +8,8 @@ from dataclasses import dataclass
 from leaderboard.model_audit.answers import Answers
 from leaderboard.model_audit.questions import BASE, MODEL, Question
 from leaderboard.planting.planted import Candidate
-from targets.speech.transcript import written_plainly
+from leaderboard.recognisers.words import plain
 from targets.speech.wer import word_errors
-from targets.synthetic.phrases import DIGITS
-
-_SPELLED = str.maketrans({str(n): f" {word} " for n, word in enumerate(DIGITS)})
 
 
 @dataclass(frozen=True)
@@ -22,11 +19,6 @@ class Scored:
     name: str
     how: str
     scores: dict[str, float | None]
-
-
-def plain(text: str) -> str:
-    """Return a text as words alone, so that "42" and "four two" are the same."""
-    return " ".join(written_plainly(text).translate(_SPELLED).split())
 
 
 def audits_with(*, likelihoods: bool, base: bool) -> str:

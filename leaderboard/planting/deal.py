@@ -15,7 +15,7 @@ from typing import Any
 
 import soundfile
 
-from leaderboard.game.game import flip
+from leaderboard.game.game import flip, is_one_unit
 from leaderboard.planting.canaries import Spoken, Wanted, spoken
 from leaderboard.planting.ceiling import LEVEL, ceiling
 from leaderboard.planting.findings import usable
@@ -288,7 +288,7 @@ class _Table:
         return dealt
 
     def _dealt(self, left_out: int) -> Dealt:
-        single = [c for c in self.candidates if self.deal.unit != "utterance" or c.repetitions == 1]
+        single = [c for c in self.candidates if is_one_unit(c.repetitions, self.deal.unit)]
         return Dealt(
             candidates=len(self.candidates),
             canaries=sum(c.kind == "canary" for c in self.candidates),

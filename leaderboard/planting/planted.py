@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, get_args
 
+from leaderboard.game.game import is_one_unit
 from targets.core.digests import digest_of
 from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
@@ -103,12 +104,8 @@ class Planted:
         return Randomness(self.seed).child("audit")
 
     def is_single(self, candidate: Candidate) -> bool:
-        """Return whether the candidate's coin changes the training data by exactly one unit.
-
-        Only such candidates may audit ε: what is said sixteen times is a group of sixteen
-        utterances, but still part of one speaker.
-        """
-        return self.unit != "utterance" or candidate.repetitions == 1
+        """Return whether the candidate's coin may audit ε: see `is_one_unit`."""
+        return is_one_unit(candidate.repetitions, self.unit)
 
 
 def read_planted(folder: Path) -> Planted:

@@ -19,7 +19,7 @@ from leaderboard.recognisers.base import (
     UnheardError,
     can,
 )
-from targets.speech.transcript import written_plainly
+from leaderboard.recognisers.words import plain
 from targets.speech.utterance import SAMPLE_RATE, Utterance
 from targets.speech.wer import word_errors
 
@@ -75,8 +75,7 @@ def check_recogniser(recogniser: OutsideRecogniser, speech: Sequence[Utterance])
         if not can(recogniser, ability):
             _says_that_it_cannot(recogniser, ability, speech[0])
     counts = [
-        word_errors(u.text, written_plainly(text))
-        for u, text in zip(speech, transcripts, strict=True)
+        word_errors(plain(u.text), plain(text)) for u, text in zip(speech, transcripts, strict=True)
     ]
     wer = sum(errors for errors, _ in counts) / sum(words for _, words in counts)
     return Kept(tuple(transcripts), wer, stopwatch.speed, above, nats)

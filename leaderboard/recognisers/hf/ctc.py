@@ -25,8 +25,7 @@ class CtcHead:
 
     def prepared(self, audio: Samples) -> Any:
         """Return the model's input of audio (S,) at its rate."""
-        rate = self.loaded.rate
-        return self.loaded.processor(audio, sampling_rate=rate, return_tensors="pt")
+        return self.loaded.heard(audio)
 
     def hear(self, inputs: Any) -> Tensor:
         """Return the logits (T, V) of each real frame."""

@@ -22,6 +22,7 @@ from leaderboard.recognisers.hf.folder import (
 )
 from leaderboard.recognisers.identity import digest_as_opened
 from targets.models.whisper.checkpoint import read_json
+from targets.speech.utterance import Samples
 
 # The library's classes that write transcripts, and the tables of what is read by each.
 CLASSES: Mapping[str, tuple[str, str]] = {
@@ -67,6 +68,10 @@ class Loaded:
     def rate(self) -> int:
         """The rate in Hz at which it hears."""
         return int(self.processor.feature_extractor.sampling_rate)
+
+    def heard(self, audio: Samples, **told: str) -> Any:
+        """Return what the model is given of audio (S,) at its rate; `told` goes with it."""
+        return self.processor(audio, sampling_rate=self.rate, return_tensors="pt", **told)
 
 
 def load(place: str, opening: Opening) -> Loaded:

@@ -85,7 +85,7 @@ class Seq2SeqHead:
             return processor.apply_transcription_request(audio, source_language=self._language)
         asks = hasattr(processor, "get_decoder_prompt_ids") and not self._is_whisper
         told = {"language": self._language} if asks else {}
-        return processor(audio, sampling_rate=self.loaded.rate, return_tensors="pt", **told)
+        return self.loaded.heard(audio, **told)
 
     @property
     def longest_audio(self) -> float:

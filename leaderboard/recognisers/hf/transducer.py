@@ -37,8 +37,7 @@ class TransducerHead:
 
     def prepared(self, audio: Samples) -> Any:
         """Return the model's input of audio (S,) at its rate."""
-        rate = self.loaded.rate
-        return self.loaded.processor(audio, sampling_rate=rate, return_tensors="pt")
+        return self.loaded.heard(audio)
 
     def hear(self, inputs: Any) -> Heard:
         """Return the frames that are real, and what they were made of."""

@@ -7,14 +7,10 @@ import pytest
 
 from leaderboard.model_audit.answers import Answers
 from leaderboard.model_audit.questions import BASE, MODEL, Question
-from leaderboard.model_audit.scores import audits_with, plain, scored
+from leaderboard.model_audit.scores import audits_with, scored
 from leaderboard.planting.planted import Candidate
 
 C = [Candidate(n, Path(n), "call four two", True, n, "s") for n in ("a", "b", "c")]
-
-
-def test_digits_are_words():
-    assert plain("It's 42, Höhe.") == "it's four two hohe"
 
 
 @pytest.mark.parametrize(

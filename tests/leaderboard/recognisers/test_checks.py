@@ -98,6 +98,13 @@ def counting(self, *_):
     return self.asked
 
 
+def test_digits_are_no_word_errors():
+    def transcribe(_, audio, rate):
+        return "Call 12." if len(audio) / rate < 0.75 else "It's over!"
+
+    assert check_recogniser(made(transcribe=transcribe), SPEECH).wer == 0
+
+
 def test_what_is_reported():
     kept = check_recogniser(made(), SPEECH)
     assert kept.transcripts == ("call one two", "it was over")
