@@ -69,6 +69,11 @@ TARGETS: Registry[TargetEntry] = Registry(
             summary="a transducer on a conformer encoder",
         ),
         TargetEntry(
+            name="convrnnt",
+            path="targets.models.convrnnt:ConvRNNT",
+            summary="ConvRNN-T: a transducer on local and global causal convolutions and an LSTM",
+        ),
+        TargetEntry(
             name="whisper",
             path="targets.models.whisper.decoder:Whisper",
             tokens="targets.models.whisper.tokens:WhisperTokens",

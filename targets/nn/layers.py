@@ -95,25 +95,33 @@ class LayerNorm(nn.LayerNorm):
 class Depthwise(nn.Module):
     """A convolution over time of each channel by itself.
 
-    An output sees `width` frames around its own; a `causal` one sees its own and those before it.
+    An output sees `width` frames around its own, `dilation` apart; a `causal` one sees its own and
+    those before it.
     """
 
-    def __init__(self, channels: int, width: int, *, causal: bool) -> None:
+    def __init__(self, channels: int, width: int, *, causal: bool, dilation: int = 1) -> None:
         super().__init__()
-        self.width, self.before = width, width - 1 if causal else width // 2
+        reach = (width - 1) * dilation
+        self.dilation, self.before = dilation, reach if causal else reach // 2
+        self.after = reach - self.before
         bound = 1 / math.sqrt(width)
         self.weight = nn.Parameter(torch.empty(channels, width).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """Return the same shape as x (B, T, C)."""
-        padded = F.pad(x * mask, (0, 0, self.before, self.width - 1 - self.before))
+        padded = F.pad(x * mask, (0, 0, self.before, self.after))
         tape = current_tape()
         weight, bias = (p.detach() if tape else p for p in (self.weight, self.bias))
-        y = F.conv1d(padded.transpose(1, 2), weight[:, None], bias, groups=len(weight))
-        y = y.transpose(1, 2)
+        y = F.conv1d(
+            padded.transpose(1, 2),
+            weight[:, None],
+            bias,
+            dilation=self.dilation,
+            groups=len(weight),
+        ).transpose(1, 2)
         if tape:
-            tape.note(TapsUse(self.weight, self.bias, padded.detach(), y))
+            tape.note(TapsUse(self.weight, self.bias, padded.detach(), y, self.dilation))
         return y
 
 

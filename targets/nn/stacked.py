@@ -93,16 +93,17 @@ class _StackedDepthwise(nn.Module):
 
     def __init__(self, layer: Depthwise, models: int) -> None:
         super().__init__()
-        self.width, self.before = layer.width, layer.before
+        self.dilation, self.before, self.after = layer.dilation, layer.before, layer.after
         self.weight, self.bias = _place(layer.weight, models), _place(layer.bias, models)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """Return the same shape as x (E * B, T, C)."""
         E, C, _ = self.weight.shape
-        padded = F.pad(x * mask, (0, 0, self.before, self.width - 1 - self.before))
+        padded = F.pad(x * mask, (0, 0, self.before, self.after))
         # The channels of all models beside each other, so that one call convolves them all.
         rows = padded.view(E, -1, *padded.shape[1:]).permute(1, 0, 3, 2).flatten(1, 2)
-        y = F.conv1d(rows, self.weight.flatten(0, 1)[:, None], self.bias.flatten(), groups=E * C)
+        weight, bias = self.weight.flatten(0, 1)[:, None], self.bias.flatten()
+        y = F.conv1d(rows, weight, bias, dilation=self.dilation, groups=E * C)
         return y.unflatten(1, (E, C)).permute(1, 0, 3, 2).reshape_as(x)
 
 

@@ -192,15 +192,16 @@ class ScaleUse:
 
 @dataclass(frozen=True, eq=False)
 class TapsUse:
-    """`output[:, t] = sum over k of padded[:, t + k] * weight[:, k] + bias`, a channel at a time.
+    """`output[:, t] = sum over k of padded[:, t + k * d] * weight[:, k] + bias`, in each channel.
 
-    weight (C, K), padded (B, T + K - 1, C), output (B, T, C).
+    weight (C, K), padded (B, T + (K - 1) * d, C), output (B, T, C); d is `dilation`.
     """
 
     weight: Tensor
     bias: Tensor
     padded: Tensor
     output: Tensor
+    dilation: int = 1
 
     @property
     def parameters(self) -> tuple[Tensor, ...]:
@@ -210,7 +211,8 @@ class TapsUse:
     def per_example(self, gradient: Tensor) -> Named:
         """See `Use`."""
         T, taps = gradient.shape[1], self.weight.shape[1]
-        each = [(gradient * self.padded[:, k : k + T]).sum(1) for k in range(taps)]
+        firsts = range(0, taps * self.dilation, self.dilation)
+        each = [(gradient * self.padded[:, k : k + T]).sum(1) for k in firsts]
         return [(self.weight, torch.stack(each, -1)), (self.bias, gradient.sum(1))]
 
     def square_norms(self, gradient: Tensor) -> Tensor:

@@ -60,8 +60,8 @@ class TwinDepthwise(nn.Module):
     def __init__(self, ours: Depthwise) -> None:
         super().__init__()
         channels, width = ours.weight.shape
-        self.padding = (ours.before, width - 1 - ours.before)
-        self.layer = nn.Conv1d(channels, channels, width, groups=channels)
+        self.padding = (ours.before, ours.after)
+        self.layer = nn.Conv1d(channels, channels, width, dilation=ours.dilation, groups=channels)
         self.layer.load_state_dict({"weight": ours.weight[:, None], "bias": ours.bias})
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:

@@ -1,0 +1,126 @@
+"""The encoder of ConvRNN-T: what is near and what is far by causal convolutions, then an LSTM.
+
+Source: "ConvRNN-T: Convolutional Augmented Recurrent Neural Network Transducers for Streaming
+Speech Recognition", Radfar et al. 2022, arXiv 2209.14868. Sizes are this project's own. What is
+normalised is normalised by layer norm, so that no example touches another, as per-example gradients
+need.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from targets.nn.layers import LSTM, Convolution, Depthwise, LayerNorm, Linear, sequence_mask
+from targets.speech.features import MELS
+
+DILATIONS = (1, 2, 4, 8)  # of the blocks of the global encoder
+KERNEL = 5  # with these dilations 61 states, 4.9 s at a state every 80 ms
+SQUEEZE = 4  # how many times fewer numbers the excitation passes through
+
+
+class LocalEncoder(nn.Module):
+    """Convolutions from standardised log-mel frames to states, `slowing` times fewer.
+
+    Each halves the frames and sees three: its own two and the one before. So a state sees its own
+    `slowing` frames and as many before, less one, and none after.
+    """
+
+    def __init__(self, channels: int, slowing: int) -> None:
+        super().__init__()
+        halvings = slowing.bit_length() - 1
+        inputs = [MELS, *[channels] * (halvings - 1)]
+        self.convolutions = nn.ModuleList(
+            [Convolution(size, channels, width=3, stride=2) for size in inputs]
+        )
+        self.norms = nn.ModuleList([LayerNorm(channels) for _ in inputs])
+
+    def forward(self, x: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+        """Return states (B, T', C) of frames (B, T, M), and their counts (B,)."""
+        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
+            assert isinstance(convolution, Convolution)
+            x = F.silu(norm(convolution(x, sequence_mask(counts, x.shape[1]))))
+            counts = convolution.counts(counts)
+        return x, counts
+
+
+class PastExcitation(nn.Module):
+    """Squeeze-and-excitation over the past: gates from the mean of all states up to each."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        inner = max(1, width // SQUEEZE)
+        self.squeeze, self.excite = Linear(width, inner), Linear(inner, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the same shape as x (B, T, D)."""
+        gates = self.excite(F.silu(self.squeeze(mean_so_far(x))))
+        return x * gates.sigmoid()
+
+
+def mean_so_far(x: Tensor) -> Tensor:
+    """Return the mean of each state of x (B, T, D) and all before it."""
+    steps = torch.arange(1, x.shape[1] + 1, device=x.device)
+    return x.cumsum(1) / steps[:, None]
+
+
+class GlobalBlock(nn.Module):
+    """A dilated convolution of each channel, a map of each state, and gates from the past."""
+
+    def __init__(self, width: int, dilation: int) -> None:
+        super().__init__()
+        self.depthwise = Depthwise(width, KERNEL, causal=True, dilation=dilation)
+        self.depthwise_norm, self.pointwise_norm = LayerNorm(width), LayerNorm(width)
+        self.pointwise = Linear(width, width)
+        self.excitation = PastExcitation(width)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Return the same shape as x (B, T, D)."""
+        y = F.silu(self.depthwise_norm(self.depthwise(x, mask)))
+        return F.silu(x + self.excitation(self.pointwise_norm(self.pointwise(y))))
+
+
+class GlobalEncoder(nn.Module):
+    """Every `slowing` frames stacked to one state, then blocks that see ever further back."""
+
+    def __init__(self, width: int, slowing: int) -> None:
+        super().__init__()
+        self.slowing = slowing
+        self.stacked = Linear(slowing * MELS, width)
+        self.norm = LayerNorm(width)
+        self.blocks = nn.ModuleList([GlobalBlock(width, dilation) for dilation in DILATIONS])
+
+    def forward(self, features: Tensor, counts: Tensor) -> Tensor:
+        """Return states (B, T', D) of frames (B, T, M), of which `counts` (B,) are real."""
+        x = features * sequence_mask(counts, features.shape[1])
+        x = F.pad(x, (0, 0, 0, -x.shape[1] % self.slowing)).unflatten(1, (-1, self.slowing))
+        x = F.silu(self.norm(self.stacked(x.flatten(2))))
+        mask = sequence_mask(-(-counts // self.slowing), x.shape[1])
+        for block in self.blocks:
+            x = block(x, mask)
+        return x
+
+
+class ConvRNNEncoder(nn.Module):
+    """Standardised log-mel frames (B, T, M) to states (B, T', D), one every `slowing` frames.
+
+    Both encoders hear the same frames, and an LSTM of one direction reads their states side by
+    side. A state does not depend on what is heard after its own `slowing` frames.
+    """
+
+    def __init__(self, channels: int, hidden: int, slowing: int) -> None:
+        super().__init__()
+        self.local_encoder = LocalEncoder(channels, slowing)
+        far = max(1, 3 * channels // 4)  # about as many weights in all as `rnnt` has
+        self.global_encoder = GlobalEncoder(far, slowing)
+        self.lstm = LSTM(channels + far, hidden, bidirectional=False)
+        self.output_norm = LayerNorm(hidden)
+        self.width = hidden
+
+    def forward(self, features: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+        """Return states (B, T', D), zero where padded, and their counts (B,)."""
+        far = self.global_encoder(features, counts)
+        near, counts = self.local_encoder(features, counts)
+        mask = sequence_mask(counts, near.shape[1])
+        return self.output_norm(self.lstm(torch.cat([near, far], -1), mask)) * mask, counts
