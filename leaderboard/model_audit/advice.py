@@ -12,6 +12,7 @@ from leaderboard.model_audit.result import Result
 
 FALSIFIED = "falsified"
 BARELY = 0.02  # of an AUC, beyond chance
+RARE = 0.05  # of a p-value
 
 
 def advice(result: Result) -> tuple[str, ...]:
@@ -20,6 +21,7 @@ def advice(result: Result) -> tuple[str, ...]:
         *_of_lists(result),
         *_of_claim(result),
         *_of_secrets(result),
+        *_of_words(result),
         *_of_members(result),
         *_of_audit(result),
     )
@@ -76,6 +78,18 @@ def _of_secrets(result: Result) -> list[str]:
     if result.design == "observational":
         return ["Nobody tossed coins, so that no ε can be audited, and no secrets were planted."]
     return ["No canaries were planted, so that nothing is known about the extraction of secrets."]
+
+
+def _of_words(result: Result) -> list[str]:
+    found = result.untargeted
+    if found is None or not found.p < RARE:
+        return []
+    return [
+        "Where nobody speaks it writes words of the speech that it was trained on "
+        f"({found.trained.hits} of {found.trained.of} that only members' transcripts have, "
+        f"{found.held_out.hits} of {found.held_out.of} of held-out ones alone; by chance with "
+        f"p = {found.p:.2g}). Nobody needs a recording of a customer to get these."
+    ]
 
 
 def _of_canaries(rows: Sequence[Row]) -> str:

@@ -8,17 +8,15 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 
 from leaderboard.model_audit.answers import Answers, Value
 from leaderboard.model_audit.questions import Question
-from leaderboard.planting.planted import Candidate
 from leaderboard.recognisers.base import CannotError, OutsideRecogniser, UnheardError
 from leaderboard.recognisers.base import RecogniserError as Refused
 from targets.core.errors import OverheardError
-from targets.speech.audio import read_audio
-from targets.speech.utterance import SAMPLE_RATE
+from targets.speech.utterance import SAMPLE_RATE, Samples
 
 IN_A_ROW = 10  # failures after which nobody goes on asking
 GRACE = 5.0  # s, beyond twice the patience, for code that cannot be interrupted
@@ -26,6 +24,7 @@ ROUNDING = 1e-3  # nats by which a sum of float32 may end above 0
 STOPPED = 2  # exit code of what the user can mend
 
 Progress = Callable[[int, int], None]
+Hear = Callable[[Question], Samples]
 
 
 class AskingError(OverheardError):
@@ -47,7 +46,7 @@ class _UnansweredError(Exception):
 def ask(
     recogniser: OutsideRecogniser,
     wanted: Sequence[Question],
-    candidates: Mapping[str, Candidate],
+    hear: Hear,
     answers: Answers,
     *,
     patience: float,
@@ -55,7 +54,7 @@ def ask(
 ) -> None:
     """Ask all that is not answered yet; what fails is kept with its reason, and the rest goes on.
 
-    `patience` is how many seconds one answer may take.
+    `hear` gives the sound of a question; `patience` is how many seconds one answer may take.
 
     Raises:
         AskingError: the recogniser refuses altogether, or many questions fail in a row.
@@ -64,7 +63,7 @@ def ask(
     for number, question in enumerate(wanted, 1):
         if question.key not in answers.values:
             try:
-                _ask_one(recogniser, question, candidates, answers, patience)
+                _ask_one(recogniser, question, hear, answers, patience)
                 row = 0
             except _UnansweredError as failure:
                 reason = str(failure)
@@ -81,7 +80,7 @@ def ask(
 def _ask_one(
     recogniser: OutsideRecogniser,
     question: Question,
-    candidates: Mapping[str, Candidate],
+    hear: Hear,
     answers: Answers,
     patience: float,
 ) -> None:
@@ -103,7 +102,7 @@ def _ask_one(
     answers.begin(question)
     try:
         with _patience(patience, question, answers):
-            value = _answer(recogniser, question, candidates[question.candidate])
+            value = _answer(recogniser, question, hear)
     except _TooLongError:
         raise failed(f"no answer came within {patience:g} s") from None
     except KeyboardInterrupt:
@@ -126,10 +125,8 @@ def _ask_one(
     answers.give(question, value)
 
 
-def _answer(recogniser: OutsideRecogniser, question: Question, candidate: Candidate) -> Value:
-    path = candidate.audio if question.sound == "audio" else candidate.covered
-    assert path is not None
-    samples = read_audio(path).samples
+def _answer(recogniser: OutsideRecogniser, question: Question, hear: Hear) -> Value:
+    samples = hear(question)
     if question.what == "transcript":
         return str(recogniser.transcribe(samples, SAMPLE_RATE))
     return float(recogniser.log_likelihood(samples, SAMPLE_RATE, question.text))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from leaderboard.planting.planted import Candidate, Planted
+from leaderboard.recognisers.stimuli import Stimulus
+from targets.speech.audio import read_audio
+from targets.speech.utterance import Samples
 from targets.synthetic.phrases import CANARIES
 
 What = Literal["transcript", "likelihood"]
-Sound = Literal["audio", "covered"]
+Sound = Literal["audio", "covered", "stimulus"]
 
 MODEL, BASE, REFERENCE = "model", "base", "reference"
 
@@ -20,7 +23,8 @@ MODEL, BASE, REFERENCE = "model", "base", "reference"
 class Question:
     """One question: what is written for a sound, or how likely a text is for it.
 
-    `role` says who is asked: the model, its base, or "reference 1" and so on.
+    `role` says who is asked: the model, its base, or "reference 1" and so on. `candidate` is the
+    name of the stimulus where the sound is one.
     """
 
     role: str
@@ -95,3 +99,26 @@ def questions(
                 question = Question(role, c.id, "likelihood", ranked_on(c), text)
                 if (question.sound, text) != ("audio", c.text):
                     yield question
+
+
+def about_nothing(role: str, stimuli: Sequence[Stimulus]) -> Iterator[Question]:
+    """Yield what one recogniser is asked of sounds in which nothing is said."""
+    return (Question(role, one.name, "transcript", "stimulus") for one in stimuli)
+
+
+def hearing(
+    candidates: Sequence[Candidate], stimuli: Sequence[Stimulus] = ()
+) -> Callable[[Question], Samples]:
+    """Return what gives the sound (S,) of a question."""
+    by_id = {c.id: c for c in candidates}
+    by_name = {one.name: one for one in stimuli}
+
+    def hear(question: Question) -> Samples:
+        if question.sound == "stimulus":
+            return by_name[question.candidate].samples.copy()
+        candidate = by_id[question.candidate]
+        path = candidate.audio if question.sound == "audio" else candidate.covered
+        assert path is not None
+        return read_audio(path).samples
+
+    return hear

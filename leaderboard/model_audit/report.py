@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from leaderboard.model_audit.blind import LOOKED_AT
 from leaderboard.model_audit.canary_table import Share
+from leaderboard.model_audit.extraction.draws import DRAWS
 from leaderboard.model_audit.ranks import EVERYONE, UTTERANCES
 from leaderboard.model_audit.result import INVERTED, Result
 from leaderboard.model_audit.roc_picture import legend, picture
@@ -32,6 +33,7 @@ def report(result: Result, planted: Planted) -> str:
         lstrip_blocks=True,
     )
     pages.filters |= {"number": number, "interval": interval, "share": share, "percent": percent}
+    pages.filters |= {"small": small}
     group = UTTERANCES if _has(result, UTTERANCES) else EVERYONE
     curves = {
         name: groups[group].curve for name, groups in result.rankings.items() if group in groups
@@ -47,6 +49,7 @@ def report(result: Result, planted: Planted) -> str:
         sounds=_sounds(result, planted),
         headline=headline(result),
         looked_at=LOOKED_AT,
+        draw_counts=list(map(str, DRAWS)),
     )
 
 
@@ -74,6 +77,11 @@ def headline(result: Result) -> str:
 def number(value: float | None) -> str:
     """Return a number with two digits, or a dash."""
     return DASH if value is None or math.isnan(value) else f"{value:.2f}"
+
+
+def small(value: float) -> str:
+    """Return a number of any size with two digits that count, or a dash."""
+    return DASH if math.isnan(value) else "∞" if math.isinf(value) else f"{value:.2g}"
 
 
 def interval(estimate: Estimate) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 from attacks.statistics.evidence import Noise
 from leaderboard.model_audit.blind import Blind
 from leaderboard.model_audit.canary_table import Row, Share, Side, Written
+from leaderboard.model_audit.extraction.draws import Chance, Drawn
+from leaderboard.model_audit.extraction.untargeted import Sounds, Untargeted
 from leaderboard.model_audit.ranks import Ranking
 from leaderboard.records.numbers import estimate_to_json, number_to_json
 from targets.core.estimate import Estimate
@@ -38,7 +40,8 @@ class Result:
     what it proves, `verdict` what that says of the claim. `rankings` are by attack and group,
     `how` what each attack is. `worst` are ids of the members that the attack is surest of.
     `absent` says what did not run, and why; `advice` what to do next. `blind` says how well members
-    are told without the model; `design` is "observational" where no coin was tossed.
+    are told without the model; `design` is "observational" where no coin was tossed. `untargeted`
+    says what was written where nobody said it, `draws` how likely secrets are within many draws.
     """
 
     overheard: str
@@ -67,6 +70,8 @@ class Result:
     absent: Mapping[str, str]
     blind: Blind | None = None
     design: str = "one_run"
+    untargeted: Untargeted | None = None
+    draws: tuple[Drawn, ...] = ()
     advice: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -74,7 +79,7 @@ class Result:
         return {"version": VERSION, "kind": "model audit", **_object(self)}
 
 
-_PARTS = (Blind, Who, Row, Side, Share, Written, Ranking)
+_PARTS = (Blind, Chance, Drawn, Ranking, Row, Share, Side, Sounds, Untargeted, Who, Written)
 
 
 def _object(value: Any) -> dict[str, Any]:

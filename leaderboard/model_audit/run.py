@@ -16,13 +16,17 @@ from leaderboard.model_audit.answers import Answers
 from leaderboard.model_audit.asking import ask
 from leaderboard.model_audit.blind import blind_baseline
 from leaderboard.model_audit.canary_table import table, transcripts
+from leaderboard.model_audit.extraction.draws import drawn
+from leaderboard.model_audit.extraction.untargeted import untargeted
 from leaderboard.model_audit.questions import (
     BASE,
     MODEL,
     REFERENCE,
     Question,
+    about_nothing,
     alternatives,
     chosen,
+    hearing,
     questions,
 )
 from leaderboard.model_audit.ranks import EVERYONE, audited, rankings
@@ -30,6 +34,7 @@ from leaderboard.model_audit.result import INVERTED, Result, Who
 from leaderboard.model_audit.scores import Scored, audits_with, scored
 from leaderboard.planting.planted import Candidate, Planted
 from leaderboard.recognisers.base import OutsideRecogniser, can
+from leaderboard.recognisers.stimuli import Stimulus
 from leaderboard.recognisers.words import plain
 from targets.core.errors import OverheardError
 from targets.core.estimate import Estimate
@@ -69,9 +74,12 @@ def audit_model(
     *,
     base: OutsideRecogniser | None = None,
     references: Sequence[OutsideRecogniser] = (),
+    stimuli: Sequence[Stimulus] = (),
     progress: Progress | None = None,
 ) -> Result:
     """Ask everybody, and judge the answers; they are kept in `out`, from which a run goes on.
+
+    Model and base are also asked about `stimuli`.
 
     Raises:
         AskingError: a recogniser refuses, or fails again and again.
@@ -91,7 +99,6 @@ def audit_model(
     roles |= {} if base is None else {BASE: base}
     roles |= {f"{REFERENCE} {n}": r for n, r in enumerate(references, 1)}
     others = alternatives(planted, asked.others)
-    by_id = {c.id: c for c in candidates}
     with answers_in(out, planted) as answers:
         for role, who in roles.items():
             answers.introduce(
@@ -100,16 +107,19 @@ def audit_model(
                 | {"language": asked.language, "device": asked.device},
             )
         for role, who in roles.items():
-            wanted = questions(role, candidates, others, likelihoods=can(who, "log_likelihood"))
+            likelihoods = can(who, "log_likelihood")
+            wanted = list(questions(role, candidates, others, likelihoods=likelihoods))
+            if role in (MODEL, BASE):  # last: whoever fails at them has answered all else
+                wanted += about_nothing(role, stimuli)
             ask(
                 who,
-                list(wanted),
-                by_id,
+                wanted,
+                hearing(candidates, stimuli),
                 answers,
                 patience=asked.patience,
                 progress=_telling(progress, role),
             )
-    return _judged(planted, candidates, roles, answers, others, asked)
+    return _judged(planted, candidates, roles, answers, others, stimuli, asked)
 
 
 def answers_in(out: Path, planted: Planted) -> Answers:
@@ -127,6 +137,7 @@ def _judged(
     roles: dict[str, OutsideRecogniser],
     answers: Answers,
     others: dict[str, tuple[str, ...]],
+    stimuli: Sequence[Stimulus],
     asked: Asked,
 ) -> Result:
     capable = {role: can(who, "log_likelihood") for role, who in roles.items()}
@@ -190,7 +201,7 @@ def _judged(
         canaries=tuple(table(canaries, answers, others)),
         written=tuple(transcripts(canaries, answers)),
         worst=_worst(candidates, of_attack[attack]),
-        absent=absent | _lacking(roles[MODEL], canaries),
+        absent=absent | _lacking(roles[MODEL], canaries, stimuli),
         blind=blind_baseline(
             planted,
             candidates,
@@ -198,6 +209,8 @@ def _judged(
             planted.rng.child("blind baseline"),
         ),
         design=planted.design,
+        untargeted=untargeted(planted, stimuli, answers, base=BASE in roles),
+        draws=drawn(canaries, answers),
     )
     return replace(result, advice=advice(result))
 
@@ -234,10 +247,17 @@ def _worst(candidates: Sequence[Candidate], attack: Scored) -> tuple[str, ...]:
     return tuple(name for _, name in sorted(members)[:WORST])
 
 
-def _lacking(model: OutsideRecogniser, canaries: Sequence[Candidate]) -> dict[str, str]:
+def _lacking(
+    model: OutsideRecogniser, canaries: Sequence[Candidate], stimuli: Sequence[Stimulus]
+) -> dict[str, str]:
     lacks = {}
     if not can(model, "log_likelihood"):
         lacks["exposure of canaries"] = model.cannot["log_likelihood"]
+        lacks["secrets within many draws"] = (
+            "without likelihoods a door would have to draw transcripts; each here writes its best"
+        )
+    if not stimuli:
+        lacks["what it writes when nobody speaks"] = "it was not asked (--no-stimuli)"
     if not canaries:
         lacks["canaries"] = "none were planted, or none are among those asked about"
     return lacks

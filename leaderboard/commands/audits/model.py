@@ -12,6 +12,7 @@ import typer
 
 from attacks.statistics.evidence import Noise
 from leaderboard.jobs.counting import counting
+from leaderboard.model_audit.extraction.draws import DRAWS
 from leaderboard.model_audit.observed import observed
 from leaderboard.model_audit.ranks import EVERYONE, UTTERANCES
 from leaderboard.model_audit.report import headline, interval, number, report, share
@@ -20,12 +21,14 @@ from leaderboard.model_audit.run import Asked, audit_model
 from leaderboard.planting.planted import Planted, read_planted
 from leaderboard.recognisers.base import Opening
 from leaderboard.recognisers.open import FORMS, open_recogniser
+from leaderboard.recognisers.stimuli import carriers, sounds
 from targets.core.errors import OverheardError
-from targets.core.files import whole_file
+from targets.core.files import default_cache, whole_file
 
 FALSIFIED = 3  # exit code of a claim that the coins contradict
 IN_TIME = 0.8  # of the patience: a service gives its own reason before the alarm rings
 RECORD, PAGE = "audit.json", "report.html"
+MOST = str(max(DRAWS))
 
 
 def audit_model_command(
@@ -88,6 +91,9 @@ def audit_model_command(
     requests_a_minute: Annotated[
         float, typer.Option(min=0.01, help="How often a service is asked at most.")
     ] = 600.0,
+    stimuli: Annotated[
+        bool, typer.Option(help="Also ask what is written where nobody speaks: 38 sounds.")
+    ] = True,
 ) -> None:
     """Ask a recogniser about every planted candidate, and say what it leaks.
 
@@ -128,6 +134,7 @@ def audit_model_command(
             asked,
             base=open_recogniser(base, bare) if base is not None else None,
             references=[open_recogniser(one, bare) for one in references or ()],
+            stimuli=[*sounds(), *carriers(cache=default_cache())] if stimuli else (),
             progress=tell,
         )
     with whole_file(out / RECORD) as aside:
@@ -175,9 +182,28 @@ def _summary(result: Result) -> str:
             f"{share(trained.written)} trained on, {share(held_out.written)} held out; beats its "
             f"twin {share(trained.twins)} and {share(held_out.twins)}"
         )
+    lines += _extracted(result)
     for reason, count in result.failures.items():
         lines.append(f"no answer, {count}×: {reason}")
     if result.empty:
         lines.append(f"{result.empty} transcripts hold no word")
     lines += [f"not run: {name}: {reason}" for name, reason in result.absent.items()]
     return "\n".join(lines)
+
+
+def _extracted(result: Result) -> list[str]:
+    lines = [
+        f"canaries, {row.form}, said {row.repetitions}×: within 1000 draws at even odds or better "
+        f"{row.members.likely.get(MOST, 0)} of {row.members.of} trained on, "
+        f"{row.held_out.likely.get(MOST, 0)} of {row.held_out.of} held out"
+        for row in result.draws
+    ]
+    found = result.untargeted
+    if found is not None:
+        by_chance = "" if math.isnan(found.p) else f" (by chance p = {found.p:.2g})"
+        lines.append(
+            f"where nobody speaks: {found.words} words{' beyond the base' * bool(result.base)}; "
+            f"{share(found.trained)} that only members' transcripts have, "
+            f"{share(found.held_out)} of held-out ones alone{by_chance}"
+        )
+    return lines

@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import pytest
 
-from leaderboard.model_audit.advice import _of_canaries
+from leaderboard.model_audit.advice import _of_canaries, advice
 from leaderboard.model_audit.canary_table import Row, Share, Side
+from leaderboard.model_audit.extraction.untargeted import Untargeted
+from leaderboard.model_audit.run import Asked, audit_model
 from targets.core.estimate import Estimate
+from tests.leaderboard.model_audit.fakes import Fake, game
 
 NONE = Estimate.unscored("not asked")
 
@@ -32,3 +38,13 @@ def row(members: Share, held_out: Share, by_base: int = 0, repetitions: int = 1)
 )
 def test_secrets_are_a_leak_beyond_chance_alone(rows, says):
     assert says in _of_canaries(rows)
+
+
+def test_words_that_nobody_said_are_a_leak_beyond_chance_alone(tmp_path):
+    found = audit_model(game(tmp_path), Fake(), tmp_path / "out", Asked(1e-5))
+    words = Untargeted((), 9, Share(6, 50), Share(0, 50), 0.01, Share(0, 6), Share(0, 6), ())
+    said = [
+        any("Where nobody speaks" in line for line in advice(replace(found, untargeted=one)))
+        for one in (words, replace(words, p=0.2), replace(words, p=math.nan), None)
+    ]
+    assert said == [True, False, False, False]

@@ -3,11 +3,13 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from leaderboard.model_audit.report import headline, report
 from leaderboard.model_audit.result import INVERTED
 from leaderboard.model_audit.run import Asked, audit_model
+from leaderboard.recognisers.stimuli import Stimulus
 from tests.leaderboard.model_audit.fakes import Fake, game
 
 
@@ -16,7 +18,11 @@ def audit(tmp_path):
     planted = game(tmp_path)
     model = Fake(planted.folder / "train", name="<b>mine</b>")
     asked = Asked(1e-5, claimed_epsilon=0.5)
-    return planted, audit_model(planted, model, tmp_path / "out", asked, base=Fake(name="base"))
+    silence = Stimulus("silence-1s", np.zeros(16_000, np.float32))
+    result = audit_model(
+        *(planted, model, tmp_path / "out", asked), base=Fake(name="base"), stimuli=[silence]
+    )
+    return planted, result
 
 
 def test_the_page_stands_alone_and_names_nobody(audit, tmp_path):
@@ -33,6 +39,9 @@ def test_the_page_stands_alone_and_names_nobody(audit, tmp_path):
     assert all(name in page for name in result.worst)
     assert page.count("<audio") == 3
     assert '<svg class="roc"' in page
+    assert "What it writes when nobody speaks" in page
+    assert "<td>silence</td><td>1</td><td>1</td><td>1</td>" in page
+    assert "Secrets within many draws" in page
     for path in re.findall(r'd="(M[^"]*)"', page):
         assert "nan" not in path
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from leaderboard.model_audit.answers import AnswersError
@@ -10,6 +11,7 @@ from leaderboard.model_audit.ranks import CANARIES, EVERYONE, UTTERANCES
 from leaderboard.model_audit.result import INVERTED
 from leaderboard.model_audit.run import Asked, audit_model
 from leaderboard.recognisers.base import RecogniserError, UnheardError
+from leaderboard.recognisers.stimuli import Stimulus
 from targets.core.errors import OverheardError
 from tests.leaderboard.model_audit.fakes import Fake, game
 
@@ -191,3 +193,40 @@ def test_a_model_that_hears_nothing_has_a_report_all_the_same(tmp_path):
     found = audit_model(planted, Deaf(), tmp_path / "out", Asked(1e-5))
     assert not found.bound.scored
     assert found.failures == {"too long": 80}
+
+
+def test_what_is_written_when_nobody_speaks_is_asked_of_model_and_base_alone(tmp_path):
+    planted = game(tmp_path)
+    silence = Stimulus("silence-1s", np.zeros(16_000, np.float32))
+    model, base, other = Fake(planted.folder / "train"), Fake(name="base"), Fake(name="one")
+    model.known[silence.samples.tobytes()] = "turn " + planted.canaries[0].secret
+    alone = Fake(planted.folder / "train")
+    out, asked = tmp_path / "out", Asked(1e-5)
+    found = audit_model(
+        planted, model, out, asked, base=base, references=[other], stimuli=[silence]
+    )
+    audit_model(planted, alone, tmp_path / "alone", asked)
+    assert model.calls == alone.calls + 1
+    told = found.untargeted
+    assert told is not None
+    assert told.secrets_trained.hits + told.secrets_held_out.hits >= 1
+    assert planted.canaries[0].text in told.shown
+    assert 0.0 < told.p <= 1.0
+    calls = model.calls + base.calls + other.calls
+    again = audit_model(planted, model, out, asked, base=base, references=[other])
+    assert model.calls + base.calls + other.calls == calls
+    assert again.untargeted is None
+    assert "--no-stimuli" in again.absent["what it writes when nobody speaks"]
+
+
+def test_who_remembers_a_secret_draws_it_sooner(tmp_path):
+    planted = game(tmp_path)
+    found = audit_model(planted, Fake(planted.folder / "train"), tmp_path / "out", Asked(1e-5))
+    obscured = [r for r in found.draws if r.form == "obscured" and r.members.of and r.held_out.of]
+    assert obscured
+    for row in obscured:
+        assert row.members.even < row.held_out.even
+        assert row.members.likely["1000"] == row.members.of
+    blind = audit_model(planted, Fake(losses=False), tmp_path / "b", Asked(1e-5))
+    assert blind.draws == ()
+    assert "secrets within many draws" in blind.absent

@@ -41,15 +41,20 @@ def test_a_leak_is_told_by_exit_code_3(opened, tmp_path):
     assert record["verdict"] == "falsified"
     assert record["version"] == 1
     assert record["bound"]["low"] > 0.25
+    assert sum(kind["asked"] for kind in record["untargeted"]["sounds"]) == 38
+    assert "where nobody speaks: 0 words beyond the base" in told
+    assert "canaries, obscured, said 4×: within 1000 draws at even odds" in told
     assert "falsified" in (out / "report.html").read_text()
     assert (out / "answers.jsonl").exists()
 
 
 def test_a_claim_on_the_command_line_counts(opened, tmp_path):
     told = audit(
-        *("leaky", "--planted", opened.folder, "--out", tmp_path / "r", "--claimed-epsilon", 20)
+        *("leaky", "--planted", opened.folder, "--out", tmp_path / "r", "--claimed-epsilon", 20),
+        "--no-stimuli",
     )
     assert "this audit cannot tell: ceiling below the claim" in told
+    assert "not run: what it writes when nobody speaks" in told
 
 
 @pytest.mark.parametrize(
