@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from scipy.stats import hypergeom
 
 from leaderboard.model_audit.canary_table import Row, Share
-from leaderboard.model_audit.ranks import EVERYONE, UTTERANCES
 from leaderboard.model_audit.result import Result
+from leaderboard.records.model_audit import EVERYONE, UTTERANCES, of_looks
 
 FALSIFIED = "falsified"
 BARELY = 0.02  # of an AUC, beyond chance
@@ -165,14 +165,14 @@ def _of_audit(result: Result) -> list[str]:
     if result.asked < result.candidates:
         said.append(
             f"Only {result.asked} of {result.candidates} candidates were asked about (`--limit`). "
-            "A run without the limit is a second look at the same coins: of two bounds of 95 % "
-            "one may err 10 % of the time. Decide on limit and attack before the first verdict."
+            "A run without the limit is a further look at the same coins, and is counted as one: "
+            f"{of_looks(2)}. Decide on limit and attack before the first verdict."
         )
     if "relative loss" in result.absent and result.attack == "loss":
         said.append(
-            "Give the checkpoint that the fine-tuning began from as `--base`, with a new `--out`: "
-            "loss relative to it is the stronger attack. It is a second look at the same coins: of "
-            "two bounds of 95 % one may err 10 % of the time. Decide before the first verdict."
+            "Give the checkpoint that the fine-tuning began from as `--base`: loss relative to it "
+            "is the stronger attack. It is a further look at the same coins, and is counted as "
+            f"one: {of_looks(2)}. Decide before the first verdict."
         )
     if result.attack == "transcript":
         said.append(

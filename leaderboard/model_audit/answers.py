@@ -13,7 +13,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from pydantic import ValidationError
+
 from leaderboard.model_audit.questions import Question
+from leaderboard.records.model_audit import Look
+from leaderboard.records.store import mistake
 from targets.core.errors import OverheardError
 
 _log = logging.getLogger(__name__)
@@ -47,6 +51,7 @@ class Answers:
         self.path = path
         self.values: dict[str, Value] = {}
         self.failures: dict[str, str] = {}
+        self.looks: list[Look] = []
         self._roles: dict[str, Any] = {}
         self._began: Counter[str] = Counter()
         head = {"version": VERSION, "planted": planted}
@@ -128,6 +133,18 @@ class Answers:
         """Say why a deadly question has no answer: not in the file, where it would ask again."""
         self.failures[question.key] = reason
 
+    def look(self, look: Look) -> int:
+        """Keep that the coins were looked at, and return which look it is, from 1.
+
+        The same choices with the same scores are the look that was made before.
+        """
+        known = [_but_when(one) for one in self.looks]
+        if _but_when(look) in known:
+            return 1 + known.index(_but_when(look))
+        self.looks.append(look)
+        self._write({"look": look.model_dump(mode="json")})
+        return len(self.looks)
+
     def text(self, question: Question) -> str | None:
         """Return what was written, or None where there is no answer."""
         value = self.values.get(question.key)
@@ -143,11 +160,22 @@ class Answers:
             self._roles[row["role"]] = row["who"]
         elif "began" in row:
             self._began[row["began"]] += 1
+        elif "look" in row:
+            self.looks.append(self._look(row["look"]))
         elif "failed" in row:
             self._began[row["key"]] = 0  # it failed, and ended nothing
         elif "key" in row:
             value = float(row["value"]) if "inf" in row else row["value"]
             self.values[row["key"]] = value
+
+    def _look(self, row: object) -> Look:
+        try:
+            return Look.model_validate_json(json.dumps(row))
+        except ValidationError as error:
+            raise AnswersError(
+                f"{mistake(self.path, error)} (of a look at the coins) — restore the file, or name "
+                "another --out"
+            ) from None
 
     def _rows(self) -> list[dict[str, Any]]:
         try:
@@ -169,3 +197,7 @@ class Answers:
     def _write(self, row: Mapping[str, Any]) -> None:
         self._file.write(f"{json.dumps(row, ensure_ascii=False, allow_nan=False)}\n")
         self._file.flush()
+
+
+def _but_when(look: Look) -> dict[str, Any]:
+    return look.model_dump(mode="json", exclude={"made"})

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from attacks.membership.logistic import learn
-from leaderboard.model_audit.ranks import UTTERANCES, rankings
+from leaderboard.model_audit.ranks import rankings
 from leaderboard.planting.planted import Candidate, Planted
+from leaderboard.records.model_audit import UTTERANCES
 from targets.core.estimate import Estimate
 from targets.core.randomness import Randomness
 from targets.speech.audio import read_audio

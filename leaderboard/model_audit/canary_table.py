@@ -78,6 +78,14 @@ def table(
     return rows
 
 
+def exposure_once(
+    canaries: Sequence[Candidate], answers: Answers, others: Mapping[str, tuple[str, ...]]
+) -> Estimate:
+    """Return the mean exposure of canaries that were trained on and said once."""
+    once = [c for c in canaries if c.member and c.repetitions == 1]
+    return _side(once, answers, others).exposure
+
+
 def transcripts(canaries: Sequence[Candidate], answers: Answers) -> list[Written]:
     """Return what was written for canaries: first those whose secret is in it, and members."""
     found = []

@@ -13,12 +13,13 @@ from attacks.statistics.evidence import Noise, Trials
 from attacks.statistics.ranking import auc, tpr_at_fpr
 from attacks.statistics.roc import roc
 from leaderboard.planting.planted import Candidate, Planted
+from leaderboard.records.model_audit import EVERYONE, UTTERANCES
 from targets.core.estimate import Estimate
 from targets.core.randomness import Randomness
 
 FEWEST_OF_COHORT = 20  # members, and held-out units, below which a cohort says nothing
 COHORTS = ("gender", "accent")
-EVERYONE, UTTERANCES, CANARIES = "all candidates", "utterances", "canaries"
+CANARIES = "canaries"
 
 Scores = dict[str, float | None]
 

@@ -13,10 +13,10 @@ from markupsafe import Markup
 from leaderboard.model_audit.blind import LOOKED_AT
 from leaderboard.model_audit.canary_table import Share
 from leaderboard.model_audit.extraction.draws import DRAWS
-from leaderboard.model_audit.ranks import EVERYONE, UTTERANCES
 from leaderboard.model_audit.result import INVERTED, Result
 from leaderboard.model_audit.roc_picture import legend, picture
 from leaderboard.planting.planted import Planted
+from leaderboard.records.model_audit import EVERYONE, UTTERANCES, of_looks
 from targets.core.estimate import Estimate
 
 SOUNDS = 3  # recordings to play
@@ -48,6 +48,7 @@ def report(result: Result, planted: Planted) -> str:
         legend=legend(curves),
         sounds=_sounds(result, planted),
         headline=headline(result),
+        looked=looked(result),
         looked_at=LOOKED_AT,
         draw_counts=list(map(str, DRAWS)),
     )
@@ -72,6 +73,17 @@ def headline(result: Result) -> str:
         "falsified": f"The claim {claim} is falsified.",
         "consistent": f"The claim {claim} is consistent with all that was found.",
     }.get(result.verdict, f"Whether {claim} is true, this audit {result.verdict}.")
+
+
+def looked(result: Result) -> str | None:
+    """Return what the number of looks at the coins means, in a sentence; None of a single one."""
+    count = len(result.looks)
+    if count < 2:
+        return None
+    return (
+        f"This is look {result.look} of {count} at the same coins: {of_looks(count)}. What holds "
+        f"with 95 % for all {count} together: ε ≥ {number(result.together.low)}."
+    )
 
 
 def number(value: float | None) -> str:

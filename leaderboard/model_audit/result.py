@@ -12,11 +12,12 @@ from leaderboard.model_audit.canary_table import Row, Share, Side, Written
 from leaderboard.model_audit.extraction.draws import Chance, Drawn
 from leaderboard.model_audit.extraction.untargeted import Sounds, Untargeted
 from leaderboard.model_audit.ranks import Ranking
+from leaderboard.records.model_audit import ELSEWHERE, SCHEMA_VERSION, Look
 from leaderboard.records.numbers import estimate_to_json, number_to_json
+from leaderboard.records.run_folder import MODEL_AUDIT
 from targets.core.estimate import Estimate
 from targets.speech.utterance import Unit
 
-VERSION = 1
 INVERTED = "cannot tell: held-out candidates rank above members"
 
 
@@ -42,6 +43,10 @@ class Result:
     `absent` says what did not run, and why; `advice` what to do next. `blind` says how well members
     are told without the model; `design` is "observational" where no coin was tossed. `untargeted`
     says what was written where nobody said it, `draws` how likely secrets are within many draws.
+
+    `looks` are all bounds that were made of these coins, this one the one of number `look`;
+    `together` is the bound at the level at which all of them hold with 95 %. `exposure` is that of
+    canaries said once. `name` and `scheme` are what tables call the model and its training.
     """
 
     overheard: str
@@ -68,15 +73,24 @@ class Result:
     written: tuple[Written, ...]
     worst: tuple[str, ...]
     absent: Mapping[str, str]
+    exposure: Estimate
+    looks: tuple[Look, ...]
+    look: int
+    together: Estimate
+    name: str
     blind: Blind | None = None
     design: str = "one_run"
     untargeted: Untargeted | None = None
     draws: tuple[Drawn, ...] = ()
     advice: tuple[str, ...] = ()
+    scheme: str = ELSEWHERE
 
     def to_json(self) -> dict[str, Any]:
-        """Return an object of JSON; numbers travel as in every record."""
-        return {"version": VERSION, "kind": "model audit", **_object(self)}
+        """Return an object of JSON; numbers travel as in every record.
+
+        `leaderboard.records.model_audit.ModelAudit` reads what tables need of it.
+        """
+        return {"schema_version": SCHEMA_VERSION, "kind": MODEL_AUDIT, **_object(self)}
 
 
 _PARTS = (Blind, Chance, Drawn, Ranking, Row, Share, Side, Sounds, Untargeted, Who, Written)
@@ -89,6 +103,8 @@ def _object(value: Any) -> dict[str, Any]:
 def _json(value: Any) -> Any:
     if isinstance(value, Estimate):
         return estimate_to_json(value)
+    if isinstance(value, Look):
+        return value.model_dump(mode="json")
     if isinstance(value, _PARTS):
         return _object(value)
     if isinstance(value, Mapping):

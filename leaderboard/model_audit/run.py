@@ -6,6 +6,8 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from leaderboard.model_audit.advice import advice
 from leaderboard.model_audit.answers import Answers
 from leaderboard.model_audit.asking import ask
 from leaderboard.model_audit.blind import blind_baseline
-from leaderboard.model_audit.canary_table import table, transcripts
+from leaderboard.model_audit.canary_table import exposure_once, table, transcripts
 from leaderboard.model_audit.extraction.draws import drawn
 from leaderboard.model_audit.extraction.untargeted import untargeted
 from leaderboard.model_audit.questions import (
@@ -29,13 +31,15 @@ from leaderboard.model_audit.questions import (
     hearing,
     questions,
 )
-from leaderboard.model_audit.ranks import EVERYONE, audited, rankings
+from leaderboard.model_audit.ranks import audited, rankings
 from leaderboard.model_audit.result import INVERTED, Result, Who
 from leaderboard.model_audit.scores import Scored, audits_with, scored
 from leaderboard.planting.planted import Candidate, Planted
 from leaderboard.recognisers.base import OutsideRecogniser, can
 from leaderboard.recognisers.stimuli import Stimulus
 from leaderboard.recognisers.words import plain
+from leaderboard.records.model_audit import EVERYONE, HELD_OUT, MEMBERS, Look, shown
+from targets.core.digests import digest_of
 from targets.core.errors import OverheardError
 from targets.core.estimate import Estimate
 from targets.speech.wer import WordErrors, rate_of, word_errors
@@ -119,7 +123,7 @@ def audit_model(
                 patience=asked.patience,
                 progress=_telling(progress, role),
             )
-    return _judged(planted, candidates, roles, answers, others, stimuli, asked)
+        return _judged(planted, candidates, roles, answers, others, stimuli, asked)
 
 
 def answers_in(out: Path, planted: Planted) -> Answers:
@@ -155,14 +159,9 @@ def _judged(
     ranked = {
         one.name: rankings(planted, candidates, one.scores, rng.child(one.name)) for one in found
     }
-    bound = audited(
-        planted,
-        candidates,
-        of_attack[attack].scores,
-        delta=asked.delta,
-        noise=asked.noise,
-        level=LEVEL,
-    )
+    scores = of_attack[attack].scores
+    bound_at = partial(audited, planted, candidates, scores, delta=asked.delta, noise=asked.noise)
+    bound = bound_at(level=LEVEL)
     everyone = ranked[attack].get(EVERYONE)
     judged: str = verdict(bound, asked.claimed_epsilon)
     if (
@@ -171,6 +170,10 @@ def _judged(
         and everyone.auc.high < 0.5
     ):
         judged = INVERTED
+    number = 0
+    if planted.design == "one_run":
+        number = answers.look(_look(roles, of_attack[attack], asked, bound, judged))
+    looks = tuple(answers.looks)
     canaries = [c for c in candidates if c.kind == "canary"]
     texts = {
         c.id: text
@@ -211,8 +214,32 @@ def _judged(
         design=planted.design,
         untargeted=untargeted(planted, stimuli, answers, base=BASE in roles),
         draws=drawn(canaries, answers),
+        exposure=exposure_once(canaries, answers, others),
+        looks=looks,
+        look=number,
+        together=bound_at(level=1 - (1 - LEVEL) / len(looks)) if len(looks) > 1 else bound,
+        name=shown(roles[MODEL].name),
     )
     return replace(result, advice=advice(result))
+
+
+def _look(
+    roles: dict[str, OutsideRecogniser], attack: Scored, asked: Asked, bound: Estimate, judged: str
+) -> Look:
+    return Look(
+        made=datetime.now(UTC).date().isoformat(),
+        attack=attack.name,
+        base=shown(roles[BASE].name) if BASE in roles else None,
+        references=tuple(shown(w.name) for r, w in roles.items() if r.startswith(REFERENCE)),
+        asked=len(attack.scores),
+        answered=sum(score is not None for score in attack.scores.values()),
+        noise=asked.noise,
+        delta=asked.delta,
+        claimed_epsilon=asked.claimed_epsilon,
+        scores=digest_of(attack.scores),
+        bound=bound,
+        verdict=judged,
+    )
 
 
 def _kind_of(reason: str) -> str:
@@ -229,7 +256,7 @@ def _wer(
 ) -> dict[str, Estimate]:
     """Return the word error rate on the corpus's own speech, trained on and held out."""
     sides = {}
-    for name, member in (("members", True), ("held out", False)):
+    for name, member in ((MEMBERS, True), (HELD_OUT, False)):
         counts: WordErrors = {}
         for c in candidates:
             if c.member == member and c.kind == "utterance" and c.id in texts:

@@ -20,6 +20,7 @@ from leaderboard.spec.cell import Cell
 from targets.core.files import PARTIAL
 
 FOLDER = "records"  # below the folder of a run
+MODEL_AUDIT = "model audit"  # the `kind` of what is no record, but has a reader of its own
 
 
 class Stored(NamedTuple):
@@ -80,6 +81,12 @@ def read_record(path: Path) -> Record:
 
 def _stored(path: Path) -> Stored:
     content, digest = read_digested(path, "record", SCHEMA_VERSION)
+    if content.get("kind") == MODEL_AUDIT:
+        raise RecordError(
+            f"{path}: is the audit of a model that others trained, and no record of a suite: it "
+            "cannot be verified, merged or exported. Give its own folder to `overheard table`, "
+            "`compare` or `site`; `overheard audit-model` makes it again"
+        )
     try:
         return Stored(path, digest, Record.model_validate_json(json.dumps(content)))
     except ValidationError as error:

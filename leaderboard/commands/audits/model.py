@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -14,21 +13,29 @@ from attacks.statistics.evidence import Noise
 from leaderboard.jobs.counting import counting
 from leaderboard.model_audit.extraction.draws import DRAWS
 from leaderboard.model_audit.observed import observed
-from leaderboard.model_audit.ranks import EVERYONE, UTTERANCES
-from leaderboard.model_audit.report import headline, interval, number, report, share
+from leaderboard.model_audit.report import headline, interval, looked, number, report, share
 from leaderboard.model_audit.result import Result
 from leaderboard.model_audit.run import Asked, audit_model
 from leaderboard.planting.planted import Planted, read_planted
 from leaderboard.recognisers.base import Opening
 from leaderboard.recognisers.open import FORMS, open_recogniser
 from leaderboard.recognisers.stimuli import carriers, sounds
+from leaderboard.records.model_audit import (
+    ELSEWHERE,
+    EVERYONE,
+    FILE,
+    LONGEST,
+    UTTERANCES,
+    shown,
+)
+from leaderboard.records.store import write_digested
 from targets.core.errors import OverheardError
 from targets.core.files import default_cache, whole_file
 
 FALSIFIED = 3  # exit code of a claim that the coins contradict
 IN_TIME = 0.8  # of the patience: a service gives its own reason before the alarm rings
-RECORD, PAGE = "audit.json", "report.html"
 MOST = str(max(DRAWS))
+PAGE = "report.html"
 
 
 def audit_model_command(
@@ -94,6 +101,12 @@ def audit_model_command(
     stimuli: Annotated[
         bool, typer.Option(help="Also ask what is written where nobody speaks: 38 sounds.")
     ] = True,
+    name: Annotated[
+        str, typer.Option(help="What tables call it.", show_default="as MODEL is written")
+    ] = "",
+    scheme: Annotated[
+        str, typer.Option(help="How it was trained, in a word or two, for tables.")
+    ] = ELSEWHERE,
 ) -> None:
     """Ask a recogniser about every planted candidate, and say what it leaks.
 
@@ -105,6 +118,9 @@ def audit_model_command(
         raise OverheardError(
             f"--claimed-epsilon is {claimed_epsilon:g}; give a number of at least 0"
         )
+    for option, text in (("name", name or "-"), ("scheme", scheme)):
+        if text != shown(text):
+            raise OverheardError(f"--{option}: give one line of at most {LONGEST} letters")
     game = _game(planted, members, held_out, out)
     opening = Opening(
         device=device,
@@ -137,9 +153,8 @@ def audit_model_command(
             stimuli=[*sounds(), *carriers(cache=default_cache())] if stimuli else (),
             progress=tell,
         )
-    with whole_file(out / RECORD) as aside:
-        text = json.dumps(result.to_json(), ensure_ascii=False, allow_nan=False, indent=1)
-        aside.write_text(f"{text}\n", encoding="utf-8")
+    result = replace(result, scheme=scheme, name=name or result.name)
+    write_digested(result.to_json(), out / FILE)
     with whole_file(out / PAGE) as aside:
         aside.write_text(report(result, game), encoding="utf-8")
     typer.echo(_summary(result))
@@ -163,6 +178,7 @@ def _summary(result: Result) -> str:
             f"audited ε ≥ {number(result.bound.low)} at δ={result.delta:g} by {result.attack} "
             f"(ceiling {number(result.bound.ceiling)}); {result.bound.method}"
         )
+    lines += [line for line in [looked(result)] if line]
     blind = result.blind
     if blind is not None:
         lines.append(f"without the model: AUC {interval(blind.auc)}")

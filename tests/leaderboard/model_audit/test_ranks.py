@@ -7,8 +7,9 @@ import pytest
 
 from attacks.statistics.audit import audited_epsilon
 from attacks.statistics.evidence import Trials
-from leaderboard.model_audit.ranks import CANARIES, EVERYONE, UTTERANCES, audited, rankings
+from leaderboard.model_audit.ranks import CANARIES, audited, rankings
 from leaderboard.planting.planted import Candidate, Planted
+from leaderboard.records.model_audit import EVERYONE, UTTERANCES
 
 GIVEN = {"delta": 1e-5, "noise": "any", "level": 0.95}
 

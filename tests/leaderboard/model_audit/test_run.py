@@ -7,11 +7,12 @@ import pytest
 
 from leaderboard.model_audit.answers import AnswersError
 from leaderboard.model_audit.asking import AskingError
-from leaderboard.model_audit.ranks import CANARIES, EVERYONE, UTTERANCES
+from leaderboard.model_audit.ranks import CANARIES
 from leaderboard.model_audit.result import INVERTED
 from leaderboard.model_audit.run import Asked, audit_model
 from leaderboard.recognisers.base import RecogniserError, UnheardError
 from leaderboard.recognisers.stimuli import Stimulus
+from leaderboard.records.model_audit import EVERYONE, UTTERANCES
 from targets.core.errors import OverheardError
 from tests.leaderboard.model_audit.fakes import Fake, game
 

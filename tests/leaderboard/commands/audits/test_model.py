@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from leaderboard import cli
 from leaderboard.commands.audits import model as command
+from leaderboard.records.model_audit import read_model_audit
 from targets.core.errors import OverheardError
 from tests.leaderboard.model_audit.fakes import Fake, game
 from tests.leaderboard.model_audit.lists import lists
@@ -39,7 +40,7 @@ def test_a_leak_is_told_by_exit_code_3(opened, tmp_path):
     assert "canaries, obscured, said 4×: secret written" in told
     record = json.loads((out / "audit.json").read_text())
     assert record["verdict"] == "falsified"
-    assert record["version"] == 1
+    assert record["schema_version"] == 1
     assert record["bound"]["low"] > 0.25
     assert sum(kind["asked"] for kind in record["untargeted"]["sounds"]) == 38
     assert "where nobody speaks: 0 words beyond the base" in told
@@ -112,3 +113,51 @@ def test_an_adapter_is_of_the_model_alone(monkeypatch, tmp_path):
 def test_an_infinite_claim_is_none(opened):
     with pytest.raises(OverheardError, match="--claimed-epsilon is inf"):
         audit("leaky", "--planted", opened.folder, "--claimed-epsilon", "inf")
+
+
+def test_every_further_look_at_the_coins_is_kept_and_told(opened, tmp_path):
+    out = tmp_path / "r"
+    first = ("leaky", "--planted", opened.folder, "--out", out, "--claimed-epsilon", 20)
+    assert "This is look" not in audit(*first)
+    once = (out / "audit.json").read_bytes()
+    audit(*first)
+    assert (out / "audit.json").read_bytes() == once  # no further look
+
+    told = audit(*first, "--base", "blank")
+    assert "This is look 2 of 2 at the same coins: of 2 bounds of 95 %" in told
+    assert "one may err 10 % of the time" in told
+    record = json.loads((out / "audit.json").read_text())
+    assert [look["attack"] for look in record["looks"]] == ["loss", "relative loss"]
+    assert [look["base"] for look in record["looks"]] == [None, "blank"]
+    assert record["looks"][0]["bound"] == json.loads(once)["bound"]
+    assert record["look"] == 2
+    assert record["together"]["level"] == pytest.approx(0.975)
+    assert record["together"]["low"] < record["bound"]["low"]
+    assert "This is look 2 of 2" in (out / "report.html").read_text()
+
+    assert "This is look 1 of 2" in audit(*first)
+    for number, words in enumerate((["--limit", 30], ["--noise", "gaussian"]), 3):
+        assert f"look {number} of {number}" in audit(*first, *words)
+    claims = ("leaky", "--planted", opened.folder, "--out", out, "--claimed-epsilon", 0.1)
+    assert "look 5 of 5" in audit(*claims, code=3)
+
+
+def test_a_look_that_was_damaged_is_told(opened, tmp_path):
+    first = ("leaky", "--planted", opened.folder, "--out", tmp_path / "r", "--claimed-epsilon", 20)
+    audit(*first)
+    answers = tmp_path / "r" / "answers.jsonl"
+    answers.write_text(answers.read_text().replace('"asked": ', '"asked": "many", "was": '))
+    with pytest.raises(OverheardError, match=r"answers.jsonl: .* name another --out"):
+        audit(*first)
+
+
+def test_a_model_has_a_name_in_tables(opened, tmp_path):
+    words = ("leaky", "--planted", opened.folder, "--out", tmp_path / "r", "--claimed-epsilon", 20)
+    audit(*words, "--name", "calls v2", "--scheme", "dp-sgd by us")
+    found = read_model_audit(tmp_path / "r" / "audit.json")
+    assert (found.name, found.scheme) == ("calls v2", "dp-sgd by us")
+    audit(*words)
+    found = read_model_audit(tmp_path / "r" / "audit.json")
+    assert (found.name, found.scheme) == ("fake", "trained elsewhere")
+    with pytest.raises(OverheardError, match="--scheme: give one line"):
+        audit(*words, "--scheme", "a\nb")
