@@ -24,6 +24,7 @@ from attacks.inversion.prior import SpeechPrior, spectrograms
 from attacks.statistics.gdp import mu_from_epsilon
 from targets.core.progress import report
 from targets.core.randomness import Randomness
+from targets.models.base import HasAdapters
 from targets.models.recognizer import Recognizer
 from targets.nn.layers import Convolution
 from targets.nn.tape import EmbeddingUse, recording
@@ -61,6 +62,9 @@ class GradientLeakage:
         model = view.recognizer
         if not any(isinstance(module, Convolution) for module in model.modules()):
             reason = "the target has no convolution whose gradient gives back what it heard"
+            return Findings((), np.zeros(0), reason=reason)
+        if isinstance(model.network, HasAdapters):
+            reason = "the target's convolutions are frozen: training takes no gradient of them"
             return Findings((), np.zeros(0), reason=reason)
         ruler = Likeness.of(model.logmel, view.public, candidates, chosen, rng)
         counts = model.logmel(chosen)[1]

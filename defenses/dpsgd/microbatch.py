@@ -162,13 +162,20 @@ def layers_of(recognizer: Recognizer) -> Layers:
     """Return the trained parameters, those of one layer together."""
     layers: dict[str, list[nn.Parameter]] = {}
     for name, parameter in recognizer.network.named_parameters():
-        layers.setdefault(name.rpartition(".")[0], []).append(parameter)
+        if parameter.requires_grad:
+            layers.setdefault(name.rpartition(".")[0], []).append(parameter)
     return list(layers.values())
 
 
 def clip_norms(layers: Layers, clip: float) -> dict[Tensor, float]:
-    """Return the clip norm of every parameter's layer; their squares sum to `clip` squared."""
+    """Return the clip norm of every parameter's layer; their squares sum to `clip` squared.
+
+    A layer that begins at zero, as half of an adapter does, gets that of an average layer: with
+    none it would never learn.
+    """
     sizes = [float(_norm([p.detach() for p in layer])) for layer in layers]
+    usual = sum(sizes) / sum(size > 0 for size in sizes)
+    sizes = [size or usual for size in sizes]
     whole = math.hypot(*sizes)
     return {
         parameter: clip * size / whole

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from targets.nn.search import Hypothesis
 
@@ -62,3 +62,32 @@ class ReadsText(Protocol):
     def text_nll(self, state: Tensor, labels: Sequence[Sequence[int]]) -> Tensor:
         """Return the losses (N,) in nats of N texts, given one encoder state (D,) for audio."""
         ...
+
+
+@runtime_checkable
+class HasAdapters(Protocol):
+    """A network of two parts: a base that public speech teaches, and adapters that schemes train.
+
+    Before the adapters are trained they change nothing, so that the public start is the base's.
+    """
+
+    def adapter_weights(self) -> Sequence[nn.Parameter]:
+        """Return the weights of the adapters; all others are the base's."""
+        ...
+
+
+def train_base_alone(network: nn.Module) -> None:
+    """Freeze the adapters of a network that has any, and nothing else."""
+    _freeze(network, base=False)
+
+
+def train_adapters_alone(network: nn.Module) -> None:
+    """Freeze the base of a network that has adapters, and nothing else."""
+    _freeze(network, base=True)
+
+
+def _freeze(network: nn.Module, *, base: bool) -> None:
+    if isinstance(network, HasAdapters):
+        network.requires_grad_(not base)
+        for weight in network.adapter_weights():
+            weight.requires_grad_(base)

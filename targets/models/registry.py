@@ -74,6 +74,11 @@ TARGETS: Registry[TargetEntry] = Registry(
             summary="ConvRNN-T: a transducer on local and global causal convolutions and an LSTM",
         ),
         TargetEntry(
+            name="rnnt-adapters",
+            path="targets.models.rnnt_adapters:AdaptedTransducer",
+            summary="the transducer with a frozen base, and a small adapter after every layer",
+        ),
+        TargetEntry(
             name="whisper",
             path="targets.models.whisper.decoder:Whisper",
             tokens="targets.models.whisper.tokens:WhisperTokens",

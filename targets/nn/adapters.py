@@ -42,11 +42,15 @@ class Adapted(nn.Module):
 
 
 def adapt(network: nn.Module, rank: int, rng: Randomness) -> None:
-    """Freeze a network, and put an adapter of this rank beside each of its linear maps."""
+    """Freeze a network, and put an adapter of this rank beside each linear map that was not."""
+    maps = [
+        (path, linear)
+        for path, linear in network.named_modules()
+        if isinstance(linear, Linear) and linear.weight.requires_grad
+    ]
     network.requires_grad_(False)
-    for path, linear in list(network.named_modules()):
-        if isinstance(linear, Linear):
-            network.set_submodule(path, Adapted(linear, rank, rng.child(path)))
+    for path, linear in maps:
+        network.set_submodule(path, Adapted(linear, rank, rng.child(path)))
 
 
 def merge(network: nn.Module) -> None:

@@ -50,14 +50,21 @@ class Slower(nn.Module):
     def slower(self, features: Tensor, counts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return frames (B, T', C) of features (B, T, M), their mask (B, T', 1) and counts (B,)."""
         x, mask = features, sequence_mask(counts, features.shape[1])
-        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
-            assert isinstance(convolution, Convolution)
-            y = F.gelu(norm(convolution(x, mask)))
-            counts = convolution.counts(counts)
-            mask = sequence_mask(counts, y.shape[1])
-            # By stride and not by shape: a very short utterance must not change the network.
-            x = x + y if convolution.stride == 1 else y
+        for number in range(len(self.convolutions)):
+            x, mask, counts = self.convolved(number, x, mask, counts)
         return x, mask, counts
+
+    def convolved(
+        self, number: int, x: Tensor, mask: Tensor, counts: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return what convolution `number` makes of frames, their mask and counts: the same."""
+        convolution, norm = self.convolutions[number], self.norms[number]
+        assert isinstance(convolution, Convolution)
+        y = F.gelu(norm(convolution(x, mask)))
+        counts = convolution.counts(counts)
+        # By stride and not by shape: a very short utterance must not change the network.
+        y = x + y if convolution.stride == 1 else y
+        return y, sequence_mask(counts, y.shape[1]), counts
 
 
 class Encoder(Slower):

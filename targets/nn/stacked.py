@@ -35,8 +35,9 @@ def stacked(network: Network, weights: Mapping[str, Tensor]) -> Network:
 
 
 def _place(weight: Tensor, models: int) -> nn.Parameter:
-    """Return where E weights like this one belong."""
-    return nn.Parameter(weight.new_empty(models, *weight.shape, device="meta"))
+    """Return where E weights like this one belong, frozen if it is."""
+    place = weight.new_empty(models, *weight.shape, device="meta")
+    return nn.Parameter(place, requires_grad=weight.requires_grad)
 
 
 class _StackedLinear(nn.Module):

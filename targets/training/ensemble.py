@@ -183,7 +183,7 @@ def _fit_group(
     """Train the models of one group, whose weights `many` changes in place."""
     batches = math.ceil(len(shards[0]) / schedule.batch_size)
     steps = schedule.epochs * batches
-    parameters = list(many.network.parameters())
+    parameters = [p for p in many.network.parameters() if p.requires_grad]
     optimizer = torch.optim.Adam(parameters, lr=schedule.learning_rate, fused=True)
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, steps))
     orders = [rng.child("model", k, "order").numpy() for k in models]

@@ -12,6 +12,7 @@ from torch import nn
 from targets.core.errors import OverheardError
 from targets.core.progress import report
 from targets.core.randomness import Randomness
+from targets.models.base import train_base_alone
 from targets.models.recognizer import Example, Recognizer
 from targets.speech.augmentation import masked
 from targets.speech.features import LogMel
@@ -31,7 +32,7 @@ def fit(
     *,
     augment: bool = False,
 ) -> None:
-    """Train all weights by Adam, with a warm-up and a cosine decay of the learning rate.
+    """Train what is not frozen by Adam, with a warm-up and a cosine decay of the learning rate.
 
     `augment` hides parts of every spectrogram anew each time (SpecAugment): few utterances are then
     worth more, if they are gone through more often. What hears no spectrogram has nothing hidden.
@@ -39,7 +40,8 @@ def fit(
     augment = augment and isinstance(recognizer.logmel, LogMel)
     examples = recognizer.examples(utterances)
     steps = schedule.epochs * math.ceil(len(examples) / schedule.batch_size)
-    optimizer = torch.optim.Adam(recognizer.network.parameters(), lr=schedule.learning_rate)
+    weights = [w for w in recognizer.network.parameters() if w.requires_grad]
+    optimizer = torch.optim.Adam(weights, lr=schedule.learning_rate)
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, steps))
     order = rng.child("order").numpy()
     hiding = rng.child("augmentation").torch()
@@ -50,7 +52,7 @@ def fit(
             loss = recognizer.example_nll(batch).mean()
             optimizer.zero_grad()
             loss.backward()
-            nn.utils.clip_grad_norm_(recognizer.network.parameters(), MOST_GRADIENT)
+            nn.utils.clip_grad_norm_(weights, MOST_GRADIENT)
             optimizer.step()
             scheduler.step()
         report((epoch + 1) / schedule.epochs)
@@ -74,12 +76,15 @@ def public_start(
 ) -> Recognizer:
     """Return the recipe's target trained on public speech alone, from random weights.
 
+    Of one with adapters it is the base that learns.
+
     Raises:
         OverheardError: there is no public speech.
     """
     if not public:
         raise OverheardError("there is no transcribed public speech to start from")
     recognizer = recipe.untrained(rng.child("weights"))
+    train_base_alone(recognizer.network)
     recognizer.logmel.calibrate(public)
     fit(recognizer, public, schedule, rng.child("fit"), augment=augment)
     return recognizer

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from torch import Tensor
 
 from targets.core.randomness import Randomness
+from targets.models.base import train_adapters_alone
 from targets.models.pretrained import Pretrained
 from targets.models.recognizer import Recognizer, untrained
 from targets.speech.tokens import Tokens
@@ -51,9 +52,13 @@ class Recipe:
     pretrained: Pretrained | None = None
 
     def build(self) -> Recognizer:
-        """Return the target with the weights of the public start, on the recipe's device."""
+        """Return the target with the weights of the public start, on the recipe's device.
+
+        Of one with adapters the base is frozen.
+        """
         recognizer = self.untrained(Randomness(0))
         recognizer.load_state_dict(dict(self.start))
+        train_adapters_alone(recognizer.network)
         return recognizer
 
     def self_trained(self) -> Recipe:

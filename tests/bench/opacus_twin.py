@@ -134,6 +134,8 @@ def _replace_layers(module: nn.Module) -> None:
             case _:
                 _replace_layers(child)
                 continue
+        if not any(p.requires_grad for p in child.parameters()):
+            new.requires_grad_(False)
         setattr(module, name, new)
 
 

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
-from defenses.dpsgd.clipping import clipped_sum_one_by_one, normalised_sum
+from defenses.dpsgd.clipping import clipped_sum_one_by_one, normalised_sum, trained_parameters
 from targets.core.randomness import Randomness
+from targets.models.base import train_adapters_alone
 from targets.models.recognizer import Example, Recognizer
 from targets.speech.tokens import Characters
 from targets.training.recipe import Recipe, Schedule
@@ -31,7 +32,7 @@ def plain(recognizer: Recognizer, batch: Sequence[Example]) -> list[Tensor]:
     recognizer.zero_grad()
     for part in physical(batch):
         recognizer.example_nll(part).sum().backward()
-    return [parameter.grad for parameter in recognizer.network.parameters()]
+    return [parameter.grad for parameter in trained_parameters(recognizer)]
 
 
 STEPS: dict[str, Callable[[Recognizer], Step]] = {
@@ -66,11 +67,11 @@ def examples(count: int) -> list[Example]:
 @cache
 def sums_by_definition(target: str, batch_size: int) -> dict[str, Tensor]:
     """Return every weighted sum of `FACTORS`, (P,) over all parameters, one example at a time."""
-    recognizer = recipe_of(target, batch_size).untrained(Randomness(0))
+    recognizer = recogniser_of(target, batch_size)
     sums = dict.fromkeys(FACTORS, torch.zeros(()))
     for example in examples(batch_size):
         loss = recognizer.example_nll([example])[0]
-        gradient = flat(torch.autograd.grad(loss, list(recognizer.network.parameters())))
+        gradient = flat(torch.autograd.grad(loss, trained_parameters(recognizer)))
         for name, factor in FACTORS.items():
             sums[name] = sums[name] + factor(gradient.norm()) * gradient
     return sums
@@ -91,8 +92,12 @@ def assert_is_its_definition(
     torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-4 * wanted.abs().max().item())
 
 
-def recipe_of(target: str, batch_size: int) -> Recipe:
-    return Recipe(target, Characters(), 128, 96, Schedule(1), 1e-5, batch_size)
+def recogniser_of(target: str, batch_size: int) -> Recognizer:
+    """Return a target as schemes train it, at random weights."""
+    recipe = Recipe(target, Characters(), 128, 96, Schedule(1), 1e-5, batch_size)
+    recognizer = recipe.untrained(Randomness(0))
+    train_adapters_alone(recognizer.network)
+    return recognizer
 
 
 def peak_bytes(step: Step, batch: Sequence[Example]) -> int:
@@ -123,9 +128,8 @@ def test_step(benchmark, target: str, batch_size: int, name: str) -> None:
         pytest.skip("timed by `make bench` only")
     if not benchmark.enabled:
         batch_size = 4  # enough for whether it is right
-    recipe = recipe_of(target, batch_size)
-    reference = recipe.untrained(Randomness(0))
-    step = STEPS[name](recipe.untrained(Randomness(0)))
+    reference = recogniser_of(target, batch_size)
+    step = STEPS[name](recogniser_of(target, batch_size))
     batch = examples(batch_size)
     benchmark.group = f"{target}, batch {batch_size}"
     rounds = 5 if batch_size == 32 else 1 if name in SLOW else 3

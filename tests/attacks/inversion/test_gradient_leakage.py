@@ -14,6 +14,7 @@ from attacks.base import view_of
 from attacks.inversion.gradient_leakage import GradientLeakage, f1s, gradient_of
 from attacks.inversion.gradient_spectrogram import spectrogram
 from targets.core.randomness import Randomness
+from targets.models.base import HasAdapters
 from tests.fakes import EACH_TARGET, recipe_for, speech
 
 PUBLIC = speech(4, "public")
@@ -24,7 +25,10 @@ ATTACK = GradientLeakage(candidates=3, epsilons=(1.0,))
 
 @pytest.fixture(scope="module", params=EACH_TARGET)
 def model(request):
-    return recipe_for(request.param, PUBLIC, size=CHANNELS).build()
+    made = recipe_for(request.param, PUBLIC, size=CHANNELS).build()
+    if isinstance(made.network, HasAdapters):
+        pytest.skip("its convolutions are frozen")
+    return made
 
 
 def synthetic(frames, channels, width=5, stride=2, bands=12, seed=0):
@@ -70,6 +74,13 @@ def test_a_gradient_gives_away_who_computes_it(model):
         figures["letters_f1_epsilon_1"], figures["letters_f1_of_public"], atol=0.35
     )
     np.testing.assert_array_equal(figures["heard_wer"] >= 0, True)
+
+
+def test_of_a_frozen_convolution_there_is_no_gradient():
+    model = recipe_for("rnnt-adapters", PUBLIC).build()
+    found = ATTACK.score(view_of("weights", model, model, PUBLIC), CANDIDATES, Randomness(0))
+    assert found.candidates == ()
+    assert "convolutions are frozen" in found.reason
 
 
 def test_the_rows_of_an_embedding_are_the_letters():

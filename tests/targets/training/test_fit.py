@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from targets.core.errors import OverheardError
 from targets.core.progress import listening, stage
 from targets.core.randomness import Randomness
+from targets.models.base import HasAdapters
 from targets.speech.wer import word_error_rate
 from targets.training.fit import _batches, fit, public_start, rate
 from targets.training.recipe import Schedule
@@ -62,6 +63,8 @@ def test_same_seed_same_weights_other_seed_other_weights(target):
 @pytest.mark.parametrize("target", EACH_TARGET)
 def test_training_learns_what_it_is_shown_and_not_the_features(target):
     recognizer = recipe_for(target, PUBLIC, size=32).build()
+    if isinstance(recognizer.network, HasAdapters):
+        pytest.skip("adapters need a base that has learnt: tests/targets/models")
     features = copy.deepcopy(recognizer.logmel.state_dict())
     before = recognizer.nll(PUBLIC)
     fit(recognizer, PUBLIC, Schedule(60, 4, 1e-2), Randomness(0))
