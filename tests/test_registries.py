@@ -7,11 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from attacks.registry import ATTACKS
 from defenses.registry import SCHEMES
 from leaderboard.recognisers.registry import DOORS
 from targets.corpora.registry import CORPORA
+from targets.models.base import ReadsText
 from targets.models.registry import TARGETS
 
 ROOT = Path(__file__).parents[1]
@@ -25,6 +27,19 @@ def test_an_attack_sees_what_its_entry_says(name):
 @pytest.mark.parametrize("entry", [e for e in ATTACKS if ATTACKS.is_own(e.name)], ids=str)
 def test_an_attack_lies_in_the_folder_of_its_family(entry):
     assert entry.path.startswith(f"attacks.{entry.family}.")
+
+
+@pytest.mark.parametrize("name", [e.name for e in TARGETS if not e.pretrained])
+@torch.no_grad()
+def test_a_target_streams_where_its_entry_says_so(name):
+    torch.manual_seed(0)
+    network = TARGETS.load(name)(29, 8, 8)
+    encode = network.encode if isinstance(network, ReadsText) else network.encoder
+    counts, audio = torch.tensor([120]), torch.randn(1, 120, 64)
+    changed = audio.clone()
+    changed[:, 20:] += 1.0  # a tenth of a second after the longest first state
+    first, other = (encode(x, counts)[0][:, 0] for x in (audio, changed))
+    assert torch.equal(first, other) == TARGETS[name].streams
 
 
 @pytest.mark.parametrize("name", SCHEMES.names())

@@ -14,7 +14,9 @@ from attacks.registry import ATTACKS
 from defenses.registry import SCHEMES
 from leaderboard.spec.load import built_in_suites, load_suite
 from targets.corpora.registry import CORPORA
-from targets.models.registry import TARGETS
+from targets.models.registry import TARGETS, TargetEntry
+
+VOCABULARY, CHANNELS, HIDDEN = 29, 128, 96  # characters, and the sizes of the suite `schemes`
 
 
 class Kind(StrEnum):
@@ -46,12 +48,15 @@ def list_(
     keys = list(rows[0])
     body = [[_cell(row[key]) for key in keys] for row in rows]
     typer.echo(tabulate(body, keys, disable_numparse=True))
+    if kind is Kind.TARGETS:
+        sizes = f"with characters, {CHANNELS} channels and {HIDDEN} hidden units"
+        typer.echo(f"weights: {sizes}; trained: those that schemes move", err=True)
 
 
 def _rows(kind: Kind) -> Iterable[dict[str, Any]]:
     match kind:
         case Kind.TARGETS:
-            return ({"name": e.name, "summary": e.summary} for e in TARGETS)
+            return (_target(e) for e in TARGETS)
         case Kind.SCHEMES:
             return (
                 {"name": e.name, "takes_epsilon": e.takes_epsilon, "summary": e.summary}
@@ -69,5 +74,30 @@ def _rows(kind: Kind) -> Iterable[dict[str, Any]]:
             return ({"name": e.name, "summary": e.summary} for e in CORPORA)
 
 
+def _target(entry: TargetEntry) -> dict[str, Any]:
+    from targets.models.facts import Facts, facts_of
+
+    try:
+        facts = facts_of(entry, VOCABULARY, CHANNELS, HIDDEN)
+    except Exception:  # of a package that nobody here wrote: it is listed, and says so when used
+        facts = Facts(None, None, ())
+    return {
+        "name": entry.name,
+        "weights": facts.weights,
+        "trained": facts.trained,
+        "can": list(facts.can),
+        "summary": entry.summary,
+    }
+
+
 def _cell(value: object) -> str:
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+    match value:
+        case None | []:
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return f"{value:,}"
+        case list():
+            return ", ".join(map(str, value))
+    return str(value)

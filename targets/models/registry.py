@@ -18,9 +18,13 @@ class TargetEntry(Entry):
     One that is `pretrained` begins at the checkpoint that a suite names, and is built as
     `network(pretrained)`, of a `targets.models.pretrained.Pretrained`; `tokens` is then the path of
     what makes its output labels of the checkpoint's folder.
+
+    One that `streams` writes while it listens: nothing that it has written depends on what is heard
+    more than a tenth of a second later.
     """
 
     frames_per_label: int | None = None
+    streams: bool = False
     pretrained: bool = False
     tokens: str = ""
 
@@ -62,6 +66,7 @@ TARGETS: Registry[TargetEntry] = Registry(
             path="targets.models.conformer:StreamingConformerCTC",
             summary="the same with causal masks: it writes while it listens",
             frames_per_label=4,
+            streams=True,
         ),
         TargetEntry(
             name="conformer-rnnt",
@@ -72,6 +77,7 @@ TARGETS: Registry[TargetEntry] = Registry(
             name="convrnnt",
             path="targets.models.convrnnt:ConvRNNT",
             summary="ConvRNN-T: a transducer on local and global causal convolutions and an LSTM",
+            streams=True,
         ),
         TargetEntry(
             name="rnnt-adapters",

@@ -9,6 +9,7 @@ import pytest
 from attacks.registry import ATTACKS
 from leaderboard.commands.list import Form, Kind, list_
 from leaderboard.spec.load import built_in_suites
+from targets.models.registry import TargetEntry
 
 
 @pytest.mark.parametrize("kind", Kind)
@@ -31,3 +32,28 @@ def test_what_is_listed_is_what_there_is(capsys):
     assert rows["membership-gradient"]["access"] == "weights"
     list_(Kind.SUITES, Form.JSON)
     assert [row["name"] for row in json.loads(capsys.readouterr().out)] == list(built_in_suites())
+
+
+def test_targets_say_how_many_weights_they_have_and_what_they_can_do(capsys):
+    list_(Kind.TARGETS, Form.JSON)
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    assert rows["ctc"]["weights"] == rows["ctc"]["trained"] == 351_965
+    assert 0 < rows["rnnt-adapters"]["trained"] < 0.03 * rows["rnnt-adapters"]["weights"]
+    assert rows["whisper"]["weights"] is None
+    can = {name: row["can"] for name, row in rows.items()}
+    assert can["ctc"] == []
+    assert can["rnnt"] == ["language model"]
+    assert can["convrnnt"] == ["streaming", "language model"]
+    assert can["rnnt-adapters"] == ["language model", "adapters"]
+    assert can["whisper"] == ["adapters"]
+    list_(Kind.TARGETS, Form.TEXT)
+    shown = capsys.readouterr()
+    assert "351,965" in shown.out
+    assert "128 channels" in shown.err
+
+
+def test_a_target_that_cannot_be_imported_is_listed(monkeypatch, capsys):
+    broken = TargetEntry(name="broken", path="nowhere:Nothing", summary="of no package")
+    monkeypatch.setattr("leaderboard.commands.list.TARGETS", [broken])
+    list_(Kind.TARGETS, Form.TEXT)
+    assert capsys.readouterr().out.splitlines()[2].split()[:4] == ["broken", "-", "-", "-"]
