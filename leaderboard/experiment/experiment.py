@@ -21,7 +21,7 @@ class Experiment:
     """What all cells of one target and seed have in common: game, recipe, device and paths.
 
     A plan makes it from names alone; game and recipe are built when a job first asks for them, once
-    a job. `out` is the folder of the run, `data` where folders of real speech lie; `device` is what
+    a job; the game serves the next job too, if that wants the same. `out` is the folder of the run, `data` where folders of real speech lie; `device` is what
     tensors are made on, `auto` where an accelerator is taken if there is one.
     """
 
@@ -79,9 +79,9 @@ class Experiment:
         Raises:
             OverheardError: a folder is missing or its speech is unusable.
         """
-        from leaderboard.game.build import build_game
+        from leaderboard.game.last import game_of
 
-        return build_game(self.conditions, self.target, self.seed, self.data)
+        return game_of(self.conditions, self.target, self.seed, self.data, self.stamps)
 
     @cached_property
     def untrained_recipe(self) -> Recipe:

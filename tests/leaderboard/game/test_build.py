@@ -10,6 +10,7 @@ import pytest
 from attacks.canaries.canary import CANARY, OBSCURED, SECRET, SPEED
 from leaderboard.game import build as corpora
 from leaderboard.game.build import CANARY_VOICES, build_game
+from leaderboard.game.last import game_of
 from leaderboard.game.game import REPETITIONS
 from leaderboard.spec.canaries import Canaries
 from leaderboard.spec.cell import Conditions
@@ -247,3 +248,21 @@ def test_public_speech_without_any_transcript_is_refused():
     public = CONDITIONS.speech.public.model_copy(update={"transcribed": 0})
     with pytest.raises(OverheardError, match=r"^speech.public.transcribed: leaves no transcript"):
         build_game(conditions(speech=speech(public=public)), "ctc", 0, Path("nowhere"))
+
+
+def test_the_next_job_is_given_the_same_game_if_it_wants_the_same(monkeypatch, tmp_path):
+    built = []
+    build = build_game
+    monkeypatch.setattr(
+        "leaderboard.game.build.build_game", lambda *asked: built.append(asked) or build(*asked)
+    )
+
+    def game(seed=0, stamp="a", **changes):
+        return game_of(conditions(**changes), "ctc", seed, tmp_path, {"an4": stamp})
+
+    first = game()
+    assert game() is first
+    assert len(built) == 1
+    others = [game(seed=1), game(stamp="b"), game(canaries=Canaries(count=2))]
+    assert len({id(g) for g in (first, *others)}) == len(built) == 4
+    assert game() is not first  # only the last is kept

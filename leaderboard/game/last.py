@@ -1,0 +1,41 @@
+"""The game that this process built last, which serves the next job that wants the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from leaderboard.game import build
+from leaderboard.game.game import Game
+from leaderboard.spec.cell import Conditions
+from targets.core.digests import digest_of
+
+_last: dict[str, Game] = {}
+
+
+def game_of(
+    conditions: Conditions, target: str, seed: int, data: Path, stamps: Mapping[str, str]
+) -> Game:
+    """Return the game of one target and seed; `stamps` are of the folders of real speech.
+
+    Raises:
+        OverheardError: see `build_game`.
+    """
+    wanted = digest_of(
+        {
+            "conditions": conditions.model_dump(mode="json"),
+            "target": target,
+            "seed": seed,
+            "data": str(data.absolute()),
+            "stamps": dict(stamps),
+        }
+    )
+    if wanted not in _last:
+        forget()  # before the next is built: there is never room for two
+        _last[wanted] = build.build_game(conditions, target, seed, data)
+    return _last[wanted]
+
+
+def forget() -> None:
+    """Keep no game, so that the next is built anew."""
+    _last.clear()
