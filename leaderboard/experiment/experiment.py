@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 class Experiment:
     """What all cells of one target and seed have in common: game, recipe, device and paths.
 
-    A plan makes it from names alone; game and recipe are built when a job first asks for them, once
-    a job; the game serves the next job too, if that wants the same. `out` is the folder of the run, `data` where folders of real speech lie; `device` is what
-    tensors are made on, `auto` where an accelerator is taken if there is one.
+    A plan makes it from names alone; game and recipe are built when a job first asks for them. The
+    next job of the process is given the same game, if it wants the same. `out` is the folder of the
+    run, `data` where folders of real speech lie; `device` is what tensors are made on, `auto` where
+    an accelerator is taken if there is one.
     """
 
     conditions: Conditions

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 
 from leaderboard.game import build
@@ -10,7 +10,7 @@ from leaderboard.game.game import Game
 from leaderboard.spec.cell import Conditions
 from targets.core.digests import digest_of
 
-_last: dict[str, Game] = {}
+_last: dict[Hashable, Game] = {}
 
 
 def game_of(
@@ -21,21 +21,15 @@ def game_of(
     Raises:
         OverheardError: see `build_game`.
     """
-    wanted = digest_of(
-        {
-            "conditions": conditions.model_dump(mode="json"),
-            "target": target,
-            "seed": seed,
-            "data": str(data.absolute()),
-            "stamps": dict(stamps),
-        }
-    )
+    asked = {
+        "conditions": conditions.model_dump(mode="json"),
+        "target": target,
+        "seed": seed,
+        "data": str(data.absolute()),
+        "stamps": dict(stamps),
+    }
+    wanted = build.build_game, digest_of(asked)
     if wanted not in _last:
-        forget()  # before the next is built: there is never room for two
+        _last.clear()  # before the next is built, lest memory holds two
         _last[wanted] = build.build_game(conditions, target, seed, data)
     return _last[wanted]
-
-
-def forget() -> None:
-    """Keep no game, so that the next is built anew."""
-    _last.clear()

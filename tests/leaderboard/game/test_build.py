@@ -10,8 +10,8 @@ import pytest
 from attacks.canaries.canary import CANARY, OBSCURED, SECRET, SPEED
 from leaderboard.game import build as corpora
 from leaderboard.game.build import CANARY_VOICES, build_game
-from leaderboard.game.last import game_of
 from leaderboard.game.game import REPETITIONS
+from leaderboard.game.last import game_of
 from leaderboard.spec.canaries import Canaries
 from leaderboard.spec.cell import Conditions
 from leaderboard.spec.load import load_suite
