@@ -11,6 +11,7 @@ from defenses.accounting.guarantee import Guarantee
 from leaderboard.records.agreement import agreement
 from leaderboard.records.attack_result import AttackResult, read_result, read_results
 from leaderboard.records.merge import merge_runs
+from leaderboard.records.model_audit import ModelAudit, read_model_audit
 from leaderboard.records.numbers import (
     estimate_from_json,
     estimate_to_json,
@@ -40,6 +41,7 @@ __all__ = [
     "Estimate",
     "Format",
     "Guarantee",
+    "ModelAudit",
     "OverheardError",
     "Record",
     "RecordError",
@@ -62,6 +64,7 @@ __all__ = [
     "parse_suite",
     "published_runs",
     "read_history",
+    "read_model_audit",
     "read_record",
     "read_records",
     "read_result",

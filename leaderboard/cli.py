@@ -27,7 +27,9 @@ app = typer.Typer(
 # Handed on untouched to a command that lives in a module of its own.
 HAND_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
-Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run.")]
+Places = Annotated[
+    list[Path], typer.Argument(metavar="DIR...", help="Folders of runs; reports of audit-model.")
+]
 Written = Annotated[Format, typer.Option("--format", help="How the table is written.")]
 EachSeed = Annotated[
     bool, typer.Option("--seeds", help="A row for each seed, where a cell has several.")
@@ -68,16 +70,26 @@ def plan(context: typer.Context) -> None:
 
 
 @app.command()
-def table(folder: Folder, form: Written = Format.TEXT, seeds: EachSeed = False) -> None:
-    """Print the leaderboard of a run, from its records alone."""
+def table(
+    places: Places,
+    form: Written = Format.TEXT,
+    seeds: EachSeed = False,
+) -> None:
+    """Print the leaderboard of a run, from its records alone, and models of yours below it."""
+    from leaderboard.records.model_audit import runs_and_audits
     from leaderboard.views import table as tables
 
-    typer.echo(tables.table(folder, form, seeds=seeds))
+    runs, models = runs_and_audits(places)
+    if len(runs) > 1:
+        raise OverheardError(
+            f"{runs[1]}: a second run, and a table is of one: `overheard compare` takes several"
+        )
+    typer.echo(tables.table(next(iter(runs), None), form, seeds=seeds, models=models))
 
 
 @app.command()
 def compare(
-    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="The folders of runs.")],
+    places: Places,
     form: Written = Format.TEXT,
     seeds: EachSeed = False,
     plot: Annotated[
@@ -85,9 +97,11 @@ def compare(
     ] = None,
 ) -> None:
     """Print the claimed ε beside the audited one, from the records of runs alone."""
+    from leaderboard.records.model_audit import runs_and_audits
     from leaderboard.views import compare as comparisons
 
-    typer.echo(comparisons.compare(folders, form, seeds=seeds))
+    folders, models = runs_and_audits(places)
+    typer.echo(comparisons.compare(folders, form, seeds=seeds, models=models))
     if plot is not None:
         from leaderboard.views.compare_plot import draw
 
@@ -110,13 +124,19 @@ def site(
     out: Annotated[Path, typer.Argument(metavar="DIR", help="Where the page goes.")],
     runs: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[RUN...]", help="Folders of runs.", show_default="the published"),
+        typer.Argument(
+            metavar="[RUN...]",
+            help="Folders of runs; reports of audit-model.",
+            show_default="the published",
+        ),
     ] = None,
 ) -> None:
     """Write the leaderboard as a page that needs no server, from records alone."""
+    from leaderboard.records.model_audit import runs_and_audits
     from leaderboard.site import build as sites
 
-    page = sites.write_site(out, runs or sites.published_runs())
+    folders, models = runs_and_audits(runs or ())
+    page = sites.write_site(out, folders or sites.published_runs(), models)
     typer.echo(f"page: {page}", err=True)
 
 

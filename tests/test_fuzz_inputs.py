@@ -20,8 +20,10 @@ from leaderboard.commands.audits.scores import read_scores
 from leaderboard.records.agreement import agreement, overall
 from leaderboard.records.attack_result import read_result
 from leaderboard.records.merge import merge_runs
-from leaderboard.records.run_folder import read_record, read_records
+from leaderboard.records.model_audit import runs_and_audits
+from leaderboard.records.run_folder import read_record, read_records, write_record
 from leaderboard.records.store import DIGEST
+from leaderboard.site.models import models as models_of_page
 from leaderboard.spec.load import built_in_suites, load_suite
 from leaderboard.submissions.submission import read_submission
 from leaderboard.views.compare import compare
@@ -32,6 +34,8 @@ from targets.core.errors import OverheardError
 from targets.synthetic.cache import CacheError, load_utterances, save_utterances
 from tests.fakes import speech
 from tests.leaderboard.records.test_attack_result import attack_result
+from tests.leaderboard.records.test_model_audit import content as model_audit
+from tests.leaderboard.views.test_table import record
 from tests.targets.corpora.test_fuzz import SEED, SLOW, TIMES, damaged
 
 SECONDS = 1.0 * TIMES  # of each test
@@ -187,6 +191,26 @@ def test_records_by_bytes_and_by_structure(tmp_path, capfd):
             promised(merge_runs, [tmp_path / "r"], tmp_path / f"m{rng.random()}")
             assert promised(lambda one: overall(agreement(one, one)), read) is not None
         copy.unlink()
+
+
+def test_audits_of_models(tmp_path, capfd):
+    run = tmp_path / "run"
+    write_record(record("rnnt-none-seed0", 1.0, 0.8, 0.1), run)
+    whole = model_audit()
+    for rng in rounds(capfd, "audits of models"):
+        path = tmp_path / "audit.json"
+        other = changed(whole, rng)
+        text = json.dumps({**other, DIGEST: digest_of(other)}).encode()
+        path.write_bytes(damaged(text, rng) if rng.random() < 0.2 else text)
+        promised(read_record, path)
+        found = promised(runs_and_audits, [run, path])
+        if found is not None:
+            runs, models = found
+            for form in (Format.TEXT, Format.JSON, Format.CSV):
+                said = table(run, form, models=models)
+                assert all(line.isprintable() for line in said.splitlines())
+                compare(runs, form, models=models)
+            models_of_page(models)
 
 
 def test_results_of_attacks(tmp_path, capfd):

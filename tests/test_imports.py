@@ -77,7 +77,9 @@ MAY_IMPORT = {
     ),
     "leaderboard.audits": "targets defenses attacks leaderboard.records",
     "leaderboard.commands": "targets defenses attacks leaderboard",
-    "leaderboard.cli": "targets.core leaderboard.commands leaderboard.views leaderboard.site",
+    "leaderboard.cli": (
+        "targets.core leaderboard.records leaderboard.commands leaderboard.views leaderboard.site"
+    ),
     "leaderboard.api": "targets defenses attacks leaderboard",
 }
 FILES = sorted(

@@ -13,8 +13,10 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from leaderboard.records.model_audit import ModelAudit
 from leaderboard.site import board as board_view
 from leaderboard.site import entry as entry_view
+from leaderboard.site import models as model_view
 from leaderboard.site.entries import Entry, read_entries, sound_label
 from leaderboard.views import export
 from leaderboard.views.table import TITLES, Format, render
@@ -35,8 +37,10 @@ def published_runs() -> list[Path]:
     return sorted((run for run in home.iterdir() if run.is_dir()), key=lambda run: run.name)
 
 
-def write_site(out: Path, runs: Sequence[Path]) -> Path:
+def write_site(out: Path, runs: Sequence[Path], models: Sequence[ModelAudit] = ()) -> Path:
     """Write the pages of some runs into a folder and return the one to open.
+
+    Audits of `models` that others trained have a table of their own.
 
     The folder is replaced as a whole, if it is one of ours.
 
@@ -48,7 +52,7 @@ def write_site(out: Path, runs: Sequence[Path]) -> Path:
         raise SiteError(f"{out}: holds other files than a page of overheard: name another folder")
     entries = read_entries(runs)
     with _whole_folder(Path(os.path.abspath(out))) as aside:
-        _write(aside, entries)
+        _write(aside, entries, models)
     return out / "index.html"
 
 
@@ -65,7 +69,7 @@ def _whole_folder(out: Path) -> Iterator[Path]:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _write(home: Path, entries: Sequence[Entry]) -> None:
+def _write(home: Path, entries: Sequence[Entry], models: Sequence[ModelAudit]) -> None:
     _text(home / MARK, "Written by `overheard site`, which may replace this folder.\n")
     _write_assets(home / "assets", entries)
     _write_figures(home, entries)
@@ -79,7 +83,7 @@ def _write(home: Path, entries: Sequence[Entry]) -> None:
     )
     pages.globals |= {"version": metadata.version("overheard"), "sound_label": sound_label}
     index = pages.get_template("index.html").render(
-        root="", here="index", **board_view.board(entries)
+        root="", here="index", models=model_view.models(models), **board_view.board(entries)
     )
     _text(home / "index.html", index)
     compare = pages.get_template("compare.html").render(

@@ -14,9 +14,11 @@ from leaderboard.figures.seeds import Repeated, each_seed, over_seeds
 from leaderboard.records.attack_result import AttackResult, read_results
 from leaderboard.records.board import Board
 from leaderboard.records.mechanism_audit import MechanismAudit, read_audits
+from leaderboard.records.model_audit import ModelAudit
 from leaderboard.records.record import Record
 from leaderboard.records.run_folder import read_records
 from leaderboard.views import controls
+from leaderboard.views.model_rows import model_rows, note
 from leaderboard.views.rank_correlation import permutation_p, spearman
 from leaderboard.views.table import (
     OF_SEEDS,
@@ -102,22 +104,30 @@ def _rows(folder: Path, seeds: bool, beside: bool) -> list[Row]:
     ]
 
 
-def compare(folders: Sequence[Path], form: Format, *, seeds: bool = False) -> str:
+def compare(
+    folders: Sequence[Path],
+    form: Format,
+    *,
+    seeds: bool = False,
+    models: Sequence[ModelAudit] = (),
+) -> str:
     """Return the comparison of folders of records; in text with controls and correlations below.
 
     A cell of several seeds is one row, or with `seeds` one for each. Several folders give one
     table; correlations stay within each, because figures of different speech and training do not
-    compare.
+    compare. Audits of `models` that others trained come last, and take part in none.
     """
     whole = form in (Format.TEXT, Format.JSON, Format.CSV)
     found = [row for folder in folders for row in _rows(folder, seeds, whole)]
     several = any(len(row[SEEDS]) > 1 for row in found)
-    keys = KEYS if len(folders) == 1 else ("suite", *KEYS)
+    keys = KEYS if len(folders) == 1 and not models else ("suite", *KEYS)
     if whole and form is not Format.TEXT:
         keys = (*keys, *controls.COLUMNS)
     footer = f"{FOOTER}\n{OF_SEEDS}" if several else FOOTER
-    drawn = render(found, keys_of(keys, form, several), HEADERS, footer, form)
-    if form is not Format.TEXT:
+    footer = f"{note(models)}\n\n{footer}" if models else footer
+    others = [row | controls.WITHOUT for row in model_rows(models)]
+    drawn = render([*found, *others], keys_of(keys, form, several), HEADERS, footer, form)
+    if form is not Format.TEXT or not folders:
         return drawn
     return "\n\n".join([drawn, controls.drawn(found, form), correlation_table(folders, form)])
 

@@ -37,10 +37,12 @@ def draw(folders: Sequence[Path], path: Path) -> None:
     """Draw a row of two panels a folder of records, and write them as a PNG file.
 
     Raises:
-        OverheardError: the file's name does not end in .png.
+        OverheardError: the file's name does not end in .png, or there is no folder.
     """
     if path.suffix.lower() != ".png":
         raise OverheardError(f"--plot {path}: the picture is a PNG file, name it so")
+    if not folders:
+        raise OverheardError(f"--plot {path}: the picture is of runs, give the folder of one")
     parts = [compared(folder) for folder in folders]
     figure = Figure(figsize=(WIDTH, HEIGHT * len(parts) + 0.6), layout="constrained")
     panels = figure.subplots(len(parts), 2, squeeze=False)

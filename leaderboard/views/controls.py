@@ -11,12 +11,16 @@ from leaderboard.figures.seeds import Repeated, each_seed, over_seeds
 from leaderboard.records.record import Record
 from leaderboard.records.run_folder import read_records
 from leaderboard.views.table import SEEDS, TITLES, Format, Row, keys_of, place, render, row_of
+from targets.core.estimate import Estimate
 
 SELF_TRAINED = CONTROLS[0]  # the control that leakage is read against
 
 WER_KEYS = tuple(f"wer_less_{control}" for control in CONTROLS)
 LEAKAGE_KEYS = tuple(f"{attack}_less_{SELF_TRAINED}" for attack in HEADLINE)
 COLUMNS = (*WER_KEYS, "auc_allowed", *LEAKAGE_KEYS)
+# Of rows that have no controls, such as those of models that others trained.
+WITHOUT: Row = dict.fromkeys(COLUMNS, Estimate.unscored("nobody trained its controls"))
+WITHOUT["auc_allowed"] = None
 KEYS = (
     "target", "scheme", "seed", "epsilon", "wer", *WER_KEYS, MEMBERSHIP, "auc_allowed",
     *LEAKAGE_KEYS,

@@ -15,6 +15,7 @@ from tabulate import tabulate
 
 from defenses.accounting.guarantee import Guarantee
 from leaderboard.records.attack_result import AttackResult
+from leaderboard.records.model_audit import ModelAudit
 from leaderboard.records.record import SCHEMA_VERSION, Number, Plain, Record
 from targets.core.estimate import Estimate
 from targets.core.files import whole_file
@@ -23,7 +24,7 @@ HEAD = f"""\
 # Records
 
 What each key of a record means. Drawn from the models in `leaderboard/records/record.py`,
-`leaderboard/records/attack_result.py` and `leaderboard/spec/`
+`leaderboard/records/attack_result.py`, `leaderboard/records/model_audit.py` and `leaderboard/spec/`
 (`python -m leaderboard.views.dictionary docs/records.md`); a test fails where this page and the
 models differ.
 
@@ -40,6 +41,10 @@ table, is null where nothing is promised.
 WER is a fraction everywhere. `overheard export` writes every estimate of many records as one table.
 
 What an attack submitted later found is a file beside the records, an [AttackResult](#attackresult).
+What `overheard audit-model` finds of a model that others trained is `audit.json`, a
+[ModelAudit](#modelaudit): digested as a record is, but no cell of a suite. `table`, `compare` and
+`site` show it; it cannot be verified, merged or exported. Beside the keys below it has those that
+the report alone shows.
 """
 
 ESTIMATE = {
@@ -83,7 +88,8 @@ def dictionary() -> str:
     """Return the page."""
     sections = [HEAD]
     models = _models(Record)
-    models += [model for model in _models(AttackResult) if model not in models]
+    for further in (AttackResult, ModelAudit):
+        models += [model for model in _models(further) if model not in models]
     for model in models:
         meanings = _meanings(model)
         rows = [

@@ -26,10 +26,12 @@ from leaderboard.records.mechanism_audit import (
     audited_worst_case,
     read_audits,
 )
+from leaderboard.records.model_audit import ModelAudit
 from leaderboard.records.numbers import estimate_to_json
 from leaderboard.records.record import Record
 from leaderboard.records.run_folder import read_records
 from leaderboard.views.caution import caution
+from leaderboard.views.model_rows import model_rows, note
 from targets.core.estimate import Estimate
 
 UNDEFENDED = "none"
@@ -178,18 +180,30 @@ def row_of(cell: Repeated, board: Board = NO_BOARD) -> Row:
     }
 
 
-def table(folder: Path, form: Format, *, seeds: bool = False) -> str:
+def table(
+    folder: Path | None,
+    form: Format,
+    *,
+    seeds: bool = False,
+    models: Sequence[ModelAudit] = (),
+) -> str:
     """Return the table of a folder of records, beside what submitted attacks found, if any.
 
-    A cell of several seeds is one row, or with `seeds` one for each.
+    A cell of several seeds is one row, or with `seeds` one for each. Audits of `models` that others
+    trained come last, or stand alone where there is no folder.
     """
-    records, found = read_records(folder), read_results(folder)
-    content = (rows if seeds else rows_over_seeds)(records, found, read_audits(folder))
+    records = [] if folder is None else read_records(folder)
+    found = [] if folder is None else read_results(folder)
+    audits = [] if folder is None else read_audits(folder)
+    content = (rows if seeds else rows_over_seeds)(records, found, audits)
     several = any(len(row[SEEDS]) > 1 for row in content)
     footer = f"{FOOTER}\n{OF_SEEDS}" if several else FOOTER
     warning = caution(records)
     footer = footer if warning is None else f"{warning}\n\n{footer}"
     keys = keys_of(KEYS, form, several)
+    if models:
+        content += model_rows(models)
+        keys, footer = ("suite", *keys), f"{note(models)}\n\n{footer}"
     if not found:
         return render(content, keys, TITLES, footer, form)
     at = keys.index("status")
@@ -260,7 +274,7 @@ def for_reading(key: str, row: Row) -> str:
     if value is None:
         return "-"
     if isinstance(value, list):
-        return str(len(value))
+        return str(len(value)) if value else "-"
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 

@@ -11,11 +11,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from leaderboard import cli
 from leaderboard.figures.headline import HEADLINE
 from leaderboard.records.attack_result import write_result
 from leaderboard.records.mechanism_audit import MechanismAudit, write_audit
+from leaderboard.records.model_audit import runs_and_audits
 from leaderboard.records.record import failed_record
 from leaderboard.records.run_folder import read_records, write_record
 from leaderboard.records.store import RecordError
@@ -29,6 +31,7 @@ from leaderboard.views.export import export
 from leaderboard.views.table import Format
 from targets.core.estimate import Estimate
 from tests.leaderboard.records.test_attack_result import attack_result
+from tests.leaderboard.records.test_model_audit import look, report
 from tests.leaderboard.spec.test_suite import SMALL
 from tests.leaderboard.views.test_repetition_table import with_secrets
 from tests.leaderboard.views.test_table import CELLS, measured, promise, record
@@ -407,3 +410,33 @@ def test_an_empty_interval_is_not_drawn(tmp_path):
     entry = json.loads(script.removeprefix("window.overheard = ").rstrip(";\n"))["entries"][0]
     assert entry["leak"]["membership"] == [0.5, None, None, None]
     assert entry["leak"]["canary"] == [None, None, None, None]
+
+
+def test_models_that_others_trained_have_a_table_of_their_own(tmp_path):
+    run = fill(tmp_path / "run")
+    report(tmp_path / "mine", name=HOSTILE, looks=[look(asked=20), look()], look=2)
+    _, models = runs_and_audits([tmp_path / "mine"])
+    page = write_site(tmp_path / "page", [run], models).read_text()
+    assert "Models trained elsewhere" in page
+    assert "another game than any suite" in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; more</th>" in page
+    assert HOSTILE not in page
+    assert "1.50 [1.50, ∞)<small>one-run</small>" in page
+    assert "by loss" in page
+    assert "look 2 of 2" in page
+    assert re.search(r'<td title="unscored: [^"]*">-</td>', page)
+    # What is in the report is shown to nobody: it names private recordings.
+    assert not [p for p in (tmp_path / "page").rglob("*") if p.name == "audit.json"]
+    without = write_site(tmp_path / "page", [run]).read_text()
+    assert "Models trained elsewhere" not in without
+    assert "models-title" not in without
+
+
+def test_a_report_stands_beside_the_published_suites(tmp_path):
+    report(tmp_path / "mine")
+    words = ["site", str(tmp_path / "page"), str(tmp_path / "mine")]
+    done = CliRunner().invoke(cli.app, words, catch_exceptions=False)
+    assert done.exit_code == 0
+    page = (tmp_path / "page" / "index.html").read_text()
+    assert "calls v2" in page
+    assert 'value="quick"' in page
