@@ -11,10 +11,13 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 
+import numpy as np
+
 from leaderboard.model_audit.answers import Answers, Value
 from leaderboard.model_audit.questions import Question
 from leaderboard.recognisers.base import CannotError, OutsideRecogniser, UnheardError
 from leaderboard.recognisers.base import RecogniserError as Refused
+from leaderboard.recognisers.states import ShowsStates, as_text
 from targets.core.errors import OverheardError
 from targets.speech.utterance import SAMPLE_RATE, Samples
 
@@ -127,6 +130,12 @@ def _ask_one(
 
 def _answer(recogniser: OutsideRecogniser, question: Question, hear: Hear) -> Value:
     samples = hear(question)
+    if question.what == "states":
+        assert isinstance(recogniser, ShowsStates)
+        states = recogniser.embedding(samples, SAMPLE_RATE)
+        if not np.isfinite(states).all():
+            raise UnheardError(f"{recogniser.name}: the states of its encoder are NaN or infinite")
+        return as_text(states)
     if question.what == "transcript":
         return str(recogniser.transcribe(samples, SAMPLE_RATE))
     return float(recogniser.log_likelihood(samples, SAMPLE_RATE, question.text))

@@ -13,7 +13,7 @@ from targets.speech.audio import read_audio
 from targets.speech.utterance import Samples
 from targets.synthetic.phrases import CANARIES
 
-What = Literal["transcript", "likelihood"]
+What = Literal["transcript", "likelihood", "states"]
 Sound = Literal["audio", "covered", "stimulus"]
 
 MODEL, BASE, REFERENCE = "model", "base", "reference"
@@ -21,7 +21,7 @@ MODEL, BASE, REFERENCE = "model", "base", "reference"
 
 @dataclass(frozen=True)
 class Question:
-    """One question: what is written for a sound, or how likely a text is for it.
+    """One question: what is written for a sound, how likely a text is, or what an encoder says.
 
     `role` says who is asked: the model, its base, or "reference 1" and so on. `candidate` is the
     name of the stimulus where the sound is one.
@@ -80,16 +80,20 @@ def questions(
     others: dict[str, tuple[str, ...]],
     *,
     likelihoods: bool,
+    states: bool = False,
 ) -> Iterator[Question]:
     """Yield what one recogniser is asked, a candidate at a time.
 
-    `others` are the `alternatives`, for the model alone; `likelihoods` says whether it has any.
+    `others` are the `alternatives`, for the model alone; `likelihoods` and `states` say whether it
+    has any.
     """
     for c in candidates:
         yield Question(role, c.id, "transcript")
         if likelihoods:
             yield Question(role, c.id, "likelihood", text=c.text)
         if c.kind != "canary":
+            if states:
+                yield Question(role, c.id, "states")
             continue
         # Of an obscured canary the two recordings are the same.
         if c.form == "clear":

@@ -11,6 +11,7 @@ from leaderboard.model_audit.blind import Blind
 from leaderboard.model_audit.canary_table import Row, Share, Side, Written
 from leaderboard.model_audit.extraction.draws import Chance, Drawn
 from leaderboard.model_audit.extraction.untargeted import Sounds, Untargeted
+from leaderboard.model_audit.probe import Probe
 from leaderboard.model_audit.ranks import Ranking
 from leaderboard.records.model_audit import ELSEWHERE, SCHEMA_VERSION, Look
 from leaderboard.records.numbers import estimate_to_json, number_to_json
@@ -42,7 +43,8 @@ class Result:
     `how` what each attack is. `worst` are ids of the members that the attack is surest of.
     `absent` says what did not run, and why; `advice` what to do next. `blind` says how well members
     are told without the model; `design` is "observational" where no coin was tossed. `untargeted`
-    says what was written where nobody said it, `draws` how likely secrets are within many draws.
+    says what was written where nobody said it, `draws` how likely secrets are within many draws,
+    `probes` what is read off the states of the encoder.
 
     `looks` are all bounds that were made of these coins, this one the one of number `look`;
     `together` is the bound at the level at which all of them hold with 95 %. `exposure` is that of
@@ -82,6 +84,7 @@ class Result:
     design: str = "one_run"
     untargeted: Untargeted | None = None
     draws: tuple[Drawn, ...] = ()
+    probes: tuple[Probe, ...] = ()
     advice: tuple[str, ...] = ()
     scheme: str = ELSEWHERE
 
@@ -93,7 +96,7 @@ class Result:
         return {"schema_version": SCHEMA_VERSION, "kind": MODEL_AUDIT, **_object(self)}
 
 
-_PARTS = (Blind, Chance, Drawn, Ranking, Row, Share, Side, Sounds, Untargeted, Who, Written)
+_PARTS = (Blind, Chance, Drawn, Probe, Ranking, Row, Share, Side, Sounds, Untargeted, Who, Written)
 
 
 def _object(value: Any) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from leaderboard.model_audit.blind import blind_baseline
 from leaderboard.model_audit.canary_table import exposure_once, table, transcripts
 from leaderboard.model_audit.extraction.draws import drawn
 from leaderboard.model_audit.extraction.untargeted import untargeted
+from leaderboard.model_audit.probe import probes
 from leaderboard.model_audit.questions import (
     BASE,
     MODEL,
@@ -36,6 +37,7 @@ from leaderboard.model_audit.result import INVERTED, Result, Who
 from leaderboard.model_audit.scores import Scored, audits_with, scored
 from leaderboard.planting.planted import Candidate, Planted
 from leaderboard.recognisers.base import OutsideRecogniser, can
+from leaderboard.recognisers.states import why_no_states
 from leaderboard.recognisers.stimuli import Stimulus
 from leaderboard.recognisers.words import plain
 from leaderboard.records.model_audit import EVERYONE, HELD_OUT, MEMBERS, Look, shown
@@ -112,7 +114,10 @@ def audit_model(
             )
         for role, who in roles.items():
             likelihoods = can(who, "log_likelihood")
-            wanted = list(questions(role, candidates, others, likelihoods=likelihoods))
+            states = role in (MODEL, BASE) and why_no_states(who) is None
+            wanted = list(
+                questions(role, candidates, others, likelihoods=likelihoods, states=states)
+            )
             if role in (MODEL, BASE):  # last: whoever fails at them has answered all else
                 wanted += about_nothing(role, stimuli)
             ask(
@@ -214,6 +219,12 @@ def _judged(
         design=planted.design,
         untargeted=untargeted(planted, stimuli, answers, base=BASE in roles),
         draws=drawn(canaries, answers),
+        probes=probes(
+            candidates,
+            answers,
+            planted.rng.child("probes"),
+            base=BASE in roles and why_no_states(roles[BASE]) is None,
+        ),
         exposure=exposure_once(canaries, answers, others),
         looks=looks,
         look=number,
@@ -283,6 +294,9 @@ def _lacking(
         lacks["secrets within many draws"] = (
             "without likelihoods a door would have to draw transcripts; each here writes its best"
         )
+    reason = why_no_states(model)
+    if reason is not None:
+        lacks["what its states say of speakers"] = reason
     if not stimuli:
         lacks["what it writes when nobody speaks"] = "it was not asked (--no-stimuli)"
     if not canaries:

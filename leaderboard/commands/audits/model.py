@@ -198,13 +198,23 @@ def _summary(result: Result) -> str:
             f"{share(trained.written)} trained on, {share(held_out.written)} held out; beats its "
             f"twin {share(trained.twins)} and {share(held_out.twins)}"
         )
-    lines += _extracted(result)
+    lines += [*_extracted(result), *_states(result)]
     for reason, count in result.failures.items():
         lines.append(f"no answer, {count}×: {reason}")
     if result.empty:
         lines.append(f"{result.empty} transcripts hold no word")
     lines += [f"not run: {name}: {reason}" for name, reason in result.absent.items()]
     return "\n".join(lines)
+
+
+def _states(result: Result) -> list[str]:
+    if any(probe.same for probe in result.probes):
+        return ["states: the encoder is as in the base; it gives nothing away of the training"]
+    return [
+        f"states of the encoder, {probe.what}: AUC {interval(probe.model)}, base "
+        f"{interval(probe.base)}, gain {interval(probe.gain)}"
+        for probe in result.probes
+    ]
 
 
 def _extracted(result: Result) -> list[str]:

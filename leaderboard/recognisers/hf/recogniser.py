@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -17,6 +19,7 @@ from leaderboard.recognisers.hf.folder import first_line
 from leaderboard.recognisers.hf.load import Loaded, load
 from leaderboard.recognisers.hf.seq2seq import Seq2SeqHead
 from leaderboard.recognisers.hf.transducer import TransducerHead
+from leaderboard.recognisers.states import States
 from targets.speech.utterance import Samples
 
 
@@ -63,6 +66,7 @@ class HfRecogniser:
     head: Head
     cannot: Mapping[Ability, str] = field(default_factory=dict)
     _last: dict[bytes, Any] = field(default_factory=dict, repr=False)
+    _states: list[Tensor] = field(default_factory=list, repr=False)
 
     @property
     def kind(self) -> str:
@@ -107,6 +111,46 @@ class HfRecogniser:
         squares = [slope.double().square().sum() for slope in slopes if slope is not None]
         return float(torch.stack(squares).sum().sqrt())
 
+    def embedding(self, audio: Samples, rate: int) -> States:
+        """Return the mean (D,) of the encoder's states: see `ShowsStates`."""
+        seconds = len(audio) / max(rate, 1)
+        with torch.no_grad():
+            heard = self._heard(audio, rate)
+            if not self._states:  # of models whose encoder runs only where they write
+                inputs = {k: v for k, v in dict(heard).items() if k != "decoder_input_ids"}
+                with self._watched():
+                    try:
+                        self._encoder(**inputs)
+                    except (RuntimeError, ValueError, IndexError) as error:
+                        raise self._unheard(seconds, error) from None
+            states = self._states[-1][0]
+            longest = self.head.longest_audio  # Whisper hears silence up to there
+            real = (
+                len(states) if longest == math.inf else math.ceil(len(states) * seconds / longest)
+            )
+            return states[: max(real, 1)].mean(0).float().cpu().numpy()
+
+    @property
+    def _encoder(self) -> torch.nn.Module:
+        model = self.loaded.model
+        if self.kind == "seq2seq":
+            return model.get_encoder()
+        own = model.base_model
+        return model.encoder if own is model else own
+
+    @contextlib.contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Keep what the encoder makes of what it hears meanwhile, (1, T, D)."""
+
+        def keep(_: torch.nn.Module, __: Any, made: Any) -> None:
+            self._states.append(made if isinstance(made, Tensor) else made[0])
+
+        hook = self._encoder.register_forward_hook(keep)
+        try:
+            yield
+        finally:
+            hook.remove()
+
     def _log_likelihood(self, audio: Samples, rate: int, text: str) -> Tensor:
         seconds = len(audio) / max(rate, 1)
         heard = self._heard(audio, rate)
@@ -140,11 +184,14 @@ class HfRecogniser:
                 f"{self.name}: the utterance lasts {seconds:.1f} s, and the recogniser hears "
                 f"{longest:g} s: cut it"
             )
+        self._last.clear()
+        self._states.clear()
         try:
-            heard = self.head.hear(self.head.prepared(samples).to(self.loaded.device))
+            inputs = self.head.prepared(samples).to(self.loaded.device)
+            with contextlib.nullcontext() if torch.is_grad_enabled() else self._watched():
+                heard = self.head.hear(inputs)
         except (RuntimeError, ValueError, IndexError) as error:
             raise self._unheard(seconds, error) from None
-        self._last.clear()
         if not torch.is_grad_enabled():
             self._last[key] = heard
         return heard

@@ -270,3 +270,23 @@ def test_a_sound_is_heard_once_for_many_questions(kind, opened, monkeypatch):
         assert found == {text: alone[n, text] for text in texts}
         assert model.transcribe(samples.copy(), RATE) == wrote
     assert len(calls) == len(sounds)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_states_are_those_of_the_library_where_something_is_heard(kind, opened):
+    model = opened(kind)
+    samples = audio(1.5, seed=3)
+    network = model.loaded.model
+    inputs = model.loaded.processor(samples, sampling_rate=RATE, return_tensors="pt")
+    encoder = {"wav2vec2": "wav2vec2", "whisper": "model.encoder", "moonshine": "model.encoder"}
+    with torch.no_grad():
+        states = network.get_submodule(encoder.get(kind, "encoder"))(**inputs)[0][0]
+    if kind == "whisper":  # which hears six seconds, silence included
+        states = states[: math.ceil(len(states) * 1.5 / 6)]
+    found = model.embedding(samples, RATE)
+    assert found.shape == (states.shape[1],)
+    assert found == pytest.approx(states.mean(0).numpy(), rel=1e-4, abs=1e-5)
+    model.transcribe(samples, RATE)
+    model.log_likelihood(samples, RATE, "a bee")
+    assert np.array_equal(model.embedding(samples, RATE), found)
+    assert not np.allclose(model.embedding(audio(1.5, seed=4), RATE), found)
