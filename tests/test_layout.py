@@ -18,6 +18,7 @@ OF_THEIR_OWN = {
     "zoo": "broken mechanisms that an audit must catch",
     "attacks/statistics/test_jax_privacy_figures.py": "several bounds against another package's",
     "leaderboard/site/test_browser.py": "the whole page in a browser",
+    "leaderboard/model_audit/test_documented_training.py": "the training loops in the docs",
     "leaderboard/views/test_foreign_entries.py": "records of what is not installed, in every view",
     "targets/corpora/test_manifest_kinds.py": "every kind of manifest",
     "targets/corpora/test_fuzz.py": "every reader on garbage",

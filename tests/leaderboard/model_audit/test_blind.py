@@ -1,11 +1,20 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
+import soundfile
 
+from leaderboard.game.build import build_game
 from leaderboard.model_audit.blind import blind_baseline, blind_scores
 from leaderboard.model_audit.observed import observed
+from leaderboard.planting.planted import Candidate, Planted
+from leaderboard.spec.load import load_suite
+from leaderboard.spec.speech import Speech
 from targets.core.randomness import Randomness
+from targets.speech.utterance import SAMPLE_RATE
 from tests.leaderboard.model_audit.fakes import game
 from tests.leaderboard.model_audit.lists import lists
 
@@ -62,3 +71,46 @@ def test_what_an_attack_did_not_score_is_left_out_of_its_gain(tmp_path):
     blind = blind_baseline(planted, planted.candidates, {"half": scores, "none": none}, RNG)
     assert blind is not None
     assert set(blind.gains) == {"half"}
+
+
+def dealt(suite: str, folder: Path, seed: int, **less: int) -> Planted:
+    """Return the game of a suite, with `less` private speech, as a planted one."""
+    conditions = load_suite(suite).conditions
+    speech = conditions.speech
+    private = speech.private.model_copy(update=less)
+    few = Speech(source="embedded", speakers=2, utterances=2)
+    speech = speech.model_copy(
+        update={"private": private, "public": few, "test": few, "untranscribed": None}
+    )
+    none = conditions.canaries.model_copy(update={"count": 0})
+    conditions = conditions.model_copy(update={"speech": speech, "canaries": none})
+    game = build_game(conditions, "ctc", seed, folder)
+    folder.mkdir()
+    candidates = []
+    for number, (c, heads) in enumerate(zip(game.candidates, game.coins, strict=True)):
+        audio = folder / f"{number}.flac"
+        soundfile.write(audio, c.samples, SAMPLE_RATE)
+        candidates.append(Candidate(c.id, audio, c.text, bool(heads), c.id, c.speaker))
+    return Planted(folder, suite, "utterance", tuple(candidates), seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("suite", "less"), [("tiny", {}), ("quick", {"speakers": 12, "utterances": 240})]
+)
+def test_the_coins_of_built_in_suites_leave_it_at_chance(suite, less, tmp_path):
+    planted = dealt(suite, tmp_path / "dealt", 0, **less)
+    blind = blind_baseline(planted, planted.candidates, {}, RNG)
+    assert blind is not None
+    assert blind.auc.low < 0.5 < blind.auc.high
+    if suite == "tiny":
+        return  # too small to see anything else
+    # Coins that fall by length are seen at once.
+    seconds = [c.audio.stat().st_size for c in planted.candidates]
+    longer = tuple(
+        replace(c, member=size > np.median(seconds))
+        for c, size in zip(planted.candidates, seconds, strict=True)
+    )
+    unfair = blind_baseline(planted, longer, {}, RNG)
+    assert unfair is not None
+    assert unfair.auc.low > 0.9
