@@ -12,8 +12,8 @@ from targets.core.estimate import Estimate
 SUITE = "your model"  # what stands for a suite
 NOTE = (
     f"{SUITE}: another game than any suite's (other speech, other coins), so that its figures "
-    "compare with no other row;\nWER is on held-out candidates, exposure of canaries said once, "
-    "and a status is of that row alone"
+    "compare with no other row;\nWER is on held-out candidates, exposure of canaries said once "
+    "among far fewer secrets, and a status is of that row alone"
 )
 NOT_ASKED = Estimate.unscored("`overheard audit-model` has no such figure")
 NOT_TRAINED = Estimate.unscored("how it was trained is not known")

@@ -82,6 +82,9 @@ def test_lists_need_no_planted_folder(monkeypatch, tmp_path):
     assert "Nobody tossed coins: no ε." in told
     assert "gain of loss over that:" in told
     assert "ε ≥" not in told
+    found = read_model_audit(tmp_path / "r" / "audit.json")
+    assert (found.design, found.looks, found.status) == ("observational", (), "ok")
+    assert not found.membership.scored
 
 
 @pytest.mark.parametrize("words", [[], ["--members", "a.jsonl"]])
