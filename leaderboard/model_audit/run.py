@@ -20,7 +20,7 @@ from leaderboard.model_audit.blind import blind_baseline
 from leaderboard.model_audit.canary_table import exposure_once, table, transcripts
 from leaderboard.model_audit.extraction.draws import drawn
 from leaderboard.model_audit.extraction.untargeted import untargeted
-from leaderboard.model_audit.probe import probes
+from leaderboard.model_audit.probe import Probe, probes
 from leaderboard.model_audit.questions import (
     BASE,
     MODEL,
@@ -185,6 +185,7 @@ def _judged(
         for c in candidates
         if (text := answers.text(Question(MODEL, c.id, "transcript"))) is not None
     }
+    probed, unread = _probed(planted, candidates, roles, answers)
     result = Result(
         overheard=metadata.version("overheard"),
         planted=planted.digest,
@@ -209,7 +210,7 @@ def _judged(
         canaries=tuple(table(canaries, answers, others)),
         written=tuple(transcripts(canaries, answers)),
         worst=_worst(candidates, of_attack[attack]),
-        absent=absent | _lacking(roles[MODEL], canaries, stimuli),
+        absent=absent | _lacking(roles[MODEL], canaries, stimuli) | unread,
         blind=blind_baseline(
             planted,
             candidates,
@@ -219,12 +220,7 @@ def _judged(
         design=planted.design,
         untargeted=untargeted(planted, stimuli, answers, base=BASE in roles),
         draws=drawn(canaries, answers),
-        probes=probes(
-            candidates,
-            answers,
-            planted.rng.child("probes"),
-            base=BASE in roles and why_no_states(roles[BASE]) is None,
-        ),
+        probes=probed,
         exposure=exposure_once(canaries, answers, others),
         looks=looks,
         look=number,
@@ -285,6 +281,24 @@ def _worst(candidates: Sequence[Candidate], attack: Scored) -> tuple[str, ...]:
     return tuple(name for _, name in sorted(members)[:WORST])
 
 
+def _probed(
+    planted: Planted,
+    candidates: Sequence[Candidate],
+    roles: dict[str, OutsideRecogniser],
+    answers: Answers,
+) -> tuple[tuple[Probe, ...], dict[str, str]]:
+    """Return what is read off the states of the model, or why nothing is."""
+    reason = why_no_states(roles[MODEL])
+    base = BASE in roles and why_no_states(roles[BASE]) is None
+    if reason is None and not base and planted.design == "observational":
+        reason = "two lists may differ by themselves: give a --base whose states are shown"
+    found: tuple[Probe, ...] = ()
+    if reason is None:
+        found = probes(candidates, answers, planted.rng.child("probes"), base=base)
+        reason = "too few speakers on a side"
+    return found, {} if found else {"what its states say of speakers": reason}
+
+
 def _lacking(
     model: OutsideRecogniser, canaries: Sequence[Candidate], stimuli: Sequence[Stimulus]
 ) -> dict[str, str]:
@@ -294,9 +308,6 @@ def _lacking(
         lacks["secrets within many draws"] = (
             "without likelihoods a door would have to draw transcripts; each here writes its best"
         )
-    reason = why_no_states(model)
-    if reason is not None:
-        lacks["what its states say of speakers"] = reason
     if not stimuli:
         lacks["what it writes when nobody speaks"] = "it was not asked (--no-stimuli)"
     if not canaries:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -110,3 +111,10 @@ def test_states_are_asked_of_model_and_base(tmp_path, same):
     assert one.same == same
     assert (one.gain.value == 0.0) == same
     assert not any(name.startswith("what its states") for name in found.absent)
+
+
+def test_two_lists_without_a_base_are_not_read_off(tmp_path):
+    planted = replace(game(tmp_path, canaries=False), design="observational")
+    found = audit_model(planted, Shows(), tmp_path / "out", Asked(1e-5))
+    assert found.probes == ()
+    assert "give a --base" in found.absent["what its states say of speakers"]
