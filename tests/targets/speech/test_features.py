@@ -42,19 +42,28 @@ def test_a_sound_is_read_once_and_heard_the_same_by_all():
     assert counts.tolist() == [len(frames)]
 
 
-def test_frames_go_with_their_utterance_and_never_pass_the_bound():
-    size = 10 * 4
-    kept = KeptFrames(bound=2 * size)
-    utterances = [said(np.zeros(4, np.float32)) for _ in range(3)]
-    frames = [torch.full((10,), float(n)) for n in range(3)]
-    for utterance, some in zip(utterances, frames, strict=True):
-        kept.keep(utterance, some)
-    assert kept.bytes == 2 * size
-    assert kept.get(utterances[0]) is frames[0]
-    assert kept.get(utterances[2]) is None
-    del utterances[0], utterance
-    assert kept.bytes == size
-    kept.keep(utterances[1], frames[2])
-    assert kept.bytes == 2 * size
-    kept.keep(utterances[1], frames[1])
-    assert kept.bytes == 2 * size
+def test_frames_go_with_their_utterance():
+    kept = KeptFrames()
+    utterance, frames = said(np.zeros(4, np.float32)), torch.zeros(10)
+    kept.keep(utterance, frames)
+    kept.keep(utterance, frames)
+    assert kept.get(utterance) is frames
+    assert kept.bytes == 40
+    del utterance
+    assert kept.bytes == 0
+
+
+def test_of_too_many_none_are_kept_until_the_speech_is_gone():
+    kept = KeptFrames(bound=80)
+    few = [said(np.zeros(4, np.float32)) for _ in range(2)]
+    for utterance in few:
+        kept.keep(utterance, torch.zeros(10))
+    assert kept.bytes == 80
+    one_more = said(np.zeros(4, np.float32))
+    for utterance in (one_more, few[0]):
+        kept.keep(utterance, torch.zeros(10))
+        assert kept.get(utterance) is None
+        assert kept.bytes == 0
+    del utterance, one_more
+    kept.keep(few[0], torch.zeros(10))
+    assert kept.bytes == 40
