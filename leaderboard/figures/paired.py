@@ -26,6 +26,7 @@ CONTROLS = ("public", "start")  # schemes that touch nothing private: every row 
 AUC_LESS = f"auc_less_{CONTROLS[0]}"
 EXPOSURE_LESS = f"exposure_less_{CONTROLS[0]}"
 OTHER_COINS = "its coins are not those of the control"
+AS_MUCH = 1.05  # times an ε, up to which another promises as much: noise is found by search
 NO_ERRORS = "the record is from before errors were kept for each utterance"
 
 Counts = NDArray[np.float64]
@@ -70,6 +71,31 @@ def control_of(record: Record, records: Sequence[Record], scheme: str) -> Record
         if alike and other.cell.seed == record.cell.seed and other.status in ("ok", "falsified"):
             return other
     return Estimate.unscored(f"no row {scheme} with its seed")
+
+
+def rival_of(record: Record, records: Sequence[Record]) -> Record | None:
+    """Return the best other row that promises as much, for the same target, seed and conditions.
+
+    Of the private schemes whose ε is no larger it is the one with the lowest word error rate.
+    """
+    own = _promised(record)
+    if own is None:
+        return None
+    rivals = [
+        other
+        for other in records
+        if other.cell.id != record.cell.id
+        and (other.cell.target, other.cell.seed) == (record.cell.target, record.cell.seed)
+        and other.cell.conditions.digest == record.cell.conditions.digest
+        and other.status == "ok"
+        and other.wer.scored
+        and 0 < (_promised(other) or 0) <= AS_MUCH * own
+    ]
+    return min(rivals, key=lambda other: other.wer.value, default=None)
+
+
+def _promised(record: Record) -> float | None:
+    return None if record.guarantee is None else record.guarantee.promised
 
 
 def wer_less(rows: Sequence[Record], records: Sequence[Record], control: str) -> Estimate:

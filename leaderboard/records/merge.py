@@ -1,4 +1,4 @@
-"""Runs made on different machines become one: records, weights, starts, submissions, attacks."""
+"""Runs of different machines become one: records, weights, starts, submissions, attacks, audits."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from leaderboard.records.attack_result import FOLDER as ATTACKS
 from leaderboard.records.attack_result import read_result
+from leaderboard.records.mechanism_audit import FOLDER as AUDITS
 from leaderboard.records.record import Record
 from leaderboard.records.run_folder import FOLDER, Stored, read_history
 from leaderboard.records.store import RecordError
@@ -55,7 +56,7 @@ def merge_runs(runs: Sequence[Path], out: Path) -> int:
     chosen = _chosen(sources)
     files = [pair for chain in chosen for pair in _of_chain(chain, out)]
     for run in sources:
-        for folder in (STARTS, SUBMISSIONS, ATTACKS):
+        for folder in (STARTS, SUBMISSIONS, ATTACKS, AUDITS):
             files += [(path, out / path.relative_to(run)) for path in _whole_files(run / folder)]
     # Records last: whoever sees one finds all that it needs, also after a crash.
     for place, source in sorted(_one_each(files).items(), key=lambda p: p[0].parent.name == FOLDER):
@@ -123,7 +124,7 @@ def _whole_files(folder: Path) -> list[Path]:
 
 
 def _one_each(files: Iterable[tuple[Path, Path]]) -> dict[Path, Path]:
-    """Return the file for each place: of public starts, where any will do, the first.
+    """Return the file for each place: of starts and audits, where any will do, the first.
 
     Raises:
         RecordError: two differ that may not; names both.
@@ -131,7 +132,7 @@ def _one_each(files: Iterable[tuple[Path, Path]]) -> dict[Path, Path]:
     home: dict[Path, Path] = {}
     for source, place in files:
         other = home.setdefault(place, source)
-        if place.parent.name == STARTS or filecmp.cmp(source, other, shallow=False):
+        if place.parent.name in (STARTS, AUDITS) or filecmp.cmp(source, other, shallow=False):
             continue
         if ATTACKS in place.parts and "failed" in (
             status := [read_result(p).status for p in (other, source)]

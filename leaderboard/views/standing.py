@@ -6,13 +6,14 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from leaderboard.figures.paired import CONTROLS, wer_less
+from leaderboard.figures.paired import CONTROLS, rival_of, wer_difference, wer_less
 from leaderboard.figures.seeds import over_seeds
 from leaderboard.records.attack_result import AttackResult
 from leaderboard.records.board import statuses
 from leaderboard.records.record import Record
 from leaderboard.records.strongest import strongest
 from leaderboard.views.table import compact
+from targets.core.estimate import Estimate
 
 NEAREST = 3
 DECADE = 10.0  # above the largest promise is where entries without one are placed
@@ -24,6 +25,7 @@ class Place:
 
     id: str
     target: str
+    seed: int
     wer: float
     leakage: float
     epsilon: float
@@ -42,14 +44,18 @@ def places(records: Sequence[Record], found: Sequence[AttackResult] = ()) -> lis
         if record.wer.scored and leakage.scored:
             promise = record.guarantee.promised if record.guarantee else None
             epsilon = math.inf if promise is None else promise
+            cell = record.cell
             points.append(
-                Place(record.cell.id, record.cell.target, record.wer.value, leakage.value, epsilon)
+                Place(cell.id, cell.target, cell.seed, record.wer.value, leakage.value, epsilon)
             )
     return points
 
 
 def beaten_by(place: Place, others: Sequence[Place], axis: str) -> list[Place]:
-    """Return who is at least as good in WER and in `axis` (lower is better), better in one."""
+    """Return who is at least as good in WER and in `axis` (lower is better), better in one.
+
+    Of the same target and seed: others say the same once more.
+    """
 
     def point(p: Place) -> tuple[float, float]:
         return p.wer, getattr(p, axis)
@@ -58,18 +64,18 @@ def beaten_by(place: Place, others: Sequence[Place], axis: str) -> list[Place]:
     return [
         other
         for other in others
-        if other.target == place.target
+        if _comparable(other, place)
         and point(other) != mine
         and all(theirs <= own for theirs, own in zip(point(other), mine, strict=True))
     ]
 
 
 def nearest(place: Place, others: Sequence[Place], count: int = NEAREST) -> list[Place]:
-    """Return the entries of the same target nearest in WER, AUC and log ε.
+    """Return the entries of the same target and seed nearest in WER, AUC and log ε.
 
     Each axis is measured in its own range among them; no promise counts as ten times the largest.
     """
-    pool = [p for p in others if p.target == place.target]
+    pool = [p for p in others if _comparable(p, place)]
     promised = [p.epsilon for p in [*pool, place] if 0 < p.epsilon < math.inf]
     most = DECADE * max(promised, default=1.0)
     least = min(promised, default=1.0)
@@ -87,6 +93,10 @@ def nearest(place: Place, others: Sequence[Place], count: int = NEAREST) -> list
         )
 
     return sorted((p for p in pool if p.id != place.id), key=distance)[:count]
+
+
+def _comparable(one: Place, other: Place) -> bool:
+    return (one.target, one.seed) == (other.target, other.seed)
 
 
 def standing(
@@ -108,6 +118,7 @@ def standing(
             f"{place.describe()}, {status}",
             f"  audited ε {compact(record.audited_epsilon)}",
             *_beside_controls([record], records),
+            *_beside_rival(record, records),
         ]
         for axis, title in (("epsilon", "WER against ε"), ("leakage", "WER against AUC")):
             better = beaten_by(place, every, axis)
@@ -131,11 +142,22 @@ def standing(
 
 
 def _beside_controls(rows: Sequence[Record], records: Sequence[Record]) -> list[str]:
-    """Return how much fewer words are wrong than without private speech, in percentage points."""
-    lines = []
-    for control in CONTROLS:
-        less = wer_less(rows, records, control)
-        shown = compact(less, percent=True)
-        why = "" if less.scored else f" ({less.method.removeprefix('unscored: ')})"
-        lines.append(f"  WER less {control}: {shown}{why}")
-    return lines
+    """Return the word error rate less that without private speech, in percentage points."""
+    return [_less(control, wer_less(rows, records, control)) for control in CONTROLS]
+
+
+def _beside_rival(record: Record, records: Sequence[Record]) -> list[str]:
+    """Return the word error rate less that of the best other row that promises as much."""
+    rival = rival_of(record, records)
+    if rival is None:
+        return []
+    less = wer_difference([record], [rival])
+    who = f"{rival.cell.label} (the best other that promises as much)"
+    tie = ": no difference is shown" if less.scored and less.low <= 0 <= less.high else ""
+    return [_less(who, less) + tie]
+
+
+def _less(other: str, less: Estimate) -> str:
+    shown = compact(less, percent=True)
+    more = " points" if less.scored else f" ({less.method.removeprefix('unscored: ')})"
+    return f"  WER less {other}: {shown}{more}"

@@ -32,6 +32,9 @@ def runs(tmp_path):
         keep_weights(run, made)
         (run / "starts").mkdir()
         (run / "starts" / "start").write_text(run.name)
+        (run / "audits").mkdir()
+        for name in ("of-both", f"of-{run.name}"):
+            (run / "audits" / f"{name}.json").write_text(run.name)
     write_result(attack_result(0.6, 1.0), one)
     (two / "submissions").mkdir()
     (two / "submissions" / "abc.py").write_text("class Mine: ...")
@@ -46,6 +49,8 @@ def test_two_runs_become_one(runs, capsys):
     assert weights_file(both, NONE.cell).read_text() == "weights of two"
     assert (both / "starts" / "start").read_text() == "one"
     assert (both / "submissions" / "abc.py").exists()
+    audits = {path.stem: path.read_text() for path in (both / "audits").iterdir()}
+    assert audits == {"of-both": "one", "of-one": "one", "of-two": "two"}
     assert len(read_results(both)) == 1
     assert f"{both}: 2 cells, from {one}, {two}" in capsys.readouterr().out
     merge([two], both)

@@ -12,8 +12,10 @@ from tests.leaderboard.figures.making import row
 from tests.leaderboard.views.test_table import CELLS, record
 
 
-def place(name: str, wer: float, leakage: float, epsilon: float, target: str = "rnnt") -> Place:
-    return Place(name, target, wer, leakage, epsilon)
+def place(
+    name: str, wer: float, leakage: float, epsilon: float, target: str = "rnnt", seed: int = 0
+) -> Place:
+    return Place(name, target, seed, wer, leakage, epsilon)
 
 
 FREE = place("free", 0.1, 0.9, math.inf)
@@ -21,12 +23,14 @@ TEN = place("ten", 0.3, 0.6, 10)
 ONE = place("one", 0.5, 0.5, 1)
 WORSE = place("worse", 0.6, 0.7, 10)
 OTHER = place("other", 0.0, 0.5, 0.1, target="ctc")
-EVERY = [FREE, TEN, ONE, WORSE, OTHER]
+AGAIN = place("again", 0.3, 0.6, 10, seed=1)
+EVERY = [FREE, TEN, ONE, WORSE, OTHER, AGAIN]
 
 
 @pytest.mark.parametrize("axis", ["epsilon", "leakage"])
 def test_the_front(axis):
-    assert [p.id for p in EVERY if not beaten_by(p, EVERY, axis)] == ["free", "ten", "one", "other"]
+    front = [p.id for p in EVERY if not beaten_by(p, EVERY, axis)]
+    assert front == ["free", "ten", "one", "other", "again"]
     assert [p.id for p in beaten_by(WORSE, EVERY, axis)] == ["ten", "one"]
 
 
@@ -35,7 +39,7 @@ def test_an_equal_beats_nobody():
     assert beaten_by(TEN, [TEN, twin], "epsilon") == []
 
 
-def test_neighbours_are_of_the_same_target_and_not_oneself():
+def test_neighbours_are_of_the_same_target_and_seed_and_not_oneself():
     near = nearest(place("mine", 0.32, 0.62, 9), EVERY)
     assert [p.id for p in near] == ["ten", "worse", "one"]
     assert nearest(OTHER, EVERY) == []
@@ -56,6 +60,8 @@ def test_it_is_told_in_lines():
         "  audited ε 0.70 [0.70, ∞)",
         "  WER less public: - (no row public beside it)",
         "  WER less start: - (no row start beside it)",
+        "  WER less dpsgd (the best other that promises as much): - (the record is from before "
+        "errors were kept for each utterance)",
         "  WER against ε: behind rnnt-dpsgd-eps10-seed0 (WER 30.0 %, AUC 0.60, ε 10)",
         "  WER against AUC: behind rnnt-dpsgd-eps10-seed0 (WER 30.0 %, AUC 0.60, ε 10)",
         "  near: rnnt-dpsgd-eps10-seed0 (WER 30.0 %, AUC 0.60, ε 10)",
@@ -79,3 +85,35 @@ def test_it_stands_beside_its_controls_seed_by_seed_and_over_all():
     assert lines[lines.index(summary) + 2].startswith("  WER less start: ")
     # Better than without private speech, beyond seeds and speakers.
     assert all("[-" in line and ", -" in line for line in less)
+
+
+def test_it_is_compared_with_the_best_row_that_promises_as_much():
+    rows = [
+        row("none", rate=0.1),
+        row("public", rate=0.4),
+        row("dpsgd", 10.0, rate=0.3),
+        row("dpsgd", 10.0, 1, rate=0.1),
+        row("dpsgd", 1.0, rate=0.35),
+        row("edpsgd", 10.0, rate=0.25),
+        row("pate-gnmax", 10.0, rate=0.6),
+    ]
+    by_id = {r.cell.id: r for r in rows}
+    best = by_id["rnnt-edpsgd-eps10-seed0"]
+
+    def beside(scheme: str, epsilon: float) -> list[str]:
+        name = next(r.cell.id for r in rows if (r.cell.scheme, r.cell.epsilon) == (scheme, epsilon))
+        lines = standing(rows, {name})
+        return [line for line in lines if "the best other that promises as much" in line]
+
+    (worse,) = beside("pate-gnmax", 10.0)
+    apart = by_id["rnnt-pate-gnmax-eps10-seed0"].wer.value - best.wer.value
+    assert worse.startswith(
+        f"  WER less edpsgd (the best other that promises as much): {100 * apart:.1f} ["
+    )
+    assert worse.endswith("] points")
+    (better,) = beside("edpsgd", 10.0)
+    assert better.startswith("  WER less dpsgd (the best other that promises as much): -")
+    assert beside("dpsgd", 1.0) == []  # nobody else promises as much
+    twin = best.model_copy(update={"cell": by_id["rnnt-dpsgd-eps10-seed0"].cell})
+    (tied,) = [line for line in standing([twin, best], {twin.cell.id}) if "other" in line]
+    assert tied.endswith("0.0 [0.0, 0.0] points: no difference is shown")
