@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from leaderboard.model_audit.answers import Answers
 from leaderboard.model_audit.questions import BASE, MODEL, Question
 from leaderboard.planting.planted import Candidate
 from leaderboard.recognisers.words import plain
 from targets.speech.wer import word_errors
+
+FEWEST = 20  # candidates, below which all that the base finds is taken off
 
 
 @dataclass(frozen=True)
@@ -49,8 +53,8 @@ def scored(
         absent["loss"] = "the model gives no likelihoods, transcripts alone"
     if likelihoods and base_likelihoods:
         of_base = {c.id: _per_character(c, BASE, answers) for c in candidates}
-        how = "log-likelihood per character, less that of the base"
-        found.append(Scored("relative loss", how, _less(losses, of_base)))
+        how = "log-likelihood per character, less what that of the base lets expect"
+        found.append(Scored("relative loss", how, _beyond(losses, of_base)))
     else:
         reason = "no --base was given" if not base else "not both give likelihoods"
         absent["relative loss"] = reason
@@ -91,6 +95,25 @@ def _less(
 ) -> dict[str, float | None]:
     pairs = {name: (value, second[name]) for name, value in first.items()}
     return {name: None if a is None or b is None else a - b for name, (a, b) in pairs.items()}
+
+
+def _beyond(
+    first: dict[str, float | None], second: dict[str, float | None]
+) -> dict[str, float | None]:
+    """Return `first` less the share of `second` that explains most of it.
+
+    The share is the slope of least squares over all candidates, between 0 and 1: no coin is looked
+    at. A base that does as badly on everything would only bring noise, if all of it were taken off.
+    """
+    pairs = [
+        (a, b) for name, a in first.items() if a is not None and (b := second[name]) is not None
+    ]
+    share = 1.0
+    if len(pairs) >= FEWEST:
+        (_, covariance), (_, variance) = np.cov(np.array(pairs).T)
+        share = float(np.clip(covariance / variance, 0, 1)) if variance else 0.0
+    of_second = {name: None if b is None else share * b for name, b in second.items()}
+    return _less(first, of_second)
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
