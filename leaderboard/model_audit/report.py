@@ -91,9 +91,11 @@ def number(value: float | None) -> str:
     return DASH if value is None or math.isnan(value) else f"{value:.2f}"
 
 
-def small(value: float) -> str:
+def small(value: float | None) -> str:
     """Return a number of any size with two digits that count, or a dash."""
-    return DASH if math.isnan(value) else "∞" if math.isinf(value) else f"{value:.2g}"
+    return (
+        DASH if value is None or math.isnan(value) else "∞" if math.isinf(value) else f"{value:.2g}"
+    )
 
 
 def interval(estimate: Estimate) -> str:

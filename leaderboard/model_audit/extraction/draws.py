@@ -28,13 +28,13 @@ class Chance:
 
     Of the `of` canaries whose likelihood is known, by the number of draws: `median` is the median
     probability that the text is among them, `likely` counts canaries of which it is at least 1/2.
-    `even` is how many draws the median canary takes for even odds.
+    `even` is how many draws the median canary takes for even odds; None where there is none.
     """
 
     of: int
     median: Mapping[str, float]
     likely: Mapping[str, int]
-    even: float
+    even: float | None
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def drawn(canaries: Sequence[Candidate], answers: Answers) -> tuple[Drawn, ...]:
 def chance(likelihoods: Sequence[float]) -> Chance:
     """Return what log-likelihoods (nats, one a canary) say of draws."""
     if not likelihoods:
-        return Chance(0, {}, {}, math.nan)
+        return Chance(0, {}, {}, None)
     within = {n: np.array([within_draws(v, n) for v in likelihoods]) for n in DRAWS}
     return Chance(
         of=len(likelihoods),
