@@ -76,9 +76,10 @@ def control_of(record: Record, records: Sequence[Record], scheme: str) -> Record
 def rival_of(record: Record, records: Sequence[Record]) -> Record | None:
     """Return the best other row that promises as much, for the same target, seed and conditions.
 
-    Of the private schemes whose ε is no larger it is the one with the lowest word error rate.
+    Of the private schemes whose ε is no larger (`AS_MUCH`) it is the one with the lowest word error
+    rate.
     """
-    own = _promised(record)
+    own = record.promised
     if own is None:
         return None
     rivals = [
@@ -89,13 +90,9 @@ def rival_of(record: Record, records: Sequence[Record]) -> Record | None:
         and other.cell.conditions.digest == record.cell.conditions.digest
         and other.status == "ok"
         and other.wer.scored
-        and 0 < (_promised(other) or 0) <= AS_MUCH * own
+        and 0 < (other.promised or 0) <= AS_MUCH * own
     ]
     return min(rivals, key=lambda other: other.wer.value, default=None)
-
-
-def _promised(record: Record) -> float | None:
-    return None if record.guarantee is None else record.guarantee.promised
 
 
 def wer_less(rows: Sequence[Record], records: Sequence[Record], control: str) -> Estimate:

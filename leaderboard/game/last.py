@@ -28,6 +28,7 @@ def game_of(
         "data": str(data.absolute()),
         "stamps": dict(stamps),
     }
+    # By what builds it too: tests put others in its place.
     wanted = build.build_game, digest_of(asked)
     if wanted not in _last:
         _last.clear()  # before the next is built, lest memory holds two

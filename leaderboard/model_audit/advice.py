@@ -82,7 +82,7 @@ def _of_secrets(result: Result) -> list[str]:
 
 def _of_words(result: Result) -> list[str]:
     found = result.untargeted
-    if found is None or not found.p < RARE:
+    if found is None or found.p is None or found.p >= RARE:
         return []
     return [
         "Where nobody speaks it writes words of the speech that it was trained on "
@@ -170,9 +170,9 @@ def _of_audit(result: Result) -> list[str]:
         )
     if "relative loss" in result.absent and result.attack == "loss":
         said.append(
-            "Give the checkpoint that the fine-tuning began from as `--base`: loss relative to it "
-            "is the stronger attack. It is a further look at the same coins, and is counted as "
-            f"one: {of_looks(2)}. Decide before the first verdict."
+            "Give the checkpoint that the fine-tuning began from as `--base`: what any model finds "
+            "hard is then no longer held against an utterance. It is a further look at the same "
+            f"coins, and is counted as one: {of_looks(2)}. Decide before the first verdict."
         )
     if result.attack == "transcript":
         said.append(

@@ -10,11 +10,11 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from leaderboard.model_audit.blind import LOOKED_AT
 from leaderboard.model_audit.canary_table import Share
 from leaderboard.model_audit.extraction.draws import DRAWS
 from leaderboard.model_audit.result import INVERTED, Result
 from leaderboard.model_audit.roc_picture import legend, picture
+from leaderboard.model_audit.rules.blind import LOOKED_AT
 from leaderboard.planting.planted import Planted
 from leaderboard.records.model_audit import EVERYONE, UTTERANCES, of_looks
 from targets.core.estimate import Estimate

@@ -7,12 +7,12 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from attacks.statistics.evidence import Noise
-from leaderboard.model_audit.blind import Blind
 from leaderboard.model_audit.canary_table import Row, Share, Side, Written
 from leaderboard.model_audit.extraction.draws import Chance, Drawn
 from leaderboard.model_audit.extraction.untargeted import Sounds, Untargeted
-from leaderboard.model_audit.probe import Probe
 from leaderboard.model_audit.ranks import Ranking
+from leaderboard.model_audit.rules.blind import Blind
+from leaderboard.model_audit.rules.probe import Probe
 from leaderboard.records.model_audit import ELSEWHERE, SCHEMA_VERSION, Look
 from leaderboard.records.numbers import estimate_to_json, number_to_json
 from leaderboard.records.run_folder import MODEL_AUDIT

@@ -16,11 +16,9 @@ from attacks.statistics.verdict import verdict
 from leaderboard.model_audit.advice import advice
 from leaderboard.model_audit.answers import Answers
 from leaderboard.model_audit.asking import ask
-from leaderboard.model_audit.blind import blind_baseline
 from leaderboard.model_audit.canary_table import exposure_once, table, transcripts
 from leaderboard.model_audit.extraction.draws import drawn
 from leaderboard.model_audit.extraction.untargeted import untargeted
-from leaderboard.model_audit.probe import Probe, probes
 from leaderboard.model_audit.questions import (
     BASE,
     MODEL,
@@ -34,6 +32,8 @@ from leaderboard.model_audit.questions import (
 )
 from leaderboard.model_audit.ranks import audited, rankings
 from leaderboard.model_audit.result import INVERTED, Result, Who
+from leaderboard.model_audit.rules.blind import blind_baseline
+from leaderboard.model_audit.rules.probe import Probe, probes
 from leaderboard.model_audit.scores import Scored, audits_with, scored
 from leaderboard.planting.planted import Candidate, Planted
 from leaderboard.recognisers.base import OutsideRecogniser, can

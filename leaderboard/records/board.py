@@ -93,9 +93,7 @@ def _own_status(record: Record, results: Sequence[AttackResult]) -> str:
 
 def _promised(record: Record) -> float | None:
     """Return the ε that an audit of a record holds against it, None where there is none."""
-    if record.status not in ("ok", "falsified") or record.guarantee is None:
-        return None
-    return record.guarantee.promised
+    return record.promised if record.status in ("ok", "falsified") else None
 
 
 def _own_p_value(record: Record) -> float:

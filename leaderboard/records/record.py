@@ -171,6 +171,11 @@ class Record(_Part):
     """Digest of the record that this one corrects."""
 
     @property
+    def promised(self) -> float | None:
+        """The ε that is promised, None where none is."""
+        return None if self.guarantee is None else self.guarantee.promised
+
+    @property
     def training_seconds(self) -> float | None:
         """How long training took, with the votes that it shared; None where that is unknown."""
         training = self.seconds.get("training")

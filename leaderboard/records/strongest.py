@@ -37,7 +37,7 @@ def strongest(record: Record, found: Sequence[AttackResult]) -> dict[str, Estima
 
 def disproof(record: Record, found: Sequence[AttackResult]) -> str | None:
     """Return in a sentence which submitted attack proves more than a record promises, if any."""
-    claimed = record.guarantee.promised if record.guarantee else None
+    claimed = record.promised
     if claimed is None:
         return None
     beyond = [

@@ -43,7 +43,7 @@ def repetition_columns(cell: Repeated, numbers: Sequence[int]) -> Row:
 
 def _promised(record: Record, often: int) -> float | None:
     if often == ONCE:
-        return record.guarantee.promised if record.guarantee else None
+        return record.promised
     epsilon = record.group_epsilon.get(str(often), math.inf)
     return epsilon if math.isfinite(epsilon) else None
 

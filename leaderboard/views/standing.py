@@ -42,8 +42,7 @@ def places(records: Sequence[Record], found: Sequence[AttackResult] = ()) -> lis
     for record in records:
         leakage = strongest(record, found)["strongest_auc"]
         if record.wer.scored and leakage.scored:
-            promise = record.guarantee.promised if record.guarantee else None
-            epsilon = math.inf if promise is None else promise
+            epsilon = math.inf if record.promised is None else record.promised
             cell = record.cell
             points.append(
                 Place(cell.id, cell.target, cell.seed, record.wer.value, leakage.value, epsilon)

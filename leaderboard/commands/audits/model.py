@@ -226,7 +226,7 @@ def _extracted(result: Result) -> list[str]:
     ]
     found = result.untargeted
     if found is not None:
-        by_chance = "" if math.isnan(found.p) else f" (by chance p = {found.p:.2g})"
+        by_chance = "" if found.p is None else f" (by chance p = {found.p:.2g})"
         lines.append(
             f"where nobody speaks: {found.words} words{' beyond the base' * bool(result.base)}; "
             f"{share(found.trained)} that only members' transcripts have, "

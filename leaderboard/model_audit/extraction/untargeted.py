@@ -47,7 +47,7 @@ class Untargeted:
 
     `words` counts different words. `trained` of how many that occur in members' transcripts alone
     are among them, `held_out` of how many of held-out ones alone. `p` is the probability that coins
-    tossed anew favour members as much; NaN where nobody tossed coins. `secrets_trained` and
+    tossed anew favour members as much; None where nobody tossed coins. `secrets_trained` and
     `secrets_held_out` count canaries whose whole secret was written, of which `shown` are some.
     """
 
@@ -55,7 +55,7 @@ class Untargeted:
     words: int
     trained: Share
     held_out: Share
-    p: float
+    p: float | None
     secrets_trained: Share
     secrets_held_out: Share
     shown: tuple[str, ...]
@@ -105,7 +105,7 @@ def untargeted(
         held_out=Share(len(mine.held_out), mine.words[1]),
         p=tossed_anew(units.values(), coins, planted.rng.child("untargeted"))
         if planted.design == "one_run"
-        else float("nan"),
+        else None,
         secrets_trained=trained,
         secrets_held_out=held_out,
         shown=tuple(c.text for c in sorted(given, key=lambda c: (not c.member, c.id))[:SHOWN]),

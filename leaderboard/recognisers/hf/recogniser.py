@@ -80,9 +80,8 @@ class HfRecogniser:
 
     def transcribe(self, audio: Samples, rate: int) -> str:
         """See `OutsideRecogniser`."""
-        seconds = len(audio) / max(rate, 1)
         with torch.no_grad():
-            heard = self._heard(audio, rate)
+            heard, seconds = self._heard(audio, rate)
             try:
                 return self.head.write(heard, seconds).strip()
             except (RuntimeError, ValueError, IndexError) as error:
@@ -113,9 +112,8 @@ class HfRecogniser:
 
     def embedding(self, audio: Samples, rate: int) -> States:
         """Return the mean (D,) of the encoder's states: see `ShowsStates`."""
-        seconds = len(audio) / max(rate, 1)
         with torch.no_grad():
-            heard = self._heard(audio, rate)
+            heard, seconds = self._heard(audio, rate)
             if not self._states:  # of models whose encoder runs only where they write
                 inputs = {k: v for k, v in dict(heard).items() if k != "decoder_input_ids"}
                 with self._watched():
@@ -152,8 +150,7 @@ class HfRecogniser:
             hook.remove()
 
     def _log_likelihood(self, audio: Samples, rate: int, text: str) -> Tensor:
-        seconds = len(audio) / max(rate, 1)
-        heard = self._heard(audio, rate)
+        heard, seconds = self._heard(audio, rate)
         try:
             found = self.head.log_likelihood(heard, text)
         except (RuntimeError, ValueError, IndexError) as error:
@@ -165,17 +162,17 @@ class HfRecogniser:
             )
         return found
 
-    def _heard(self, audio: Samples, rate: int) -> Any:
-        """Return what the model makes of audio; without gradients the last is kept.
+    def _heard(self, audio: Samples, rate: int) -> tuple[Any, float]:
+        """Return what the model makes of audio, and its seconds; without gradients it is kept.
 
         Raises:
             UnheardError: the model cannot hear it.
         """
         samples = checked(audio, rate, self.name)
+        seconds = len(samples) / rate
         key = hashlib.sha256(samples.tobytes() + b"%d" % rate).digest()
         if not torch.is_grad_enabled() and key in self._last:
-            return self._last[key]
-        seconds = len(samples) / rate
+            return self._last[key], seconds
         if rate != self.loaded.rate:
             samples = soxr.resample(samples, rate, self.loaded.rate)
         longest = self.head.longest_audio
@@ -194,7 +191,7 @@ class HfRecogniser:
             raise self._unheard(seconds, error) from None
         if not torch.is_grad_enabled():
             self._last[key] = heard
-        return heard
+        return heard, seconds
 
     def _unheard(self, seconds: float, error: BaseException) -> UnheardError:
         return UnheardError(

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import pytest
@@ -45,6 +44,6 @@ def test_words_that_nobody_said_are_a_leak_beyond_chance_alone(tmp_path):
     words = Untargeted((), 9, Share(6, 50), Share(0, 50), 0.01, Share(0, 6), Share(0, 6), ())
     said = [
         any("Where nobody speaks" in line for line in advice(replace(found, untargeted=one)))
-        for one in (words, replace(words, p=0.2), replace(words, p=math.nan), None)
+        for one in (words, replace(words, p=0.2), replace(words, p=None), None)
     ]
     assert said == [True, False, False, False]

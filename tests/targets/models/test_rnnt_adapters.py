@@ -17,11 +17,11 @@ from targets.core.randomness import Randomness
 from targets.models.base import HasAdapters, train_adapters_alone
 from targets.models.registry import TARGETS
 from targets.nn.residual_adapters import ResidualAdapter
-from targets.nn.tape import recording
 from targets.training.ensemble import fit_ensemble
 from targets.training.fit import fit, public_start
 from targets.training.recipe import Schedule
 from tests.fakes import recipe_for, speech, without_text
+from tests.targets.one_at_a_time import assert_gradients_are_exact
 
 NAME = "rnnt-adapters"
 MOST = 0.03  # of all weights
@@ -112,15 +112,7 @@ def test_gradients_are_those_of_one_example_at_a_time(recipe):
             torch.nn.init.normal_(module.up.weight, std=0.3)
     batch, parameters = recognizer.examples(MEMBERS), trained_parameters(recognizer)
     assert parameters == list(recognizer.network.adapter_weights())
-    with recording(parameters) as tape:
-        losses = recognizer.example_nll(batch)
-    rows = {p: g for use, seen in tape.gradients(losses) for p, g in use.per_example(seen)}
-    assert set(rows) == set(parameters)
-    for number, example in enumerate(batch):
-        alone = torch.autograd.grad(recognizer.example_nll([example])[0], parameters)
-        norm = torch.cat([g.flatten() for g in alone]).norm()
-        for parameter, expected in zip(parameters, alone, strict=True):
-            assert (rows[parameter][number] - expected).norm() <= 1e-4 * norm
+    assert_gradients_are_exact(recognizer, batch, parameters)
 
 
 def test_a_layer_that_begins_at_zero_is_not_clipped_to_nothing(recipe):

@@ -10,9 +10,9 @@ from targets.models.convrnnt import ConvRNNT
 from targets.models.recognizer import Example
 from targets.nn.convrnnt import ConvRNNEncoder, GlobalBlock, mean_so_far
 from targets.nn.layers import Depthwise, sequence_mask
-from targets.nn.tape import recording
 from targets.speech.tokens import Characters
 from targets.training.recipe import Recipe, Schedule
+from tests.targets.one_at_a_time import assert_gradients_are_exact
 
 
 @pytest.fixture(params=[4, 8])
@@ -104,16 +104,7 @@ def test_gradients_are_those_of_one_example_at_a_time():
     recognizer = recipe.untrained(Randomness(5))
     torch.manual_seed(1)
     batch = [Example(torch.randn(n, 64), labels) for n, labels in ((90, [3, 4]), (41, [5]))]
-    with recording() as tape:
-        losses = recognizer.example_nll(batch)
-    rows = {p: g for use, seen in tape.gradients(losses) for p, g in use.per_example(seen)}
-    parameters = list(recognizer.network.parameters())
-    assert set(rows) == set(parameters)
-    for number, example in enumerate(batch):
-        alone = torch.autograd.grad(recognizer.example_nll([example])[0], parameters)
-        norm = torch.cat([g.flatten() for g in alone]).norm()
-        for parameter, expected in zip(parameters, alone, strict=True):
-            assert (rows[parameter][number] - expected).norm() <= 1e-4 * norm
+    assert_gradients_are_exact(recognizer, batch, list(recognizer.network.parameters()))
 
 
 @pytest.mark.parametrize("channels", [8, 6, 1])

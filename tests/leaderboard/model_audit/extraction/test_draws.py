@@ -74,7 +74,7 @@ def test_a_model_that_really_draws_writes_a_text_as_often_as_its_likelihood_says
     model, tokenizer = recogniser.loaded.model, recogniser.loaded.tokenizer
     head = recogniser.head
     with torch.no_grad():
-        heard = recogniser._heard(sound, 16_000)
+        heard, _ = recogniser._heard(sound, 16_000)
     optimiser = torch.optim.Adam(model.model.decoder.parameters(), lr=3e-3)
     for _ in range(100):  # until it remembers a little: a random model would hardly write it
         likelihood = head.log_likelihood(heard, text)

@@ -132,7 +132,7 @@ def test_without_coins_there_is_no_test_and_without_answers_nothing(tmp_path):
     answers = answers_of(tmp_path, planted, ["hello"])
     found = untargeted(planted, STIMULI, answers, base=False)
     assert found is not None
-    assert math.isnan(found.p)
+    assert found.p is None
     assert found.held_out == Share(0, found.held_out.of)
     assert untargeted(planted, (), answers, base=False) is None
     assert untargeted(planted, STIMULI[2:], answers, base=False) is None

@@ -11,11 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.stats import rankdata
 
-from attacks.membership.logistic import learn
 from leaderboard.model_audit.ranks import rankings
+from leaderboard.model_audit.rules.speakers import Array, Labels, areas, over_speakers, read_off
 from leaderboard.planting.planted import Candidate, Planted
 from leaderboard.records.model_audit import UTTERANCES
 from targets.core.estimate import Estimate
@@ -24,18 +22,14 @@ from targets.speech.audio import read_audio
 from targets.speech.transcript import written_plainly
 from targets.speech.utterance import SAMPLE_RATE, Samples
 
-FOLDS = 5
 BANDS = 24  # of the mean spectrum
 WORDS = 50  # of the transcripts, the most frequent on both sides together
 FRAME = 512  # samples
 PENALTY = 10.0
-REPLICATES = 500
-LEVEL = 0.95
 LOOKED_AT = (
     "length, level, noise floor, bandwidth, mean spectrum, pace, and words of the transcript"
 )
 
-Array = NDArray[np.float64]
 Scores = Mapping[str, float | None]
 
 
@@ -56,20 +50,11 @@ def blind_scores(candidates: Sequence[Candidate], rng: Randomness) -> dict[str, 
 
     None where there are fewer than two speakers, or a rule would have one side alone to learn from.
     """
-    speakers = sorted({c.speaker for c in candidates})
-    order = rng.child("folds").numpy().permutation(len(speakers))
-    fold_of = {speakers[s]: n % FOLDS for n, s in enumerate(order)}
-    folds = np.array([fold_of[c.speaker] for c in candidates])
+    speakers = np.array([c.speaker for c in candidates])
     members = np.array([c.member for c in candidates])
-    features = _features(candidates)
-    found = np.zeros(len(candidates))
-    for fold in sorted(set(folds.tolist())):
-        rest = folds != fold
-        if len(set(members[rest].tolist())) < 2:
-            return None
-        rule = learn(features[rest], members[rest], PENALTY)
-        # Without the bias: how many members the other folds have must not matter.
-        found[~rest] = rule.logits(features[~rest]) - rule.bias
+    found = read_off(_features(candidates), members, speakers, PENALTY, rng.child("folds"))
+    if found is None:
+        return None
     return {c.id: float(s) for c, s in zip(candidates, found, strict=True)}
 
 
@@ -104,32 +89,18 @@ def _gain(
     if not known or members.all() or not members.any():
         return None
     pair = np.array([[attack[c.id], blind[c.id]] for c in known], dtype=np.float64)
-    _, speaker = np.unique([c.speaker for c in known], return_inverse=True)
-    value = _difference(pair, members)
-    draw, drawn = rng.numpy(), []
-    of_speaker = [np.flatnonzero(speaker == s) for s in range(speaker.max() + 1)]
-    for _ in range(REPLICATES):
-        picked = draw.integers(len(of_speaker), size=len(of_speaker))
-        index = np.concatenate([of_speaker[p] for p in picked])
-        if len(set(members[index].tolist())) == 2:
-            drawn.append(_difference(pair[index], members[index]))
-    if len(drawn) < REPLICATES // 2:
-        return Estimate(value, -1.0, 1.0, LEVEL, "too few speakers for an interval")
-    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    method = f"percentile bootstrap over {len(of_speaker)} speakers"
-    return Estimate(value, float(low), float(high), LEVEL, method)
+    speakers = np.array([c.speaker for c in known])
+    return over_speakers(_difference, pair, members, speakers, rng)
 
 
-def _difference(pair: Array, members: NDArray[np.bool_]) -> float:
+def _difference(pair: Array, members: Labels) -> float:
     """Return the AUC of the first column (N, 2) less that of the second, but at least chance.
 
     A rule that learnt nothing is judged below chance: what is taken away to judge it by leaves the
     rest a little more like the other side. To call that a gain would flatter the attack.
     """
-    ranks = rankdata(pair, axis=0)
-    n_in, n_out = int(members.sum()), int((~members).sum())
-    areas = (ranks[members].sum(axis=0) - n_in * (n_in + 1) / 2) / (n_in * n_out)
-    return float(areas[0] - max(areas[1], 0.5))
+    attack, blind = areas(pair, members)
+    return float(attack - max(blind, 0.5))
 
 
 def _features(candidates: Sequence[Candidate]) -> Array:

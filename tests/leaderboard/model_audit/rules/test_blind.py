@@ -8,8 +8,8 @@ import pytest
 import soundfile
 
 from leaderboard.game.build import build_game
-from leaderboard.model_audit.blind import blind_baseline, blind_scores
 from leaderboard.model_audit.observed import observed
+from leaderboard.model_audit.rules.blind import blind_baseline, blind_scores
 from leaderboard.planting.planted import Candidate, Planted
 from leaderboard.spec.load import load_suite
 from leaderboard.spec.speech import Speech

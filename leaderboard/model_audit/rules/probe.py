@@ -8,31 +8,30 @@ the states of the base.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.stats import rankdata
 
-from attacks.membership.logistic import learn
 from leaderboard.model_audit.answers import Answers
 from leaderboard.model_audit.questions import BASE, MODEL, Question
+from leaderboard.model_audit.rules.speakers import (
+    Array,
+    Labels,
+    Names,
+    areas,
+    over_speakers,
+    read_off,
+)
 from leaderboard.planting.planted import Candidate
 from leaderboard.recognisers.states import from_text
 from targets.core.estimate import Estimate
 from targets.core.randomness import Randomness
 
-FOLDS = 5
 PENALTY = 100.0  # there are about as many states as utterances
-REPLICATES = 500
-LEVEL = 0.95
 FEWEST = 5  # speakers on each side
 ATTRIBUTES = ("gender", "accent")
 MEMBERSHIP = "trained on"
-
-Array = NDArray[np.float64]
-Labels = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -91,77 +90,28 @@ def _questions(known: Sequence[Candidate]) -> list[tuple[str, Labels, Labels]]:
 
 
 def _probe(
-    what: str, states: Sequence[Array], labels: Labels, speakers: NDArray[np.str_], rng: Randomness
+    what: str, states: Sequence[Array], labels: Labels, speakers: Names, rng: Randomness
 ) -> Probe | None:
     if min(len(set(speakers[labels == side].tolist())) for side in (True, False)) < FEWEST:
         return None
-    scores = [read_off(one, labels, speakers, rng.child("folds")) for one in states]
+    scores = [read_off(one, labels, speakers, PENALTY, rng.child("folds")) for one in states]
     if any(one is None for one in scores):
         return None
     pair = np.stack([one for one in scores if one is not None], axis=1)
     none = Estimate.unscored("no base whose states are shown")
     draw = rng.child("replicates")
-    model = _estimate(lambda p, y: _areas(p, y)[0], pair, labels, speakers, draw)
+    model = over_speakers(lambda p, y: areas(p, y)[0], pair, labels, speakers, draw)
     if len(states) == 1:
         return Probe(what, len(labels), model, none, none, same=False)
     return Probe(
         *(what, len(labels), model),
-        base=_estimate(lambda p, y: _areas(p, y)[1], pair, labels, speakers, draw),
-        gain=_estimate(_gain, pair, labels, speakers, draw),
+        base=over_speakers(lambda p, y: areas(p, y)[1], pair, labels, speakers, draw),
+        gain=over_speakers(_gain, pair, labels, speakers, draw),
         same=np.array_equal(states[0], states[1]),
     )
 
 
-def read_off(
-    states: Array, labels: Labels, speakers: NDArray[np.str_], rng: Randomness
-) -> Array | None:
-    """Return a score (N,) for each row of states (N, D), by rules learnt without its speaker.
-
-    None where a rule would have one side alone to learn from.
-    """
-    names = sorted(set(speakers.tolist()))
-    order = rng.numpy().permutation(len(names))
-    fold_of = {names[s]: n % FOLDS for n, s in enumerate(order)}
-    folds = np.array([fold_of[s] for s in speakers.tolist()])
-    found = np.zeros(len(states))
-    for fold in sorted(set(folds.tolist())):
-        rest = folds != fold
-        if len(set(labels[rest].tolist())) < 2:
-            return None
-        rule = learn(states[rest], labels[rest], PENALTY)
-        found[~rest] = rule.logits(states[~rest]) - rule.bias
-    return found
-
-
-def _areas(scores: Array, labels: Labels) -> Array:
-    """Return the AUC of each column of scores (N, K)."""
-    n_in, n_out = int(labels.sum()), int((~labels).sum())
-    ranks = rankdata(scores, axis=0)
-    return (ranks[labels].sum(axis=0) - n_in * (n_in + 1) / 2) / (n_in * n_out)
-
-
 def _gain(pair: Array, labels: Labels) -> float:
     """Return the AUC of the model less that of the base, each at least chance."""
-    first, second = np.maximum(_areas(pair, labels), 0.5)
+    first, second = np.maximum(areas(pair, labels), 0.5)
     return float(first - second)
-
-
-def _estimate(
-    figure: Callable[[Array, Labels], float],
-    pair: Array,
-    labels: Labels,
-    speakers: NDArray[np.str_],
-    rng: Randomness,
-) -> Estimate:
-    """Return a figure, with the interval that speakers drawn again and again give."""
-    value = float(figure(pair, labels))
-    draw, drawn = rng.numpy(), []
-    of_speaker = [np.flatnonzero(speakers == s) for s in sorted(set(speakers.tolist()))]
-    for _ in range(REPLICATES):
-        picked = draw.integers(len(of_speaker), size=len(of_speaker))
-        index = np.concatenate([of_speaker[p] for p in picked])
-        if len(set(labels[index].tolist())) == 2:
-            drawn.append(float(figure(pair[index], labels[index])))
-    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    method = f"percentile bootstrap over {len(of_speaker)} speakers"
-    return Estimate(value, float(low), float(high), LEVEL, method)

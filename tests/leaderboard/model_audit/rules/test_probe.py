@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from leaderboard.model_audit.answers import Answers
-from leaderboard.model_audit.probe import probes, read_off
 from leaderboard.model_audit.questions import BASE, MODEL, Question
+from leaderboard.model_audit.rules.probe import PENALTY, probes
+from leaderboard.model_audit.rules.speakers import read_off
 from leaderboard.model_audit.run import Asked, audit_model
 from leaderboard.planting.planted import Candidate
 from leaderboard.recognisers.states import as_text
@@ -76,7 +77,9 @@ def test_voices_that_say_nothing_of_the_coin_are_at_chance_though_they_are_told_
     labels, speakers = np.array([c.member for c in said]), np.array([c.speaker for c in said])
     areas = []
     for n in range(8):
-        scores = read_off(states_of(said).astype(np.float64), labels, speakers, RNG.child(n))
+        scores = read_off(
+            states_of(said).astype(np.float64), labels, speakers, PENALTY, RNG.child(n)
+        )
         areas.append(np.mean(scores[labels][:, None] > scores[~labels]))
     assert abs(np.mean(areas) - 0.5) < 0.1
 
