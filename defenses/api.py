@@ -45,12 +45,15 @@ from defenses.base import (
     weights_of,
 )
 from defenses.checks import check_defense
+from defenses.dpsgd.adamix import AdaMix
 from defenses.dpsgd.clipping import (
     ClippedExamples,
     Gradients,
     clipped_sum_one_by_one,
     normalised_sum,
 )
+from defenses.dpsgd.factorisation import BandedRoot
+from defenses.dpsgd.ftrl import DPFTRL, CorrelatedGaussian
 from defenses.dpsgd.mechanism import (
     BoundedSum,
     SubsampledGaussian,
@@ -58,6 +61,7 @@ from defenses.dpsgd.mechanism import (
     subsampled_gaussian_event,
 )
 from defenses.dpsgd.microbatch import MicrobatchDPSGD
+from defenses.dpsgd.public_gradients import PublicGradients
 from defenses.dpsgd.sampling import poisson_batches, rate_and_steps
 from defenses.dpsgd.scheme import DPSGD, EDPSGD, descend
 from defenses.dpsgd.self_trained import SelfTrainedEDPSGD
@@ -71,13 +75,17 @@ from defenses.public.scheme import PublicStudent
 from defenses.public.start import UntouchedStart
 
 __all__ = [
+    "DPFTRL",
     "DPSGD",
     "EDPSGD",
     "PATE",
+    "AdaMix",
+    "BandedRoot",
     "BoundedSum",
     "ClippedExamples",
     "ComposedDpEvent",
     "ConfidentVotes",
+    "CorrelatedGaussian",
     "Defense",
     "DpEvent",
     "EventError",
@@ -92,6 +100,7 @@ __all__ = [
     "NonPrivate",
     "NonPrivateDpEvent",
     "PoissonSampledDpEvent",
+    "PublicGradients",
     "PublicStudent",
     "SelfComposedDpEvent",
     "SelfTrainedEDPSGD",

@@ -67,6 +67,16 @@ SCHEMES: Registry[SchemeEntry] = Registry(
             summary="eDP-SGD as published, by micro-batches, priced at its true sensitivity",
         ),
         SchemeEntry(
+            name="dp-ftrl",
+            path="defenses.dpsgd.ftrl:DPFTRL",
+            summary="DP-FTRL: batches in a fixed order, noise correlated over steps (banded)",
+        ),
+        SchemeEntry(
+            name="adamix",
+            path="defenses.dpsgd.adamix:AdaMix",
+            summary="AdaMix: public gradients beside noisy private ones, and for their clipping",
+        ),
+        SchemeEntry(
             name="pate-lnmax",
             path="defenses.pate.scheme:PATE",
             options={"noise": "laplace"},

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from dp_accounting import DpEvent
 
 from attacks.statistics.gdp import mu_from_epsilon
 from defenses.accounting.event_text import event_from_text, event_to_text
 from defenses.base import Defense
+from defenses.dpsgd.ftrl import DPFTRL
 from defenses.dpsgd.scheme import DPSGD, EDPSGD
 from defenses.dpsgd.self_trained import SelfTrainedEDPSGD
 from defenses.pate.mechanism import NoisyVotes
@@ -64,11 +65,12 @@ def audit_at(
     rng: Randomness,
     *,
     votes: int = 0,
+    epoch: int = 1,
 ) -> MechanismFound:
     """Return what canaries prove of a defense's mechanism, which gave a row's event at δ.
 
     `epsilon` is what the row promises: the less it is, the more canaries it takes. `votes` is how
-    many queries were voted on, where any were.
+    many queries were voted on, where any were, `epoch` how many steps one has of a fixed order.
 
     Raises:
         OverheardError: nothing here watches the mechanism, or it gives another event now.
@@ -76,7 +78,7 @@ def audit_at(
     began = time.monotonic()
     event = event_from_text(event_text)
     pairs = pairs_for(epsilon, delta)
-    evidence, assumes = _watched(defense, event, delta, pairs, votes, rng)
+    evidence, assumes = _watched(defense, event, delta, pairs, votes, epoch, rng)
     if event_to_text(evidence.event) != event_text:
         raise OverheardError(f"the mechanism gives another event now: {evidence.event!r}")
     (trials,) = evidence.trials.values()
@@ -92,12 +94,22 @@ def pairs_for(epsilon: float, delta: float) -> int:
 
 
 def _watched(
-    defense: Defense, event: DpEvent, delta: float, pairs: int, votes: int, rng: Randomness
+    defense: Defense,
+    event: DpEvent,
+    delta: float,
+    pairs: int,
+    votes: int,
+    epoch: int,
+    rng: Randomness,
 ) -> tuple[Evidence, str]:
+    runs = math.ceil(2 * pairs / CANARIES)
     if isinstance(defense, DPSGD | EDPSGD | SelfTrainedEDPSGD):
         _, rate = subsampled_gaussian(event)
         setting = Setting(_plain(defense), round(defense.batch_size / rate), delta)
-        runs = math.ceil(2 * pairs / CANARIES)
+        return gradient_canaries.side_by_side(setting, CANARIES, runs, rng), OF_UPDATES
+    if isinstance(defense, DPFTRL):
+        plain = replace(defense, weights="all")  # it trains a rig
+        setting = Setting(plain, epoch * defense.batch_size, delta)
         return gradient_canaries.side_by_side(setting, CANARIES, runs, rng), OF_UPDATES
     if isinstance(defense, PATE):
         mechanism = defense.mechanism(votes)

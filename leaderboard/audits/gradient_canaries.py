@@ -1,4 +1,4 @@
-"""White-box audits of DP-SGD: crafted gradients go in, the attacker watches every noisy update.
+"""White-box audits of noisy descent: crafted gradients go in, every noisy update is watched.
 
 The mechanism is the defense's own `train`, untouched. Only what it trains is a rig: a linear model
 in which utterance i has whatever gradient the auditor wrote down for it, so that clipping, the
@@ -27,7 +27,10 @@ from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer, register_optimizer_step_pre_hook
 
 from attacks.statistics.evidence import Trials
+from defenses.dpsgd.adamix import AdaMix, public_share
+from defenses.dpsgd.ftrl import DPFTRL
 from defenses.dpsgd.scheme import DPSGD, EDPSGD
+from leaderboard.audits import ordered_canaries
 from targets.core.errors import OverheardError
 from targets.core.progress import listening, report
 from targets.core.randomness import Randomness
@@ -38,6 +41,7 @@ from targets.training.recipe import Recipe
 
 LOUD = 1e4  # norm of a crafted gradient: cut to the clipping norm, and normalised to nearly one
 QUIET = 32  # directions without any gradient, where the noise is seen alone
+SILENCE = np.zeros(0, np.float32)
 
 Updates = NDArray[np.float64]  # (steps, directions), in clipping norms of one example
 
@@ -56,15 +60,17 @@ class Setting:
 
     `tensors` is how many parameter tensors a gradient is spread over, equally. `company` is how
     many other members there are, each with a direction of its own. `repetitions` is how often a
-    canary is in the data: so many entries, each drawn by its own coin.
+    canary is in the data: so many entries, each drawn by its own coin. `public` is how many public
+    utterances there are, with gradients of norm 1 along the first canary's direction.
     """
 
-    defense: DPSGD | EDPSGD
+    defense: DPSGD | EDPSGD | DPFTRL | AdaMix
     expected_members: int
     delta: float
     tensors: int = 1
     company: int = 0
     repetitions: int = 1
+    public: int = 0
 
 
 class _Network(nn.Module):
@@ -76,7 +82,10 @@ class _Network(nn.Module):
 
 
 class _Rig(nn.Module):
-    """As much of a `Recognizer` as training touches; an example's gradient is its features."""
+    """As much of a `Recognizer` as training touches; an example's gradient is its features.
+
+    Who has no direction in `of` is public.
+    """
 
     def __init__(self, tensors: int, directions: int, of: Mapping[str, int]) -> None:
         super().__init__()
@@ -85,11 +94,12 @@ class _Rig(nn.Module):
         self._of = of
 
     def examples(self, utterances: Sequence[Utterance]) -> list[Example]:
-        """Return the crafted gradients: of norm `LOUD`, equal parts in every tensor."""
+        """Return the crafted gradients: of norm `LOUD`, public ones 1, equal in all tensors."""
         found = []
         for utterance in utterances:
             features = torch.zeros(self._shape, device="cpu")
-            features[:, self._of[utterance.id]] = LOUD / math.sqrt(self._shape[0])
+            norm = LOUD if utterance.id in self._of else 1.0
+            features[:, self._of.get(utterance.id, 0)] = norm / math.sqrt(self._shape[0])
             found.append(Example(features, []))
         return found
 
@@ -142,7 +152,7 @@ def train_and_watch(
 
     The first directions of the updates are the canaries', in order, whether they are in or not.
     """
-    names = [f"canary-{i}" for i in range(len(is_member))]
+    names = _canaries(len(is_member))
     others = [f"company-{i}" for i in range(setting.company)]
     of = {name: i for i, name in enumerate([*names, *others])}
     chosen = [name for name, inside in zip(names, is_member, strict=True) if inside]
@@ -157,11 +167,16 @@ def train_and_watch(
     members = [_silence(name) for name in present]
     with watching_updates() as seen:
         # The rig keeps every promise that training relies on, and no other.
-        trained = setting.defense.train(cast(Recipe, recipe), members, (), rng)
+        public = [Utterance(f"public-{i}", "", SILENCE, "a") for i in range(setting.public)]
+        trained = setting.defense.train(cast(Recipe, recipe), members, public, rng)
     clip = getattr(setting.defense, "clip", 1.0)
     # Along a direction spread equally over the tensors; in units of one clipped gradient.
-    along = torch.stack(seen).sum(1) / math.sqrt(setting.tensors)
-    return trained.event, along.double().numpy() * (setting.defense.batch_size / clip)
+    along = (torch.stack(seen).sum(1) / math.sqrt(setting.tensors)).double().numpy()
+    if setting.public:  # what is known is taken off
+        share = public_share(setting.public, setting.expected_members)
+        along[:, 0] -= share
+        along /= 1 - share
+    return trained.event, along * (setting.defense.batch_size / clip)
 
 
 def many_runs(setting: Setting, runs: int, rng: Randomness) -> Evidence:
@@ -175,7 +190,7 @@ def many_runs(setting: Setting, runs: int, rng: Randomness) -> Evidence:
         if event is not None and claimed != event:
             raise OverheardError(f"the event depends on the data: {event} and {claimed}")
         event = claimed
-        found = statistics(updates[:, :1], event, setting.repetitions)
+        found = _statistics(setting, updates[:, :1], event)
         if setting.company:
             found["quiet"] = quiet(updates[:, 1 + setting.company :])
         sides[is_member].append({name: float(values[0]) for name, values in found.items()})
@@ -197,7 +212,7 @@ def one_run(setting: Setting, canaries: int, rng: Randomness) -> Evidence:
     """Train once with many canaries, each by its own fair coin and along its own direction."""
     coins = rng.child("coins").numpy().random(canaries) < 0.5
     event, updates = train_and_watch(setting, coins.tolist(), rng.child("run"))
-    found = statistics(updates[:, :canaries], event, setting.repetitions)
+    found = _statistics(setting, updates[:, :canaries], event)
     return Evidence(
         event,
         {name: Trials(s[coins], s[~coins], "utterance", "one_run") for name, s in found.items()},
@@ -221,13 +236,24 @@ def side_by_side(setting: Setting, canaries: int, runs: int, rng: Randomness) ->
         if event is not None and claimed != event:
             raise OverheardError(f"the event depends on the data: {event} and {claimed}")
         event = claimed
-        scores = statistics(updates[:, :canaries], event, setting.repetitions)["likelihood"]
+        scores = _statistics(setting, updates[:, :canaries], event)["likelihood"]
         for inside in (True, False):
             sides[inside].append(scores[coins == inside])
         report((number + 1) / runs)
     assert event is not None
     members, others = (np.concatenate(sides[inside]) for inside in (True, False))
     return Evidence(event, {"likelihood": Trials(members, others, "utterance", "many_runs")})
+
+
+def _statistics(
+    setting: Setting, updates: Updates, event: DpEvent
+) -> dict[str, NDArray[np.float64]]:
+    """Return what the attacker of the setting's defense computes of each canary's direction."""
+    if not isinstance(setting.defense, DPFTRL):
+        return statistics(updates, event, setting.repetitions)
+    mechanism = setting.defense.mechanism(setting.expected_members)
+    names = _canaries(updates.shape[1])
+    return ordered_canaries.statistics(updates, event, mechanism, names, setting.repetitions)
 
 
 def statistics(
@@ -276,5 +302,9 @@ def subsampled_gaussian(event: DpEvent) -> tuple[float, float]:
     raise OverheardError(f"gradient canaries audit DP-SGD, not {event}")
 
 
+def _canaries(count: int) -> list[str]:
+    return [f"canary-{i}" for i in range(count)]
+
+
 def _silence(name: str) -> Utterance:
-    return Utterance(name, name, np.zeros(0, np.float32), "")
+    return Utterance(name, name, SILENCE, "")

@@ -14,11 +14,16 @@ from dataclasses import dataclass
 from functools import partial
 from unittest.mock import patch
 
+import numpy as np
 import torch
 from dp_accounting import ComposedDpEvent, GaussianDpEvent, LaplaceDpEvent, SelfComposedDpEvent
 
-from defenses.dpsgd import clipping, scheme
+from defenses.dpsgd import adamix, clipping, ftrl, scheme
 from defenses.dpsgd import mechanism as dpsgd
+from defenses.dpsgd.adamix import AdaMix
+from defenses.dpsgd.factorisation import BandedRoot
+from defenses.dpsgd.ftrl import DPFTRL
+from defenses.dpsgd.public_gradients import PublicGradients, clipped_in_units
 from defenses.dpsgd.scheme import DPSGD, EDPSGD
 from defenses.pate import mechanism as pate
 from defenses.pate import teachers
@@ -169,6 +174,83 @@ def _one_epoch():
     return patch.object(dpsgd, "subsampled_gaussian_event", broken)
 
 
+# DP-FTRL
+
+
+def _took_part_once():
+    """Price an utterance as if it took part in one epoch."""
+
+    def broken(root, separation):  # noqa: ARG001
+        return float(np.linalg.norm(root.times(root.participation(0, root.steps))))
+
+    return patch.object(BandedRoot, "sensitivity", broken)
+
+
+@contextmanager
+def _band_beyond_the_epoch():
+    """Let the band go on into the next epoch, and add squares as if columns still shared no row."""
+
+    def broken(root, separation):
+        firsts = range(0, root.steps, separation)
+        columns = [root.times(root.participation(n, root.steps)) for n in firsts]
+        return float(np.linalg.norm(columns))
+
+    with (
+        patch.object(ftrl, "longest_band", lambda band, epoch: band),  # noqa: ARG005
+        patch.object(BandedRoot, "sensitivity", broken),
+    ):
+        yield
+
+
+def _whitened_by_another_matrix():
+    """Price a matrix of columns of norm 1, and correlate the noise by one of longer columns."""
+
+    def broken(root, separation):
+        return float(np.linalg.norm(root.participation(0, separation)))
+
+    return patch.object(BandedRoot, "sensitivity", broken)
+
+
+def _white_noise_reused():
+    """Seed the white noise anew at every step: differences of whitened updates have none."""
+    real = ftrl.white_noise
+
+    def broken(like, deviation, generator):
+        return real(like, deviation, generator.manual_seed(generator.initial_seed()))
+
+    return patch.object(ftrl, "white_noise", broken)
+
+
+# AdaMix
+
+
+def _not_clipped():
+    """Trust that private gradients are as long as public ones, and cut none before projection."""
+
+    def broken(recognizer, batch, threshold):
+        total = clipping.zeros(recognizer)
+        if batch:
+            losses = recognizer.example_nll(batch).sum()
+            for sum_, gradient in zip(
+                total.values(), torch.autograd.grad(losses, list(total)), strict=True
+            ):
+                sum_ += gradient / threshold
+        return total
+
+    return patch.object(adamix, "clipped_in_units", broken)
+
+
+def _threshold_of_the_members():
+    """Take the quantile of norms over the batch, too: the size of the noise tells who is in it."""
+
+    def broken(self, recognizer, batch):
+        both = [*self.speech, *batch]
+        self.said = PublicGradients.of(recognizer, both, self.quantile, self.components)
+        return clipped_in_units(recognizer, batch, self.said.threshold)
+
+    return patch.object(adamix.BesidePublic, "__call__", broken)
+
+
 # PATE
 
 
@@ -226,6 +308,20 @@ def descent(epsilon=4.0, rate=0.25, epochs=2.0, *, tensors=1, company=0, defense
     return partial(gradient_canaries.many_runs, setting)
 
 
+def ordered(epsilon=4.0, batches=4, epochs=8.0, band=16):
+    """Watch the updates of DP-FTRL for `epochs` epochs of so many batches."""
+    chosen = DPFTRL(epsilon, epochs=epochs, batch_size=BATCH, band=band)
+    setting = Setting(chosen, BATCH * batches, DELTA)
+    return partial(gradient_canaries.many_runs, setting)
+
+
+def beside_public(epsilon=4.0, rate=0.25, epochs=2.0):
+    """Watch the updates of AdaMix, with four public utterances that point where the canary does."""
+    chosen = AdaMix(epsilon, epochs=epochs, batch_size=BATCH, components=2)
+    setting = Setting(chosen, round(BATCH / rate), DELTA, public=4)
+    return partial(gradient_canaries.many_runs, setting)
+
+
 def votes(noise, epsilon=4.0, *, company=0):
     """Watch one vote of PATE, with the canary's teacher and three others."""
     chosen = PATE(
@@ -274,6 +370,31 @@ ZOO = (
     ),
     Broken(
         "ε of one epoch claimed for 8", "dpsgd", _one_epoch, descent(epochs=8.0), 250, slow=True
+    ),
+    Broken("ε of one epoch claimed for 8", "dp-ftrl", _took_part_once, ordered(), runs=60),
+    Broken(
+        "a band of 16 steps over epochs of 2",
+        "dp-ftrl",
+        _band_beyond_the_epoch,
+        ordered(batches=2),
+        runs=200,
+    ),
+    Broken(
+        "noise whitened by another matrix than the priced one",
+        "dp-ftrl",
+        _whitened_by_another_matrix,
+        ordered(batches=16, epochs=1.0),
+        runs=1_000,
+        slow=True,
+    ),
+    Broken("white noise reused across steps", "dp-ftrl", _white_noise_reused, ordered(), runs=60),
+    Broken("private gradients not clipped", "adamix", _not_clipped, beside_public(), runs=60),
+    Broken(
+        "threshold from private gradients",
+        "adamix",
+        _threshold_of_the_members,
+        beside_public(),
+        runs=60,
     ),
     Broken("the same shard to all teachers", "pate-gnmax", _same_shard, votes("gaussian"), runs=80),
     Broken(

@@ -19,7 +19,8 @@ QUICK = {
     "noise divided by the batch size twice", "clipping the mean, not each example",
     "no normalisation", "no noise on empty batches", "noise reused across steps",
     "everybody in every batch, priced at 1/4", "the same shard to all teachers",
-    "vocabulary of the members' transcripts",
+    "vocabulary of the members' transcripts", "white noise reused across steps",
+    "private gradients not clipped",
 }  # fmt: skip
 
 

@@ -37,6 +37,7 @@ def audit_mechanism(cell: Cell, out: Path, *, report: Report) -> None:
                 promise.promised,
                 rng,
                 votes=int(str(record.notes.get("votes", 0))),
+                epoch=int(str(record.notes.get("steps_an_epoch", 1))),
             )
     except OverheardError as error:
         found = MechanismFound(Estimate.unscored(str(error)), 1.0, "", 0, 0.0)

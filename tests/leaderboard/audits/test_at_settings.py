@@ -6,6 +6,7 @@ import pytest
 
 from defenses.accounting.event_text import event_to_text
 from defenses.accounting.price import calibrated, price
+from defenses.dpsgd.ftrl import DPFTRL
 from defenses.dpsgd.mechanism import subsampled_gaussian_event
 from defenses.dpsgd.sampling import rate_and_steps
 from defenses.dpsgd.scheme import DPSGD, EDPSGD
@@ -50,6 +51,15 @@ def test_most_of_a_claim_is_proven(scheme, members):
     assert found.p_value > 0.001
     assert "every noisy update" in found.assumes
     assert found.scores == 2_000
+
+
+def test_most_of_a_claim_is_proven_of_a_fixed_order():
+    defense = DPFTRL(10.0, epochs=3, batch_size=4, weights="low-rank")
+    event = defense.mechanism(20).calibrated(10.0, DELTA).event
+    claimed = price(event, DELTA).epsilon
+    found = audit_at(defense, event_to_text(event), DELTA, claimed, RNG, epoch=5)
+    assert 0.75 * claimed < found.audited.low <= claimed
+    assert "every noisy update" in found.assumes
 
 
 def test_less_noise_than_the_event_says_is_found_out(monkeypatch):
