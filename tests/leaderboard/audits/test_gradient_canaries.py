@@ -15,6 +15,7 @@ from attacks.statistics.gdp import delta_from_mu, mu_from_epsilon
 from defenses.accounting.price import calibrated, dp_sgd_event
 from defenses.base import Trained
 from defenses.dpsgd import mechanism
+from defenses.dpsgd.adamix import AdaMix
 from defenses.dpsgd.scheme import DPSGD, EDPSGD
 from leaderboard.audits.gradient_canaries import (
     Setting,
@@ -62,6 +63,14 @@ def test_the_clipping_norm_and_the_batch_size_cancel(scheme):
     other = replace(world, defense=replace(world.defense, **changes), expected_members=7)
     for one in (world, other):
         np.testing.assert_allclose(train_and_watch(one, [True], RNG)[1], 1, rtol=1e-5)
+
+
+@pytest.mark.usefixtures("_no_noise")
+@pytest.mark.parametrize("tensors", [1, 3])
+def test_beside_public_speech_a_canary_moves_its_direction_by_one_norm(tensors):
+    world = setting(AdaMix, rate=1.0, steps=2, tensors=tensors, public=3)
+    np.testing.assert_allclose(train_and_watch(world, [True], RNG)[1], 1, rtol=1e-4)
+    np.testing.assert_allclose(train_and_watch(world, [False], RNG)[1], 0, atol=1e-4)
 
 
 @pytest.mark.usefixtures("_no_noise")

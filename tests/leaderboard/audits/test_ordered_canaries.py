@@ -52,7 +52,7 @@ def test_another_kind_of_event_is_refused():
 @pytest.mark.parametrize("band", [1, 16])
 def test_at_epsilon_ten_the_audit_proves_four_fifths(band):
     defense = DPFTRL(10.0, epochs=2, batch_size=4, band=band)
-    evidence = many_runs(Setting(defense, 16, DELTA), 1_000, RNG)
+    evidence = many_runs(Setting(defense, 16, DELTA), 1_500, RNG)
     audit = conclude("dp-ftrl", "updates", evidence, delta=DELTA)
     assert audit.verdict == "consistent"
     assert 0.8 < audit.ratio < 1
