@@ -8,7 +8,7 @@ oracle for our per-example norms.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from copy import deepcopy
+from functools import partial
 
 import torch
 from opacus.grad_sample import GradSampleModule, GradSampleModuleFastGradientClipping
@@ -16,11 +16,20 @@ from opacus.layers import DPLSTM
 from opacus.optimizers import DPOptimizer, DPOptimizerFastGradientClipping
 from opacus.utils.fast_gradient_clipping_utils import DPTensorFastGradientClipping
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from defenses.dpsgd.clipping import PHYSICAL_BATCH
 from targets.models.recognizer import Example, Recognizer
 from targets.nn.layers import LSTM, Convolution, Depthwise, Embedding, LayerNorm, Linear
+from tests.bench.twins import (
+    Kinds,
+    TurnedLSTM,
+    TwinConvolution,
+    TwinDepthwise,
+    embedding,
+    layer_norm,
+    linear,
+    twin_of,
+)
 
 Batch = Sequence[Example]
 # Opacus hooks the network's first layers too, whose inputs need no gradient; torch finds it odd.
@@ -32,112 +41,22 @@ class TwinLinear(nn.Module):
 
     def __init__(self, ours: Linear) -> None:
         super().__init__()
-        self.linear = nn.Linear(ours.in_features, ours.out_features, ours.bias is not None)
-        self.linear.load_state_dict(ours.state_dict())
+        self.linear = linear(ours)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.linear(x.flatten(1, -2)).view(*x.shape[:-1], -1)
 
 
-class TwinConvolution(Convolution):
-    """A convolution over time by `Conv1d`."""
-
-    def __init__(self, ours: Convolution) -> None:
-        nn.Module.__init__(self)
-        self.width, self.stride = ours.width, ours.stride
-        inputs, outputs = ours.linear.in_features // ours.width, ours.linear.out_features
-        self.layer = nn.Conv1d(inputs, outputs, ours.width, ours.stride, ours.width // 2)
-        weight = ours.linear.weight.view(outputs, inputs, ours.width)
-        self.layer.load_state_dict({"weight": weight, "bias": ours.linear.bias})
-
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        return self.layer((x * mask).transpose(1, 2)).transpose(1, 2)
-
-
-class TwinDepthwise(nn.Module):
-    """A convolution of each channel by itself by `Conv1d` with a group for each."""
-
-    def __init__(self, ours: Depthwise) -> None:
-        super().__init__()
-        channels, width = ours.weight.shape
-        self.padding = (ours.before, ours.after)
-        self.layer = nn.Conv1d(channels, channels, width, dilation=ours.dilation, groups=channels)
-        self.layer.load_state_dict({"weight": ours.weight[:, None], "bias": ours.bias})
-
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        return self.layer(F.pad((x * mask).transpose(1, 2), self.padding)).transpose(1, 2)
-
-
-class TwinLSTM(nn.Module):
-    """An LSTM by one `DPLSTM` for each direction, the second on sequences turned round.
-
-    A bidirectional `DPLSTM` would read the padding first. Packed sequences would prevent that, but
-    they reorder the batch inside the layer: norms are then added up of different examples.
-    """
-
-    def __init__(self, ours: LSTM) -> None:
-        super().__init__()
-        H = ours.hidden
-        self.lstms = nn.ModuleList()
-        for d, recurrent in enumerate(ours.recurrent):
-            lstm = DPLSTM(ours.input.in_features, H, batch_first=True)
-            rows = slice(d * 4 * H, (d + 1) * 4 * H)
-            weights = {
-                "weight_ih_l0": _reordered(ours.input.weight[rows]),
-                "bias_ih_l0": _reordered(ours.input.bias[rows]),
-                "weight_hh_l0": _reordered(recurrent),
-                "bias_hh_l0": torch.zeros(4 * H),
-            }
-            lstm.load_state_dict(weights)
-            dict(lstm.named_parameters())["bias_hh_l0"].requires_grad_(False)
-            self.lstms.append(lstm)
-
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        states = [self.lstms[0](x)[0]]
-        if len(self.lstms) == 2:
-            steps = torch.arange(x.shape[1]).expand(x.shape[:2])
-            counts = mask.sum(1).long()
-            turned = torch.where(steps < counts, counts - 1 - steps, steps)[..., None]
-            backward = self.lstms[1](x.gather(1, turned.expand_as(x)))[0]
-            states.append(backward.gather(1, turned.expand_as(backward)))
-        return torch.cat(states, -1) * mask
-
-
-def _reordered(gates: Tensor) -> Tensor:
-    """Return the rows of the gates i, f, o, g in the order i, f, g, o."""
-    i, f, o, g = gates.chunk(4)
-    return torch.cat([i, f, g, o])
-
-
-def twin_of(recognizer: Recognizer) -> Recognizer:
-    """Return a recogniser of the same function, in layers for Opacus."""
-    twin = deepcopy(recognizer)
-    _replace_layers(twin.network)
-    return twin
-
-
-def _replace_layers(module: nn.Module) -> None:
-    for name, child in module.named_children():
-        match child:
-            case Linear():
-                new: nn.Module = TwinLinear(child)
-            case Convolution():
-                new = TwinConvolution(child)
-            case Depthwise():
-                new = TwinDepthwise(child)
-            case LSTM():
-                new = TwinLSTM(child)
-            case Embedding() | LayerNorm():
-                plain = nn.Embedding if isinstance(child, Embedding) else nn.LayerNorm
-                new = plain(*child.weight.shape)
-                new.load_state_dict(child.state_dict())
-            case _:
-                _replace_layers(child)
-                continue
-        if not any(p.requires_grad for p in child.parameters()):
-            new.requires_grad_(False)
-        setattr(module, name, new)
-
+OPACUS: Kinds = {
+    Linear: TwinLinear,
+    Embedding: embedding,
+    LayerNorm: layer_norm,
+    Convolution: TwinConvolution,
+    Depthwise: TwinDepthwise,
+    # No packed sequences: they reorder the batch inside `DPLSTM`, and norms are then added up of
+    # different examples.
+    LSTM: partial(TurnedLSTM, layer=DPLSTM),
+}
 
 def physical(batch: Batch) -> list[Batch]:
     """Return a batch in parts of similar lengths, as `defenses.dpsgd.clipping` cuts it."""
@@ -147,7 +66,7 @@ def physical(batch: Batch) -> list[Batch]:
 
 def hooks_step(recognizer: Recognizer, clip: float) -> Callable[[Batch], list[Tensor]]:
     """Return Opacus's clipped sum by per-example gradients, kept for every parameter."""
-    twin = twin_of(recognizer)
+    twin = twin_of(recognizer, OPACUS)
     network = GradSampleModule(twin.network, loss_reduction="sum")
     optimizer = DPOptimizer(_unmoved(network), expected_batch_size=1, **_settings(clip))
 
@@ -165,7 +84,7 @@ def hooks_step(recognizer: Recognizer, clip: float) -> Callable[[Batch], list[Te
 
 def ghost_step(recognizer: Recognizer, clip: float) -> Callable[[Batch], list[Tensor]]:
     """Return Opacus's clipped sum by ghost norms: two backward passes."""
-    twin = twin_of(recognizer)
+    twin = twin_of(recognizer, OPACUS)
     network = GradSampleModuleFastGradientClipping(
         twin.network, max_grad_norm=clip, loss_reduction="sum"
     )
