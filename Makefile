@@ -29,7 +29,8 @@ bench: $(VENV)/installed
 	$(BIN)/python -m pytest tests/bench/test_steps.py --benchmark-enable --benchmark-quiet \
 		--benchmark-timer=time.process_time --benchmark-json=$(VENV)/bench.json
 	$(BIN)/python -m tests.bench.table $(VENV)/bench.json
-	$(BIN)/python -m pytest tests/bench/test_ensemble.py tests/bench/test_audits.py --benchmark-enable \
+	$(BIN)/python -m pytest tests/bench/test_layers.py tests/bench/test_ensemble.py \
+		tests/bench/test_audits.py tests/bench/test_growth.py --benchmark-enable \
 		--benchmark-timer=time.process_time --benchmark-columns=min \
 		--benchmark-sort=name --benchmark-group-by=group
 

@@ -17,7 +17,8 @@ from leaderboard.jobs import scheduler
 from leaderboard.jobs.job import Pool
 from leaderboard.jobs.processes import Processes
 from leaderboard.jobs.progress import watching
-from leaderboard.records import provenance
+from leaderboard.records import provenance, verified
+from leaderboard.records.record import Record
 from leaderboard.records.run_folder import FOLDER, read_records
 from leaderboard.spec.load import load_suite
 from leaderboard.views.table import Format, table
@@ -48,9 +49,10 @@ def run(
     chosen = at_seeds(load_suite(suite), seed, fresh_seed)
     out = out or Path("runs") / chosen.name
     check_sources(chosen.conditions, data, out)
+    known: list[Record] = []
     if any((out / FOLDER).glob("*.json")):
         # Before anything is computed: its results could not be kept beside these.
-        read_records(out, chosen.conditions.digest)
+        known = read_records(out, chosen.conditions.digest)
     # A worker with a GPU of its own uses it, unless another device is asked for.
     device = device or ("cuda" if gpus and chosen.device == "cpu" else chosen.device)
     if workers and (gpus or ray is not None):
@@ -68,10 +70,13 @@ def run(
         pool = partial(Processes, int(gpus), gpus=int(gpus))
     jobs = plan(chosen, out, data, device)
     check_speech(chosen.cells(), jobs, data)
+    if not all(job.finished() for job in jobs):
+        known = []  # there will be others, and nobody needs these while they are made
     with watching() as progress:
         outcomes = scheduler.run(jobs, out, workers or provenance.cores(), progress, pool=pool)
     if any((out / FOLDER).glob("*.json")):
-        typer.echo(table(out, Format.TEXT))
+        typer.echo(table(out, Format.TEXT, records=known or None))
+        verified.keep(out)
         typer.echo(f"\nrecords: {out / FOLDER}", err=True)
     failed = [o for o in outcomes.values() if o.status in ("failed", "blocked")]
     for outcome in failed:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from leaderboard.experiment.fingerprints import attack_code, scheme_code, submission_code
 from leaderboard.records.record import Record
-from leaderboard.records.run_folder import history
+from leaderboard.records.run_folder import glances, history
 from leaderboard.spec.cell import SUBMISSION, Cell
 from leaderboard.spec.choices import AttackChoice
 from leaderboard.spec.paths import submitted_file, weights_digest
@@ -37,9 +37,9 @@ def pending(out: Path, cell: Cell, stamps: Mapping[str, str]) -> Pending:
     fingerprints, stamps or digests of weights were kept is taken to be of the present code, speech
     and weights: its commit tells. A failed attempt leaves what succeeded before it in use.
     """
+    if finished(out, cell, stamps):
+        return Pending(True, True, history(out, cell)[-1], ())
     records = history(out, cell)
-    if records and _says_all(records[-1], cell, out, stamps):
-        return Pending(True, True, records[-1], ())
     every = tuple(choice.name for choice in cell.conditions.attacks)
     weights = weights_digest(out, cell)
     for record in reversed(records) if weights else ():
@@ -50,7 +50,8 @@ def pending(out: Path, cell: Cell, stamps: Mapping[str, str]) -> Pending:
 
 def finished(out: Path, cell: Cell, stamps: Mapping[str, str]) -> bool:
     """Return whether nothing is pending of a cell."""
-    return pending(out, cell, stamps).finished
+    found = glances(out, cell)
+    return bool(found) and _says_all(found[-1].record, cell, out, stamps)
 
 
 def attempted(out: Path, cell: Cell, stamps: Mapping[str, str], before: str | None) -> bool:
@@ -59,16 +60,16 @@ def attempted(out: Path, cell: Cell, stamps: Mapping[str, str], before: str | No
     `before` is the digest of the last record that there was when the attempt began. So an attempt
     in which an attack failed has left its result, and yet the next run tries that attack again.
     """
-    records = history(out, cell)
-    if not records or not _says_all(records[-1], cell, out, stamps, but_failed=True):
+    found = glances(out, cell)
+    if not found or not _says_all(found[-1].record, cell, out, stamps, but_failed=True):
         return False
-    return records[-1].digest != before or not _failed(records[-1], cell)
+    return found[-1].digest != before or not _failed(found[-1].record, cell)
 
 
 def last_digest(out: Path, cell: Cell) -> str | None:
     """Return the digest of the last record of a cell, if there is one."""
-    records = history(out, cell)
-    return records[-1].digest if records else None
+    found = glances(out, cell)
+    return found[-1].digest if found else None
 
 
 def code_of(cell: Cell, out: Path) -> str:

@@ -5,7 +5,9 @@ What both find hard cancels out, so that a difference shows where two intervals 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +32,7 @@ AS_MUCH = 1.05  # times an ε, up to which another promises as much: noise is fo
 NO_ERRORS = "the record is from before errors were kept for each utterance"
 
 Counts = NDArray[np.float64]
+Key = tuple[str, str, int, str]  # of a row: scheme, target, seed, digest of its conditions
 
 
 def counts_of(records: Sequence[Record]) -> Counts | None:
@@ -52,25 +55,45 @@ def counts_of(records: Sequence[Record]) -> Counts | None:
     )
 
 
-def control_of(record: Record, records: Sequence[Record], scheme: str) -> Record | Estimate:
-    """Return the row of a control with the same target, seed and conditions; or why there is none.
+@dataclass(frozen=True)
+class Beside:
+    """The rows that others are compared with: each finds its control without looking at all."""
 
-    Of several under that scheme it is the first by its label.
-    """
-    if record.cell.scheme == scheme:
-        return Estimate.unscored("it is this control itself")
-    same = [
-        other
-        for other in sorted(records, key=lambda r: r.cell.label)
-        if other.cell.scheme == scheme and other.cell.target == record.cell.target
-    ]
-    if not same:
-        return Estimate.unscored(f"no row {scheme} beside it")
-    for other in same:
-        alike = other.cell.conditions.digest == record.cell.conditions.digest
-        if alike and other.cell.seed == record.cell.seed and other.status in ("ok", "falsified"):
-            return other
-    return Estimate.unscored(f"no row {scheme} with its seed")
+    records: tuple[Record, ...]
+
+    @classmethod
+    def of(cls, records: Iterable[Record]) -> Beside:
+        """Return some rows, to compare with."""
+        return cls(tuple(records))
+
+    @cached_property
+    def _controls(self) -> dict[Key, Record]:
+        found: dict[Key, Record] = {}
+        for record in sorted(self.records, key=lambda r: r.cell.label):
+            if record.status in ("ok", "falsified"):
+                found.setdefault(_key(record, record.cell.scheme), record)
+        return found
+
+    @cached_property
+    def _schemes(self) -> set[tuple[str, str]]:
+        return {(record.cell.scheme, record.cell.target) for record in self.records}
+
+    def control_of(self, record: Record, scheme: str) -> Record | Estimate:
+        """Return the row of a control with the same target, seed and conditions; or why not.
+
+        Of several under that scheme it is the first by its label.
+        """
+        if record.cell.scheme == scheme:
+            return Estimate.unscored("it is this control itself")
+        if (scheme, record.cell.target) not in self._schemes:
+            return Estimate.unscored(f"no row {scheme} beside it")
+        nothing = Estimate.unscored(f"no row {scheme} with its seed")
+        return self._controls.get(_key(record, scheme), nothing)
+
+
+def _key(record: Record, scheme: str) -> Key:
+    cell = record.cell
+    return scheme, cell.target, cell.seed, cell.conditions.digest
 
 
 def rival_of(record: Record, records: Sequence[Record]) -> Record | None:
@@ -95,12 +118,12 @@ def rival_of(record: Record, records: Sequence[Record]) -> Record | None:
     return min(rivals, key=lambda other: other.wer.value, default=None)
 
 
-def wer_less(rows: Sequence[Record], records: Sequence[Record], control: str) -> Estimate:
+def wer_less(rows: Sequence[Record], beside: Beside, control: str) -> Estimate:
     """Return the word error rate of a cell's rows, one a seed, less that of a control's.
 
     Seed by seed and speaker by speaker on the same utterances, with a bootstrap interval over both.
     """
-    pairs = [(row, control_of(row, records, control)) for row in rows]
+    pairs = [(row, beside.control_of(row, control)) for row in rows]
     found = [(row, other) for row, other in pairs if isinstance(other, Record)]
     if not found:
         return next(why for _, why in pairs if isinstance(why, Estimate))
@@ -123,7 +146,7 @@ def wer_difference(rows: Sequence[Record], others: Sequence[Record]) -> Estimate
 
 def leakage_less(
     rows: Sequence[Record],
-    records: Sequence[Record],
+    beside: Beside,
     control: str,
     attack: str,
     level: float = LEVEL,
@@ -133,7 +156,7 @@ def leakage_less(
     The mean over seeds of differences that are paired candidate by candidate: of AUCs, or of the
     exposure of secrets said once.
     """
-    controls = [control_of(row, records, control) for row in rows]
+    controls = [beside.control_of(row, control) for row in rows]
     pairs = zip(rows, controls, strict=True)
     return mean_over_seeds([leakage_difference(row, c, attack, level) for row, c in pairs])
 
@@ -152,9 +175,9 @@ def leakage_difference(
     return auc_less(row, control, attack, level)
 
 
-def every_difference(row: Record, records: Sequence[Record]) -> dict[str, dict[str, Estimate]]:
+def every_difference(row: Record, beside: Beside) -> dict[str, dict[str, Estimate]]:
     """Return for each attack of a row what it finds more than on `public`, where both are known."""
-    control = control_of(row, records, CONTROLS[0])
+    control = beside.control_of(row, CONTROLS[0])
     if isinstance(control, Estimate):
         return {}
     found = {attack: {AUC_LESS: auc_less(row, control, attack)} for attack in row.scores}

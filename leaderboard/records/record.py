@@ -18,6 +18,8 @@ from pydantic import (
     JsonValue,
     PlainSerializer,
     PlainValidator,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
 )
 
 from defenses.accounting.guarantee import Guarantee
@@ -47,6 +49,21 @@ Promise = Annotated[
 ]
 Plain = Annotated[JsonValue, BeforeValidator(to_json)]
 Number = Annotated[float, PlainValidator(number_from_json), PlainSerializer(number_to_json)]
+
+
+def _as_they_are(values: Any, one_by_one: ValidatorFunctionWrapHandler) -> Any:
+    # Nearly all of a record are scores, and nearly all scores are numbers: looked at together they
+    # take a tenth of the time.
+    if (
+        type(values) is dict
+        and {*map(type, values)} <= {str}
+        and {*map(type, values.values())} <= {float}
+    ):
+        return dict(values)
+    return one_by_one(values)
+
+
+Numbers = Annotated[dict[str, Number], WrapValidator(_as_they_are)]
 
 
 def _is_empty(value: Sized) -> bool:
@@ -150,7 +167,7 @@ class Record(_Part):
     repetitions: Annotated[dict[str, int], Field(exclude_if=_is_empty)] = {}
     """For each candidate that is said more than once an epoch, how often. Such a candidate is a
     group, and its coin no evidence on the ε of one utterance."""
-    scores: dict[str, dict[str, Number]] = {}
+    scores: dict[str, Numbers] = {}
     """For each attack, each candidate's score (higher: rather a member). With the coins, every
     figure can be computed again."""
     notes: dict[str, Plain] = {}

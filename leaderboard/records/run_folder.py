@@ -2,21 +2,27 @@
 
 Append-only: the first record of a cell is `<cell>.json`; what corrects it is `<cell>.2.json`,
 then `<cell>.3.json`, each naming in `supersedes` the digest of the one before. The last counts.
+
+A plan looks at every record several times. So what it asks of a record is remembered as long as its
+file stays as it is: see `glances`.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
+from leaderboard.records import verified
 from leaderboard.records.record import SCHEMA_VERSION, Record, failed_record
 from leaderboard.records.store import RecordError, mistake, read_digested, write_digested
-from leaderboard.spec.cell import Cell
+from leaderboard.spec.cell import Cell, Conditions
 from targets.core.files import PARTIAL
 
 FOLDER = "records"  # below the folder of a run
@@ -29,6 +35,12 @@ class Stored(NamedTuple):
     path: Path
     digest: str
     record: Record
+
+
+# By file: which state of it was read, and what a plan asks of it.
+_glanced: dict[Path, tuple[tuple[int, ...], Stored]] = {}
+# What a record says of single candidates and utterances: nearly all of its size.
+_BULK = ("coins", "speakers", "word_errors", "repetitions")
 
 
 def write_record(record: Record, run: Path, *, correction: bool = False) -> Path:
@@ -61,6 +73,29 @@ def history(run: Path, cell: Cell) -> list[Record]:
     return [read_record(path) for path in _chain(run, cell)]
 
 
+def glances(run: Path, cell: Cell) -> list[Stored]:
+    """Return the records of a cell as `history` does, but without what they say of candidates.
+
+    Their scores are empty, and name the attacks alone.
+    """
+    return [_glance(path) for path in _chain(run, cell)]
+
+
+def _glance(path: Path) -> Stored:
+    known = _glanced.get(path)
+    if known is None or known[0] != _state(path):
+        _stored(path)
+    return _glanced[path][1]
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return ()  # who reads it says what is wrong with it
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
 def _chain(run: Path, cell: Cell) -> list[Path]:
     """Return the files of a cell, each superseding the one before."""
     first = run / FOLDER / f"{cell.id}.json"
@@ -80,6 +115,7 @@ def read_record(path: Path) -> Record:
 
 
 def _stored(path: Path) -> Stored:
+    state = _state(path)
     content, digest = read_digested(path, "record", SCHEMA_VERSION)
     if content.get("kind") == MODEL_AUDIT:
         raise RecordError(
@@ -88,9 +124,30 @@ def _stored(path: Path) -> Stored:
             "`compare` or `site`; `overheard audit-model` makes it again"
         )
     try:
-        return Stored(path, digest, Record.model_validate_json(json.dumps(content)))
+        record = _record(content)
     except ValidationError as error:
         raise mistake(path, error) from None
+    less: dict[str, Any] = {name: {} for name in _BULK}
+    less |= {"scores": {attack: {} for attack in record.scores}}
+    _glanced[path] = state, Stored(path, digest, record.model_copy(update=less))
+    return Stored(path, digest, record)
+
+
+def _record(content: Mapping[str, Any]) -> Record:
+    try:
+        # The records of a run share their conditions: read once they are one object, whose digest
+        # is computed once.
+        conditions = _conditions(json.dumps(content["cell"]["conditions"]))
+        cell = Cell.model_validate({**content["cell"], "conditions": conditions})
+        return Record.model_validate({**content, "cell": cell})
+    except (ValidationError, KeyError, TypeError):
+        # Something is wrong with it. Read as a whole, it is told where.
+        return Record.model_validate_json(json.dumps(content))
+
+
+@lru_cache(maxsize=64)
+def _conditions(content: str) -> Conditions:
+    return Conditions.model_validate_json(content)
 
 
 def read_records(folder: Path, conditions: str | None = None) -> list[Record]:
@@ -123,6 +180,7 @@ def _read_all(folder: Path, conditions: str | None) -> list[Stored]:
     paths = sorted(p for p in home.glob("*.json") if not p.name.startswith(PARTIAL))
     if not paths:
         raise RecordError(f"{folder}: holds no records")
+    verified.recall(folder)
     history = [_stored(path) for path in paths]
     for path, _, record in history:
         if not re.fullmatch(rf"{re.escape(record.cell.id)}(\.\d+)?\.json", path.name):

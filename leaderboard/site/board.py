@@ -9,6 +9,7 @@ from typing import Any
 
 from leaderboard.figures.headline import HEADLINE, headline, membership, short_name
 from leaderboard.figures.headline import strongest as strongest_name
+from leaderboard.figures.paired import Beside
 from leaderboard.figures.seeds import over_seeds
 from leaderboard.records.board import Board
 from leaderboard.records.numbers import number_to_json
@@ -136,8 +137,9 @@ def summaries(suites: Mapping[str, Sequence[Entry]]) -> Iterator[dict[str, Any]]
         results = [result for entry in entries for result in entry.results]
         audits = [audit for entry in entries[:1] for audit in entry.board.audits]
         board = Board.of(records, results, audits)
+        beside = Beside.of(records)
         over = [
-            row | control_columns(cell, records)
+            row | control_columns(cell, beside)
             for cell in over_seeds(sorted(records, key=place))
             for row in [row_of(cell, board)]
         ]

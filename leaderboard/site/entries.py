@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from leaderboard.figures.paired import Beside, every_difference
 from leaderboard.figures.seeds import Repeated
 from leaderboard.records.attack_result import AttackResult, read_results
 from leaderboard.records.board import NO_BOARD, Board
@@ -19,7 +20,9 @@ from leaderboard.records.strongest import disproof, results_on
 from leaderboard.spec.paths import SOUNDS
 from leaderboard.views.controls import control_columns
 from leaderboard.views.table import Row, place
+from targets.core.estimate import Estimate
 
+NOBODY = Beside(())
 PICTURE = "spectrograms.png"
 
 
@@ -51,13 +54,18 @@ class Entry:
     run: Run
     superseded_by: str | None
     results: tuple[AttackResult, ...]
-    beside: tuple[Record, ...] = ()
+    beside: Beside = NOBODY
     board: Board = NO_BOARD
 
     @cached_property
     def controls(self) -> Row:
         """How it compares with the rows that touch nothing private."""
         return control_columns(Repeated((self.record,)), self.beside)
+
+    @cached_property
+    def differences(self) -> dict[str, dict[str, Estimate]]:
+        """What each attack finds more than on the row that trained on nothing private."""
+        return every_difference(self.record, self.beside)
 
     @property
     def disproof(self) -> str | None:
@@ -114,7 +122,9 @@ def read_entries(folders: Sequence[Path]) -> list[Entry]:
             )
     order = list(dict.fromkeys(entry.suite for entry in entries.values()))
     beside = {
-        suite: tuple(sorted((r.record for r in entries.values() if counts(r, suite)), key=place))
+        suite: Beside.of(
+            sorted((e.record for e in entries.values() if counts(e, suite)), key=place)
+        )
         for suite in order
     }
     return sorted(

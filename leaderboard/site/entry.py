@@ -9,7 +9,6 @@ import numpy as np
 
 from attacks.statistics.roc import roc
 from leaderboard.figures.headline import HEADLINE
-from leaderboard.figures.paired import every_difference
 from leaderboard.figures.seeds import Repeated
 from leaderboard.records.numbers import guarantee_to_json
 from leaderboard.records.record import Record
@@ -143,7 +142,7 @@ def _all(entry: Entry) -> dict[str, dict[str, Estimate]]:
     own_figures = {name: getattr(record, name) for name in own}
     own_figures |= proven(record, entry.board.audits)
     further = {CONTROLS: beside_controls(entry), REPEATED: by_repetitions(entry)}
-    less = every_difference(record, entry.beside)
+    less = entry.differences
     return {
         TARGET: own_figures,
         **{title: found for title, found in further.items() if found},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -77,7 +78,7 @@ class Conditions(Frozen):
             raise ValueError(f"audit.attack: '{name}' does not tell members: use a membership one")
         return self
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of what comparable cells share: everything but the attacks and the audit."""
         return digest_of(self.model_dump(mode="json", exclude={"attacks", "audit"}))
@@ -114,12 +115,12 @@ class Cell(Frozen):
         """Everything that determines the outcome; the names of suite and row do not."""
         return self.model_dump(mode="json", exclude={"suite", "label"})
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of the spec."""
         return digest_of(self.spec)
 
-    @property
+    @cached_property
     def training_digest(self) -> str:
         """SHA-256 of what determines the weights: the spec without attacks and audit."""
         spec = self.spec

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from leaderboard.figures.headline import HEADLINE
+from leaderboard.figures.paired import Beside
 from leaderboard.figures.seeds import Repeated, each_seed, over_seeds
 from leaderboard.records.attack_result import AttackResult, read_results
 from leaderboard.records.board import Board
@@ -88,20 +90,37 @@ def _row(cell: Repeated, board: Board) -> Row:
     return row
 
 
+@dataclass(frozen=True)
+class Compared:
+    """A folder of records and what is known of them, read once."""
+
+    records: tuple[Record, ...]
+    board: Board
+
+    @classmethod
+    def of(cls, folder: Path) -> Compared:
+        """Read a folder, and what submitted attacks found there."""
+        records = tuple(sorted(read_records(folder), key=place))
+        return cls(records, Board.of(records, read_results(folder), read_audits(folder)))
+
+    @cached_property
+    def each(self) -> list[Row]:
+        """A row for each record."""
+        return [_row(cell, self.board) for cell in each_seed(self.records)]
+
+    def rows(self, seeds: bool, controlled: bool) -> list[Row]:
+        """Return a row a cell, or with `seeds` for each; with its controls where asked for."""
+        cells = (each_seed if seeds else over_seeds)(self.records)
+        beside = Beside.of(self.records)
+        return [
+            _row(cell, self.board) | (controls.control_columns(cell, beside) if controlled else {})
+            for cell in cells
+        ]
+
+
 def compared(folder: Path) -> list[Row]:
     """Return the comparison of a folder of records, and of what submitted attacks found there."""
-    return comparison(read_records(folder), read_results(folder), read_audits(folder))
-
-
-def _rows(folder: Path, seeds: bool, beside: bool) -> list[Row]:
-    """Return the comparison of a folder, a row a cell or a seed, with controls where asked for."""
-    records = sorted(read_records(folder), key=place)
-    board = Board.of(records, read_results(folder), read_audits(folder))
-    cells = (each_seed if seeds else over_seeds)(records)
-    return [
-        _row(cell, board) | (controls.control_columns(cell, records) if beside else {})
-        for cell in cells
-    ]
+    return Compared.of(folder).each
 
 
 def compare(
@@ -118,7 +137,8 @@ def compare(
     compare. Audits of `models` that others trained come last, and take part in none.
     """
     whole = form in (Format.TEXT, Format.JSON, Format.CSV)
-    found = [row for folder in folders for row in _rows(folder, seeds, whole)]
+    read = [Compared.of(folder) for folder in folders]
+    found = [row for one in read for row in one.rows(seeds, whole)]
     several = any(len(row[SEEDS]) > 1 for row in found)
     keys = KEYS if len(folders) == 1 and not models else ("suite", *KEYS)
     if whole and form is not Format.TEXT:
@@ -129,15 +149,21 @@ def compare(
     drawn = render([*found, *others], keys_of(keys, form, several), HEADERS, footer, form)
     if form is not Format.TEXT or not folders:
         return drawn
-    return "\n\n".join([drawn, controls.drawn(found, form), correlation_table(folders, form)])
+    return "\n\n".join(
+        [drawn, controls.drawn(found, form), _correlations([one.each for one in read], form)]
+    )
 
 
 def correlation_table(folders: Sequence[Path], form: Format) -> str:
     """Return the rank correlations within each folder of records, one row a group of cells."""
+    return _correlations([compared(folder) for folder in folders], form)
+
+
+def _correlations(parts: Sequence[Sequence[Row]], form: Format) -> str:
     content = [
         {"cells": f"{found[0]['suite']}: {name} ({len(cells)})"}
         | {figure: _shown(correlation(cells, figure)) for figure in RANKED}
-        for found in map(compared, folders)
+        for found in parts
         for name, cells in groups(found).items()
     ]
     return render(content, CORRELATION_KEYS, TITLES | {"wer": "WER"}, CORRELATION_FOOTER, form)

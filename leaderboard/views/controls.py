@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from leaderboard.figures.headline import HEADLINE, LEVEL, MEMBERSHIP, SHOWN, strongest
-from leaderboard.figures.paired import CONTROLS, leakage_less, wer_less
+from leaderboard.figures.paired import CONTROLS, Beside, leakage_less, wer_less
 from leaderboard.figures.seeds import Repeated, each_seed, over_seeds
-from leaderboard.records.record import Record
 from leaderboard.records.run_folder import read_records
 from leaderboard.views.table import SEEDS, TITLES, Format, Row, keys_of, place, render, row_of
 from targets.core.estimate import Estimate
@@ -46,8 +45,8 @@ start is the public start, trained no further; {SELF_TRAINED} has also taught it
 measured, or not kept by the record; the JSON says which."""
 
 
-def control_columns(cell: Repeated, records: Sequence[Record]) -> Row:
-    """Return how a cell compares with its controls, among the records beside it."""
+def control_columns(cell: Repeated, beside: Beside) -> Row:
+    """Return how a cell compares with its controls, among the rows beside it."""
     rows = cell.measured or cell.records
     tried = cell.membership()
     chosen = {attack: attack for attack in HEADLINE}
@@ -56,11 +55,11 @@ def control_columns(cell: Repeated, records: Sequence[Record]) -> Row:
     level = {MEMBERSHIP: 1 - (1 - LEVEL) / max(len(tried), 1)}
     allowed = [r.auc_allowed for r in rows if r.auc_allowed is not None]
     return {
-        **{f"wer_less_{control}": wer_less(rows, records, control) for control in CONTROLS},
+        **{f"wer_less_{control}": wer_less(rows, beside, control) for control in CONTROLS},
         "auc_allowed": max(allowed, default=None),
         **{
             f"{attack}_less_{SELF_TRAINED}": leakage_less(
-                rows, records, SELF_TRAINED, name, level.get(attack, LEVEL)
+                rows, beside, SELF_TRAINED, name, level.get(attack, LEVEL)
             )
             for attack, name in chosen.items()
         },
@@ -71,7 +70,8 @@ def controls_table(folder: Path, form: Format, *, seeds: bool = False) -> str:
     """Return the rows of a folder beside their controls; with `seeds` one for each seed."""
     records = sorted(read_records(folder), key=place)
     cells = (each_seed if seeds else over_seeds)(records)
-    return drawn([row_of(cell) | control_columns(cell, records) for cell in cells], form)
+    beside = Beside.of(records)
+    return drawn([row_of(cell) | control_columns(cell, beside) for cell in cells], form)
 
 
 def drawn(content: Sequence[Row], form: Format) -> str:

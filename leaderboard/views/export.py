@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from leaderboard.figures.paired import CONTROLS, every_difference, wer_less
+from leaderboard.figures.paired import CONTROLS, Beside, every_difference, wer_less
 from leaderboard.records.attack_result import AttackResult, read_results
 from leaderboard.records.board import Board
 from leaderboard.records.mechanism_audit import read_audits
@@ -29,7 +29,7 @@ strongest ...    of all attacks known, submitted ones included: there where any 
 def figures(
     records: Iterable[Record],
     found: Sequence[AttackResult] = (),
-    beside: Sequence[Record] | None = None,
+    beside: Beside | None = None,
     board: Board | None = None,
 ) -> list[Row]:
     """Return one row an estimate: record by record in the order of the table.
@@ -39,13 +39,13 @@ def figures(
     statuses are those of the `board`, or of one that the records alone are on.
     """
     ordered = sorted(records, key=place)
-    others = ordered if beside is None else beside
+    others = beside or Beside.of(ordered)
     board = board or Board.of(ordered, found)
     return [row for record in ordered for row in _figures(record, found, others, board)]
 
 
 def _figures(
-    record: Record, found: Sequence[AttackResult], others: Sequence[Record], board: Board
+    record: Record, found: Sequence[AttackResult], others: Beside, board: Board
 ) -> Iterable[Row]:
     common = {**identity(record), "status": board.status(record)}
     for name in ("wer", "wer_members", "wer_held_out"):

@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from leaderboard.figures.paired import CONTROLS, rival_of, wer_difference, wer_less
+from leaderboard.figures.paired import CONTROLS, Beside, rival_of, wer_difference, wer_less
 from leaderboard.figures.seeds import over_seeds
 from leaderboard.records.attack_result import AttackResult
 from leaderboard.records.board import statuses
@@ -104,7 +104,7 @@ def standing(
     """Return in lines where the entries with the ids `own` stand."""
     every = places(records, found)
     by_id = {place.id: place for place in every}
-    judged = statuses(records, found)
+    judged, beside = statuses(records, found), Beside.of(records)
     lines: list[str] = []
     for record, status in zip(records, judged, strict=True):
         if record.cell.id not in own:
@@ -116,7 +116,7 @@ def standing(
         lines += [
             f"{place.describe()}, {status}",
             f"  audited ε {compact(record.audited_epsilon)}",
-            *_beside_controls([record], records),
+            *_beside_controls([record], beside),
             *_beside_rival(record, records),
         ]
         for axis, title in (("epsilon", "WER against ε"), ("leakage", "WER against AUC")):
@@ -135,14 +135,14 @@ def standing(
             wer = compact(cell.wer(), percent=True)
             lines += [
                 f"{who.target} {who.label}{promise}, {len(cell.measured)} seeds: WER {wer} %",
-                *_beside_controls(cell.measured, records),
+                *_beside_controls(cell.measured, beside),
             ]
     return lines
 
 
-def _beside_controls(rows: Sequence[Record], records: Sequence[Record]) -> list[str]:
+def _beside_controls(rows: Sequence[Record], beside: Beside) -> list[str]:
     """Return the word error rate less that without private speech, in percentage points."""
-    return [_less(control, wer_less(rows, records, control)) for control in CONTROLS]
+    return [_less(control, wer_less(rows, beside, control)) for control in CONTROLS]
 
 
 def _beside_rival(record: Record, records: Sequence[Record]) -> list[str]:

@@ -186,13 +186,16 @@ def table(
     *,
     seeds: bool = False,
     models: Sequence[ModelAudit] = (),
+    records: Sequence[Record] | None = None,
 ) -> str:
     """Return the table of a folder of records, beside what submitted attacks found, if any.
 
     A cell of several seeds is one row, or with `seeds` one for each. Audits of `models` that others
-    trained come last, or stand alone where there is no folder.
+    trained come last, or stand alone where there is no folder. `records` are those of the folder,
+    where they have been read already.
     """
-    records = [] if folder is None else read_records(folder)
+    if records is None:
+        records = [] if folder is None else read_records(folder)
     found = [] if folder is None else read_results(folder)
     audits = [] if folder is None else read_audits(folder)
     content = (rows if seeds else rows_over_seeds)(records, found, audits)

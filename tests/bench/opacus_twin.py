@@ -58,6 +58,7 @@ OPACUS: Kinds = {
     LSTM: partial(TurnedLSTM, layer=DPLSTM),
 }
 
+
 def physical(batch: Batch) -> list[Batch]:
     """Return a batch in parts of similar lengths, as `defenses.dpsgd.clipping` cuts it."""
     by_length = sorted(batch, key=lambda e: len(e.features))

@@ -1,7 +1,9 @@
 """The same recogniser in torch's own layers: the plain training that privacy is measured against.
 
-Attention of the decoders stays as it is: a learnt window is added to its logits, for which torch
-has no faster kernel.
+Of layers that torch has in two ways it is the faster one: see `tests/bench/test_layers.py`. A
+convolution is a linear map of windows, since `Conv1d` takes longer; an LSTM reads padded sequences,
+the second direction turned round, since packed ones have no fused kernel. Attention of the decoders
+stays as it is: a learnt window is added to its logits, for which torch has no faster kernel.
 """
 
 from __future__ import annotations
@@ -11,11 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from targets.nn.conformer import SelfAttention, rotated
-from targets.nn.layers import LSTM, Convolution, Depthwise, Embedding, LayerNorm, Linear
+from targets.nn.layers import LSTM, Depthwise, Embedding, LayerNorm, Linear
 from tests.bench.twins import (
     Kinds,
     TurnedLSTM,
-    TwinConvolution,
     TwinDepthwise,
     embedding,
     layer_norm,
@@ -47,7 +48,6 @@ TORCH: Kinds = {
     Linear: linear,
     Embedding: embedding,
     LayerNorm: layer_norm,
-    Convolution: TwinConvolution,
     Depthwise: TwinDepthwise,
     LSTM: TurnedLSTM,
     SelfAttention: FusedAttention,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from leaderboard.jobs.job import Job, Named
 from leaderboard.records.mechanism_audit import audit_file
-from leaderboard.records.run_folder import history
+from leaderboard.records.run_folder import glances
 from leaderboard.spec.cell import Cell
 
 AUDIT = Named("leaderboard.experiment.audits.mechanism", "audit_mechanism")
@@ -41,12 +41,13 @@ def audit_jobs(cells: Sequence[Cell], out: Path) -> list[Job]:
 
 def is_audited(out: Path, cell: Cell) -> bool:
     """Return whether the mechanism of a cell's last record is audited, or promises nothing."""
-    records = history(out, cell)
-    if not records:
+    found = glances(out, cell)
+    if not found:
         return False
-    promise = records[-1].guarantee
+    record = found[-1].record
+    promise = record.guarantee
     if promise is None or promise.promised is None or promise.delta is None:
         return True
-    event = str(records[-1].event)
+    event = str(record.event)
     place = audit_file(out, "mechanism", cell.scheme, event, promise.delta, promise.promised)
     return place.exists()

@@ -9,6 +9,7 @@ import pytest
 
 from leaderboard.figures.intervals import rate
 from leaderboard.figures.paired import (
+    Beside,
     counts_of,
     every_difference,
     leakage_difference,
@@ -33,7 +34,7 @@ def test_counts_are_by_speaker():
 
 
 def test_the_difference_is_of_the_rates_and_much_narrower_than_they_are():
-    found = wer_less([BETTER], BESIDE, "public")
+    found = wer_less([BETTER], Beside.of(BESIDE), "public")
     assert found.value == pytest.approx(BETTER.wer.value - PUBLIC.wer.value)
     assert found.high < 0
     apart = [rate(counts_of([r])) for r in BESIDE]
@@ -43,7 +44,7 @@ def test_the_difference_is_of_the_rates_and_much_narrower_than_they_are():
 def test_the_mean_over_seeds_takes_the_seeds_that_both_have():
     rows = [row("dpsgd", 10.0, seed, rate=0.3) for seed in (0, 1, 2)]
     publics = [row("public", seed=seed, rate=0.4) for seed in (0, 1)]
-    found = wer_less(rows, [*rows, *publics], "public")
+    found = wer_less(rows, Beside.of([*rows, *publics]), "public")
     less = [r.wer.value - p.wer.value for r, p in zip(rows, publics, strict=False)]
     assert found.value == pytest.approx(np.mean(less))
     assert "8 speakers and 2 seeds" in found.method
@@ -70,15 +71,15 @@ def test_the_mean_over_seeds_takes_the_seeds_that_both_have():
     ],
 )
 def test_what_cannot_be_compared_is_a_dash_with_the_reason(one, beside, control, reason):
-    found = wer_less([one], beside, control)
+    found = wer_less([one], Beside.of(beside), control)
     assert not found.scored
     assert reason in found.method
 
 
 def test_leakage_without_a_control_is_a_dash_with_the_same_reason():
     for one, control in ((BETTER, "start"), (PUBLIC, "public"), (row("dpsgd", 1.0, 5), "public")):
-        why = leakage_less([one], BESIDE, control, "membership").method
-        assert why == wer_less([one], BESIDE, control).method
+        why = leakage_less([one], Beside.of(BESIDE), control, "membership").method
+        assert why == wer_less([one], Beside.of(BESIDE), control).method
         assert why.startswith("unscored: ")
 
 
@@ -92,10 +93,10 @@ def test_other_words_are_other_speech():
 
 def test_leakage_is_compared_on_the_same_coins():
     leaks = row("dpsgd", 10.0, leak=0.5)
-    found = leakage_less([leaks], [PUBLIC], "public", "membership")
+    found = leakage_less([leaks], Beside.of([PUBLIC]), "public", "membership")
     assert found.low > 0.05
     assert "20 clusters" in found.method
-    nothing = leakage_less([BETTER], [PUBLIC], "public", "membership")
+    nothing = leakage_less([BETTER], Beside.of([PUBLIC]), "public", "membership")
     assert nothing.low < 0 < nothing.high
     other = row("public", seed=1).model_copy(update={"cell": PUBLIC.cell})
     assert "coins are not those" in leakage_difference(leaks, other, "membership").method
@@ -159,12 +160,12 @@ def test_exposure_is_compared_secret_by_secret_of_those_said_once():
 
 def test_every_attack_is_compared_and_what_is_unknown_is_left_out():
     one, other = with_canaries(BETTER, BITS + 0.5), with_canaries(PUBLIC, BITS)
-    found = every_difference(one, [one, other])
+    found = every_difference(one, Beside.of([one, other]))
     assert found["canary"]["exposure_less_public"].value == pytest.approx(0.5)
     assert found["canary"]["auc_less_public"].value == pytest.approx(0.0)
     assert found["membership"]["auc_less_public"] == leakage_difference(one, other, "membership")
-    assert every_difference(other, [one, other]) == {}
-    assert every_difference(BETTER.model_copy(update={"scores": {}}), BESIDE) == {}
+    assert every_difference(other, Beside.of([one, other])) == {}
+    assert every_difference(BETTER.model_copy(update={"scores": {}}), Beside.of(BESIDE)) == {}
 
 
 def test_the_level_is_that_of_the_choice():
@@ -173,3 +174,13 @@ def test_the_level_is_that_of_the_choice():
     assert wide.value == one.value
     assert wide.high - wide.low > 1.2 * (one.high - one.low)
     assert math.isclose(wide.level, 0.99)
+
+
+def test_the_control_is_the_first_by_its_label_that_gave_anything():
+    public = [
+        PUBLIC.model_copy(
+            update={"cell": PUBLIC.cell.model_copy(update={"label": label}), "status": status}
+        )
+        for label, status in (("public-c", "ok"), ("public-b", "ok"), ("public-a", "failed"))
+    ]
+    assert Beside.of([BETTER, *public]).control_of(BETTER, "public") is public[1]

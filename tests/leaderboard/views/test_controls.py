@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from leaderboard.figures.paired import Beside
 from leaderboard.figures.seeds import over_seeds
 from leaderboard.records.run_folder import write_record
 from leaderboard.views.compare import compare
@@ -36,7 +37,7 @@ def run(tmp_path):
 
 def test_a_row_is_better_than_its_controls_and_leaks_more():
     (private,) = [c for c in over_seeds(RECORDS) if c.first.cell.scheme == "dpsgd"]
-    found = control_columns(private, RECORDS)
+    found = control_columns(private, Beside.of(RECORDS))
     assert tuple(found) == COLUMNS
     assert found["wer_less_start"].value < found["wer_less_public"].value < 0
     assert found["wer_less_public"].high < 0
@@ -62,7 +63,7 @@ def test_the_difference_of_the_chosen_attack_has_its_level():
         for r in RECORDS
     ]
     (private,) = [c for c in over_seeds(records) if c.first.cell.scheme == "dpsgd"]
-    found = control_columns(private, records)["membership_less_public"]
+    found = control_columns(private, Beside.of(records))["membership_less_public"]
     assert found.value < 0  # of the attack that was turned round, which is the larger here
     assert found.level == pytest.approx(0.975)
 
