@@ -2,8 +2,8 @@
 
 Three things are taken from transcribed public speech, anew at every step: its mean gradient, which
 needs no noise; the norm at which private gradients are cut, a quantile of the norms of public ones;
-and the directions in which public gradients point, to which the private mean is projected, so that
-noise in all others is gone.
+and the directions in which public gradients point, to which the private mean may be projected, so
+that noise in all others is gone.
 
 **What is priced is the subsampled Gaussian of DP-SGD**, no more and no less:
 
@@ -47,7 +47,7 @@ class AdaMix:
 
     Every step draws `public_batch` public utterances. `quantile` is the share of their gradients
     that would not be cut; `components` is how many directions of theirs are kept of the private
-    gradient, 0 for all. The rest is as in `EDPSGD`.
+    gradient, 0 for all: of a whole recogniser a few hold little. The rest is as in `EDPSGD`.
     """
 
     epsilon: float
@@ -56,7 +56,7 @@ class AdaMix:
     learning_rate: float = 1e-3
     public_batch: int = 64
     quantile: float = 0.9
-    components: int = 32
+    components: int = 0
     weights: str = "all"
     rank: int = 4
 

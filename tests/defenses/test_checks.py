@@ -30,7 +30,7 @@ OPTIONS = {
     "edpsgd-self-trained": {"epsilon": 4, "epochs": 1, "batch_size": 4},
     "edpsgd-microbatch": {"epsilon": 4, "epochs": 1, "batch_size": 4, "micro_batch_size": 2},
     "dp-ftrl": {"epsilon": 4, "epochs": 1, "batch_size": 4},
-    "adamix": {"epsilon": 4, "epochs": 1, "batch_size": 4},
+    "adamix": {"epsilon": 4, "epochs": 1, "batch_size": 4, "components": 2},
     "public": {"student_epochs": 1},
     "start": {},
     "pate-lnmax": {"epsilon": 4, "teachers": 2, "teacher_epochs": 1, "student_epochs": 1},

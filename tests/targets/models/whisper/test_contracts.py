@@ -31,7 +31,7 @@ SCHEMES_TRIED = {
     "dpsgd": {"epsilon": 4, "epochs": 1, "batch_size": 4},
     "edpsgd": {"epsilon": 4, "epochs": 1, "batch_size": 4},
     "dp-ftrl": {"epsilon": 4, "epochs": 1, "batch_size": 4},
-    "adamix": {"epsilon": 4, "epochs": 1, "batch_size": 4},
+    "adamix": {"epsilon": 4, "epochs": 1, "batch_size": 4, "components": 2},
     "pate-gnmax": {"epsilon": 4, "teachers": 2, "teacher_epochs": 1, "student_epochs": 1},
 }
 ATTACKS_TRIED = (
