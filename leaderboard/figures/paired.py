@@ -202,7 +202,10 @@ def auc_less(row: Record, control: Record, attack: str, level: float = LEVEL) ->
     if not shared:
         return Estimate.unscored("the two have no scores of this attack in common")
     speaker = {candidate: name for name, said in row.speakers.items() for candidate in said}
-    clusters = np.unique([speaker.get(c, c) for c in shared], return_inverse=True)[1]
+    # Numbered in the order of their names. `np.unique` does so too, and takes five times as long.
+    names = [speaker.get(c, c) for c in shared]
+    numbers = {name: number for number, name in enumerate(sorted(set(names)))}
+    clusters = np.array([numbers[name] for name in names])
     members = np.array([row.coins[c] for c in shared], dtype=bool)
     scores = [np.array([found[c] for c in shared]) for found in (one, other)]
     if row.cell.conditions.unit == "speaker":

@@ -107,7 +107,9 @@ def _write_figures(home: Path, entries: Sequence[Entry]) -> None:
         row
         for entry in entries
         if not entry.superseded_by
-        for row in export.figures([entry.record], entry.results, entry.beside, entry.board)
+        for row in export.figures_of(
+            entry.record, entry.results, entry.beside, entry.board, entry.differences
+        )
     ]
     for form in (Format.CSV, Format.JSON):
         _text(home / f"figures.{form}", render(figures, export.KEYS, TITLES, "", form) + "\n")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from leaderboard.figures.paired import CONTROLS, Beside, every_difference, wer_less
@@ -13,6 +13,7 @@ from leaderboard.records.record import Record
 from leaderboard.records.run_folder import read_records
 from leaderboard.records.strongest import results_on, strongest
 from leaderboard.views.table import TITLES, Format, Row, identity, place, proven, render
+from targets.core.estimate import Estimate
 
 KEYS = (
     "suite", "target", "scheme", "seed", "unit", "epsilon", "delta", "status", "attack", "figure",
@@ -41,12 +42,21 @@ def figures(
     ordered = sorted(records, key=place)
     others = beside or Beside.of(ordered)
     board = board or Board.of(ordered, found)
-    return [row for record in ordered for row in _figures(record, found, others, board)]
+    return [
+        row
+        for record in ordered
+        for row in figures_of(record, found, others, board, every_difference(record, others))
+    ]
 
 
-def _figures(
-    record: Record, found: Sequence[AttackResult], others: Beside, board: Board
+def figures_of(
+    record: Record,
+    found: Sequence[AttackResult],
+    others: Beside,
+    board: Board,
+    differences: Mapping[str, Mapping[str, Estimate]],
 ) -> Iterable[Row]:
+    """Yield the rows of one record; `differences` are its `every_difference`. See `figures`."""
     common = {**identity(record), "status": board.status(record)}
     for name in ("wer", "wer_members", "wer_held_out"):
         yield common | {"attack": None, "figure": name, "estimate": getattr(record, name)}
@@ -55,9 +65,8 @@ def _figures(
     for control in CONTROLS:
         if (less := wer_less([record], others, control)).scored:
             yield common | {"attack": None, "figure": f"wer_less_{control}", "estimate": less}
-    differences = every_difference(record, others)
     for attack, figures in record.leakages.items():
-        for name, estimate in (figures | differences.get(attack, {})).items():
+        for name, estimate in {**figures, **differences.get(attack, {})}.items():
             yield common | {"attack": attack, "figure": name, "estimate": estimate}
     later = results_on(record, found)
     for result in later:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from itertools import permutations
 from statistics import NormalDist
 
@@ -14,6 +15,7 @@ from targets.core.estimate import Estimate
 LEVEL = 0.95
 MOST_EXACT = 8  # cells of which every order is tried, 40,320 of them; of more, so many are drawn:
 DRAWN = 20_000
+AT_ONCE = 1_000  # orders
 
 Values = NDArray[np.float64]
 
@@ -48,14 +50,24 @@ def permutation_p(x: Values, y: Values) -> float:
     `DRAWN` orders and the one seen, so that it is never too small.
     """
     x, y = ranks(x) - ranks(x).mean(), ranks(y) - ranks(y).mean()
-    if len(x) <= MOST_EXACT:
-        orders = np.array(list(permutations(y)))
-    else:
-        # A seed of its own: the same cells give the same table.
-        shuffled = np.random.default_rng(0).permuted(np.tile(y, (DRAWN, 1)), axis=1)
-        orders = np.vstack([y, shuffled])
-    sums = np.abs(orders @ x)
+    # A thousand orders at once: of a thousand values, all together would fill 160 MB.
+    orders = _orders(len(x))
+    parts = [y[orders[i : i + AT_ONCE]] @ x for i in range(0, len(orders), AT_ONCE)]
+    sums = np.abs(np.concatenate(parts))
     return float(np.mean(sums >= abs(float(x @ y)) * (1 - 1e-9)))
+
+
+@lru_cache(maxsize=2)
+def _orders(n: int) -> NDArray[np.int32]:
+    """Return orders of n values, one a row: all of them, or the one seen and `DRAWN` others.
+
+    Of n values they are the same each time: the same cells give the same table.
+    """
+    seen = np.arange(n, dtype=np.int32)
+    if n <= MOST_EXACT:
+        return np.array(list(permutations(seen)), dtype=np.int32)
+    drawn = np.random.default_rng(0).permuted(np.tile(seen, (DRAWN, 1)), axis=1)
+    return np.vstack([seen, drawn])
 
 
 def ranks(values: Values) -> Values:

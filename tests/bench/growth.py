@@ -1,7 +1,8 @@
 """What commands cost that read records, by how many there are: `python -m tests.bench.growth`.
 
-CPU time and peak memory of whole processes, each on a folder of its own; the slope is that of the
-logarithms between the two largest sizes: 1 is linear. Prints the machine's speed too.
+CPU time and peak memory of whole processes, on a folder for each size. The slope is that of the
+logarithms of what larger folders add to the smallest: 1 is linear. Prints also how large the page
+is, and how fast the machine.
 """
 
 from __future__ import annotations
@@ -21,12 +22,16 @@ from tabulate import tabulate
 
 from tests.bench.many_records import FILE, make_run
 
-SIZES = (10, 100, 1000)
+SIZES = (10, 100, 1000)  # at least; rounded up to whole seeds
+RUN = ["run", "--suite", f"{{run}}/{FILE}", "--out", "{run}"]
+# In this order: the first run verifies every record, and keeps which.
 COMMANDS = {
+    "table, nothing verified": ["table", "{run}"],
+    "run, nothing verified": RUN,
+    "an unchanged run": RUN,
     "table": ["table", "{run}"],
     "compare": ["compare", "{run}"],
     "site": ["site", "{page}", "{run}"],
-    "an unchanged run": ["run", "--suite", f"{{run}}/{FILE}", "--out", "{run}"],
 }
 LOOP = "total = 0\nfor number in range(10**7): total += number"
 AS_FAST = 0.6  # seconds of it where the goals of this page were set
@@ -57,20 +62,31 @@ def cost_of(command: Sequence[str]) -> Cost:
     return Cost(used.ru_utime + used.ru_stime, used.ru_maxrss / 1000)
 
 
-def measure(home: Path, sizes: Sequence[int], commands: Sequence[str]) -> dict[str, list[Cost]]:
-    """Return what each command costs at each size."""
+def measure(home: Path, sizes: Sequence[int]) -> tuple[list[int], dict[str, list[Cost]]]:
+    """Return how many records there are in each folder, and what each command costs there."""
     runs = [home / f"run{size}" for size in sizes]
-    for run, size in zip(runs, sizes, strict=True):
-        make_run(run, size)
-    filled = [{"run": str(run), "page": str(home / f"page-{run.name}")} for run in runs]
-    return {
-        name: [cost_of([part.format_map(names) for part in COMMANDS[name]]) for names in filled]
-        for name in commands
+    counts = [make_run(run, size) for run, size in zip(runs, sizes, strict=True)]
+    filled = [{"run": str(run), "page": str(page_of(run))} for run in runs]
+    return counts, {
+        name: [cost_of([part.format_map(names) for part in command]) for names in filled]
+        for name, command in COMMANDS.items()
     }
 
 
+def page_of(run: Path) -> Path:
+    """Return the folder of the page of a run."""
+    return run.with_name(f"page-{run.name}")
+
+
+def size_of(page: Path) -> float:
+    """Return how many MB a browser loads for the first page, without the library that draws."""
+    files = [page / "index.html", *(page / "assets").iterdir()]
+    return sum(file.stat().st_size for file in files if file.name != "plotly.min.js") / 1e6
+
+
 def slope(sizes: Sequence[int], values: Sequence[float]) -> float:
-    """Return by which power values grow between the two largest sizes."""
+    """Return by which power values grow beyond the first, by the two largest sizes."""
+    sizes, values = [n - sizes[0] for n in sizes], [value - values[0] for value in values]
     return math.log(values[-1] / values[-2]) / math.log(sizes[-1] / sizes[-2])
 
 
@@ -87,7 +103,8 @@ def table(sizes: Sequence[int], found: dict[str, list[Cost]]) -> str:
         for name, costs in found.items()
     ]
     counts = [f"{size:,}" for size in sizes]
-    return tabulate(rows, ["records", *counts, "slope", *counts, "slope"], "github")
+    headers = ["records", *counts, "slope", *counts, "slope"]
+    return tabulate(rows, headers, "github", disable_numparse=True)
 
 
 def seconds_of_additions() -> float:
@@ -101,11 +118,13 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
-    parser.add_argument("--commands", nargs="+", choices=COMMANDS, default=list(COMMANDS))
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
-        print(table(chosen.sizes, measure(Path(home), chosen.sizes, chosen.commands)))
-    print(f"\n10^7 additions in a loop take {seconds_of_additions():.1f} s here.")
+        counts, found = measure(Path(home), chosen.sizes)
+        print(table(counts, found))
+        size = size_of(page_of(Path(home) / f"run{chosen.sizes[-1]}"))
+        print(f"\nThe first page of {counts[-1]:,} records has {size:.1f} MB.")
+    print(f"10^7 additions in a loop take {seconds_of_additions():.1f} s here.")
 
 
 if __name__ == "__main__":

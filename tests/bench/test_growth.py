@@ -40,9 +40,9 @@ def test_an_unchanged_run(benchmark, tmp_path):
         assert benchmark.stats.stats.min < MOST * growth.seconds_of_additions() / growth.AS_FAST
 
 
-def test_a_slope_is_that_of_a_power():
-    assert slope((10, 100, 1000), (1.0, 2.0, 20.0)) == pytest.approx(1)
-    assert slope((10, 100, 1000), (1.0, 2.0, 200.0)) == pytest.approx(2)
+def test_a_slope_is_that_of_what_is_added():
+    assert slope((10, 110, 1010), (5.0, 6.0, 15.0)) == pytest.approx(1)
+    assert slope((10, 110, 1010), (5.0, 6.0, 105.0)) == pytest.approx(2)
 
 
 def test_costs_are_those_of_the_process(tmp_path):
@@ -54,4 +54,6 @@ def test_costs_are_those_of_the_process(tmp_path):
     assert 20 < found.megabytes < 2000
     with pytest.raises(subprocess.CalledProcessError):
         cost_of(["table", str(tmp_path / "nowhere")])
-    assert "| table " in growth.table((1, 2), {"table": [found, Cost(1.0, 1.0)]})
+    more = [Cost(found.seconds * n, found.megabytes * n) for n in (1, 2, 3)]
+    (row,) = growth.table((8, 16, 24), {"table": more}).splitlines()[2:]
+    assert row.count("1.00") == 2

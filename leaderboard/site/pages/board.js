@@ -8,7 +8,11 @@ const filters = document.getElementById("filters");
 const tray = document.getElementById("tray");
 const FIELDS = ["suite", "target", "scheme", "status"];
 const MOST = 2; // entries in a comparison
+const PAGE = 200; // rows that are shown at once, until more are asked for
+const texts = new Map(rows.map((row) => [row, row.textContent.toLowerCase()]));
 let chosen = [];
+let fitting = new Set(rows);
+let most = PAGE;
 
 function read() {
   const state = new URLSearchParams(location.hash.slice(1));
@@ -47,6 +51,7 @@ function sort(heading, order) {
     return sign * key(a).localeCompare(key(b));
   };
   body.append(...[...rows].sort(compare));
+  paginate();
   for (const other of table.tHead.rows[0].cells) {
     if (other.hasAttribute("aria-sort")) other.ariaSort = other === heading ? order : "none";
   }
@@ -55,22 +60,33 @@ function sort(heading, order) {
 function filter() {
   const words = filters.elements.search.value.toLowerCase().split(/\s+/).filter(Boolean);
   const suite = filters.elements.suite.value;
-  const shown = rows.filter((row) => {
+  fitting = new Set(rows.filter((row) => {
     const fits = FIELDS.every((name) => {
       const value = filters.elements[name].value;
       return !value || row.dataset[name] === value;
     });
-    const text = row.textContent.toLowerCase();
-    row.hidden = !fits || !words.every((word) => text.includes(word));
-    return !row.hidden;
-  });
+    return fits && words.every((word) => texts.get(row).includes(word));
+  }));
+  most = PAGE;
+  paginate();
   table.classList.toggle("one", Boolean(suite));
   for (const line of document.querySelectorAll(".conditions")) line.hidden = suite && line.dataset.suite !== suite;
   for (const run of document.querySelectorAll(".run")) run.hidden = suite && !run.dataset.suites.split(", ").includes(suite);
+  document.getElementById("nothing").hidden = fitting.size > 0;
+  document.dispatchEvent(new CustomEvent("shown", { detail: [...fitting].map((row) => row.id) }));
+}
+
+// Shows the first rows of those that fit, in the order of the table.
+function paginate() {
+  let shown = 0;
+  for (const row of body.rows) {
+    row.hidden = !fitting.has(row) || shown >= most;
+    if (!row.hidden) shown += 1;
+  }
+  const all = fitting.size;
   document.getElementById("count").textContent =
-    shown.length === 1 ? "1 entry" : `${shown.length} entries`;
-  document.getElementById("nothing").hidden = shown.length > 0;
-  document.dispatchEvent(new CustomEvent("shown", { detail: shown.map((row) => row.id) }));
+    (all === 1 ? "1 entry" : `${all} entries`) + (shown < all ? `, the first ${shown} shown` : "");
+  document.getElementById("more").hidden = shown >= all;
 }
 
 function choose() {
@@ -98,6 +114,8 @@ body.addEventListener("change", (event) => {
   if (chosen.length > MOST) chosen.shift().checked = false;
   choose();
 });
+document.getElementById("next").addEventListener("click", () => { most += PAGE; paginate(); });
+document.getElementById("all").addEventListener("click", () => { most = Infinity; paginate(); });
 document.getElementById("tray-clear").addEventListener("click", () => {
   for (const box of chosen) box.checked = false;
   chosen = [];

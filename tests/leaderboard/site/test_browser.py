@@ -144,6 +144,22 @@ def test_it_sorts_with_mouse_and_keyboard(page, site):
     assert page.locator("#board thead .wer").get_attribute("aria-sort") == "none"
 
 
+def test_many_rows_are_shown_a_page_at_a_time(page, site):
+    page.goto((site / "index.html").as_uri())
+    assert page.locator("#more").is_hidden()
+    page.evaluate("() => { most = 3; paginate(); }")
+    assert page.locator("#count").inner_text() == "7 entries, the first 3 shown"
+    page.locator("#board thead .wer button").click()
+    assert visible(page, "wer") == ["10.0", "20.0", "40.0"]  # of all, not of those that were shown
+    page.get_by_role("button", name="Show more").click()
+    assert page.locator("#count").inner_text() == "7 entries"
+    assert len(visible(page, "wer")) == 7
+    page.evaluate("() => { most = 3; paginate(); }")
+    page.get_by_role("button", name="Show all rows").click()
+    assert len(visible(page, "wer")) == 7
+    assert page.locator("#more").is_hidden()
+
+
 def test_it_filters_table_and_charts(page, site):
     page.goto((site / "index.html").as_uri())
     page.select_option("[name=status]", "falsified")
