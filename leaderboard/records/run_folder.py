@@ -82,6 +82,7 @@ def glances(run: Path, cell: Cell) -> list[Stored]:
 
 
 def _glance(path: Path) -> Stored:
+    path = path.absolute()
     known = _glanced.get(path)
     if known is None or known[0] != _state(path):
         _stored(path)
@@ -129,7 +130,7 @@ def _stored(path: Path) -> Stored:
         raise mistake(path, error) from None
     less: dict[str, Any] = {name: {} for name in _BULK}
     less |= {"scores": {attack: {} for attack in record.scores}}
-    _glanced[path] = state, Stored(path, digest, record.model_copy(update=less))
+    _glanced[path.absolute()] = state, Stored(path, digest, record.model_copy(update=less))
     return Stored(path, digest, record)
 
 

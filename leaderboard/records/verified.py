@@ -25,7 +25,7 @@ def knows(content: bytes) -> bool:
 
 def note(path: Path, content: bytes) -> None:
     """Learn that a file of this content has been verified."""
-    _known[_digest(content)] = path
+    _known[_digest(content)] = path.absolute()
 
 
 def recall(run: Path) -> None:
@@ -36,8 +36,8 @@ def recall(run: Path) -> None:
 
 def keep(run: Path) -> None:
     """Write down what has been verified of a run in this process, beside what was before."""
-    before = _read(run)
-    here = {digest for digest, path in _known.items() if path is not None and run in path.parents}
+    before, home = _read(run), run.absolute()
+    here = {digest for digest, path in _known.items() if path is not None and home in path.parents}
     if here - before:
         with whole_file(run / FILE) as aside:
             aside.write_text(json.dumps(sorted(before | here), indent=0), encoding="utf-8")

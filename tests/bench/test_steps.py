@@ -19,6 +19,7 @@ from targets.models.recognizer import Example, Recognizer
 from targets.speech.tokens import Characters
 from targets.training.recipe import Recipe, Schedule
 from tests.bench.opacus_twin import HARMLESS, OPACUS, ghost_step, hooks_step, physical
+from tests.bench.table import tables
 from tests.bench.torch_twin import TORCH
 from tests.bench.twins import Kinds, layout, twin_of
 from tests.fakes import EACH_TARGET
@@ -175,3 +176,21 @@ def test_peak_memory_is_counted():
         return [third[: len(batch)]]
 
     assert 8000 <= peak_bytes(step, [None]) < 12000
+
+
+def test_the_tables_divide_by_what_they_say():
+    def entry(name, **found):
+        return {"group": "ctc, batch 32", "params": {"name": name}, "stats": {"min": 0.1}} | {
+            "extra_info": found
+        }
+
+    ours = entry(OURS, peak_bytes=4_000_000, over={OURS: 1.0, BEST: 2.0})
+    best = entry(BEST, peak_bytes=2_000_000, over={OURS: 0.5, BEST: 1.0})
+    private = entry("edpsgd", peak_bytes=6_000_000, over={OURS: 1.25, BEST: 2.5})
+    times, sizes = (
+        [cell.strip() for cell in text.split("|")[1:-1]]
+        for text in tables({"benchmarks": [ours, best, private]}).splitlines()
+        if text.startswith("| ctc")
+    )
+    assert times == ["ctc, batch 32", "100 ms", "0.50x", "1.25x", "2.50x", "-", "-", "-"]
+    assert sizes == ["ctc, batch 32", "4 MB", "0.50x", "1.50x", "3.00x", "-", "-", "-"]
