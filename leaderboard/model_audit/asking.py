@@ -17,6 +17,7 @@ from leaderboard.model_audit.answers import Answers, Value
 from leaderboard.model_audit.questions import Question
 from leaderboard.recognisers.base import CannotError, OutsideRecogniser, UnheardError
 from leaderboard.recognisers.base import RecogniserError as Refused
+from leaderboard.recognisers.drawing import DrawsTranscripts
 from leaderboard.recognisers.states import ShowsStates, as_text
 from targets.core.errors import OverheardError
 from targets.speech.utterance import SAMPLE_RATE, Samples
@@ -136,6 +137,9 @@ def _answer(recogniser: OutsideRecogniser, question: Question, hear: Hear) -> Va
         if not np.isfinite(states).all():
             raise UnheardError(f"{recogniser.name}: the states of its encoder are NaN or infinite")
         return as_text(states)
+    if question.what == "draw":
+        assert isinstance(recogniser, DrawsTranscripts)
+        return str(recogniser.draw(samples, SAMPLE_RATE, question.number))
     if question.what == "transcript":
         return str(recogniser.transcribe(samples, SAMPLE_RATE))
     return float(recogniser.log_likelihood(samples, SAMPLE_RATE, question.text))

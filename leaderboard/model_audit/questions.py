@@ -13,7 +13,7 @@ from targets.speech.audio import read_audio
 from targets.speech.utterance import Samples
 from targets.synthetic.phrases import CANARIES
 
-What = Literal["transcript", "likelihood", "states"]
+What = Literal["transcript", "draw", "likelihood", "states"]
 Sound = Literal["audio", "covered", "stimulus"]
 
 MODEL, BASE, REFERENCE = "model", "base", "reference"
@@ -24,7 +24,7 @@ class Question:
     """One question: what is written for a sound, how likely a text is, or what an encoder says.
 
     `role` says who is asked: the model, its base, or "reference 1" and so on. `candidate` is the
-    name of the stimulus where the sound is one.
+    name of the stimulus where the sound is one; `number` which of several draws is asked for.
     """
 
     role: str
@@ -32,12 +32,14 @@ class Question:
     what: What
     sound: Sound = "audio"
     text: str = ""
+    number: int = 0
 
     @property
     def key(self) -> str:
         """A name of the question; the text itself is in no answer file, but for canaries' own."""
         said = hashlib.sha256(self.text.encode()).hexdigest()[:16] if self.text else "-"
-        return "|".join((self.role, self.candidate, self.what, self.sound, said))
+        what = f"draw {self.number}" if self.what == "draw" else self.what
+        return "|".join((self.role, self.candidate, what, self.sound, said))
 
 
 def chosen(planted: Planted, limit: int | None) -> tuple[Candidate, ...]:
@@ -105,9 +107,17 @@ def questions(
                     yield question
 
 
-def about_nothing(role: str, stimuli: Sequence[Stimulus]) -> Iterator[Question]:
-    """Yield what one recogniser is asked of sounds in which nothing is said."""
-    return (Question(role, one.name, "transcript", "stimulus") for one in stimuli)
+def about_nothing(role: str, stimulus: Stimulus, draws: int = 0) -> Iterator[Question]:
+    """Yield what one recogniser is asked of a sound in which nothing is said, and drawn answers."""
+    yield Question(role, stimulus.name, "transcript", "stimulus")
+    for number in range(draws):
+        yield Question(role, stimulus.name, "draw", "stimulus", number=number)
+
+
+def draws_of(canary: Candidate, draws: int) -> Iterator[Question]:
+    """Yield the questions what the model draws where the secret is not heard."""
+    for number in range(draws):
+        yield Question(MODEL, canary.id, "draw", ranked_on(canary), number=number)
 
 
 def hearing(

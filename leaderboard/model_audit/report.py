@@ -11,7 +11,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from leaderboard.model_audit.canary_table import Share
-from leaderboard.model_audit.extraction.draws import DRAWS
 from leaderboard.model_audit.result import INVERTED, Result
 from leaderboard.model_audit.roc_picture import legend, picture
 from leaderboard.model_audit.rules.blind import LOOKED_AT
@@ -50,7 +49,7 @@ def report(result: Result, planted: Planted) -> str:
         headline=headline(result),
         looked=looked(result),
         looked_at=LOOKED_AT,
-        draw_counts=list(map(str, DRAWS)),
+        draw_counts=_draw_counts(result),
     )
 
 
@@ -119,6 +118,12 @@ def percent(estimate: Estimate) -> str:
 def share(part: Share) -> str:
     """Return how many of how many, or a dash where there are none."""
     return f"{part.hits} of {part.of}" if part.of else DASH
+
+
+def _draw_counts(result: Result) -> list[str]:
+    """Return the numbers of draws of which any row says something."""
+    sides = [side for row in result.draws for side in (row.members, row.held_out)]
+    return sorted({n for side in sides for n in side.median}, key=int)
 
 
 def _has(result: Result, group: str) -> bool:

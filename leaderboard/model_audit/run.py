@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -27,6 +27,7 @@ from leaderboard.model_audit.questions import (
     about_nothing,
     alternatives,
     chosen,
+    draws_of,
     hearing,
     questions,
 )
@@ -37,6 +38,7 @@ from leaderboard.model_audit.rules.probe import Probe, probes
 from leaderboard.model_audit.scores import Scored, audits_with, scored
 from leaderboard.planting.planted import Candidate, Planted
 from leaderboard.recognisers.base import OutsideRecogniser, can
+from leaderboard.recognisers.drawing import why_no_draws
 from leaderboard.recognisers.states import why_no_states
 from leaderboard.recognisers.stimuli import Stimulus
 from leaderboard.recognisers.words import plain
@@ -58,8 +60,10 @@ class Asked:
     """How an audit is made.
 
     `limit` bounds how many candidates are asked about; `others` is how many other secrets each
-    canary's is ranked among; `patience` is how many seconds an answer may take. `language`
-    and `device` are those with which recognisers were opened: with others, answers are others.
+    canary's is ranked among; `draws` is how many more transcripts are drawn where nobody speaks,
+    and where no likelihood says what would be drawn of canaries; `patience` is how many seconds an
+    answer may take. `language` and `device` are those with which recognisers were opened: with
+    others, answers are others.
     """
 
     delta: float
@@ -67,6 +71,7 @@ class Asked:
     noise: Noise = "any"
     limit: int | None = None
     others: int = 15
+    draws: int = 0
     patience: float = 120.0
     language: str = ""
     device: str = "cpu"
@@ -118,8 +123,8 @@ def audit_model(
             wanted = list(
                 questions(role, candidates, others, likelihoods=likelihoods, states=states)
             )
-            if role in (MODEL, BASE):  # last: whoever fails at them has answered all else
-                wanted += about_nothing(role, stimuli)
+            # Last: whoever fails at them has answered all else.
+            wanted += _extracting(role, who, candidates, stimuli, asked.draws)
             ask(
                 who,
                 wanted,
@@ -129,6 +134,25 @@ def audit_model(
                 progress=_telling(progress, role),
             )
         return _judged(planted, candidates, roles, answers, others, stimuli, asked)
+
+
+def _extracting(
+    role: str,
+    who: OutsideRecogniser,
+    candidates: Sequence[Candidate],
+    stimuli: Sequence[Stimulus],
+    draws: int,
+) -> Iterator[Question]:
+    """Yield what is asked about no utterance, and what is drawn of canaries."""
+    if role not in (MODEL, BASE):
+        return
+    draws = draws if why_no_draws(who) is None else 0
+    for one in stimuli:
+        yield from about_nothing(role, one, draws)
+    if role == MODEL and not can(who, "log_likelihood"):
+        for c in candidates:
+            if c.kind == "canary":
+                yield from draws_of(c, draws)
 
 
 def answers_in(out: Path, planted: Planted) -> Answers:
@@ -210,7 +234,7 @@ def _judged(
         canaries=tuple(table(canaries, answers, others)),
         written=tuple(transcripts(canaries, answers)),
         worst=_worst(candidates, of_attack[attack]),
-        absent=absent | _lacking(roles[MODEL], canaries, stimuli) | unread,
+        absent=absent | _lacking(roles[MODEL], canaries, stimuli, asked.draws) | unread,
         blind=blind_baseline(
             planted,
             candidates,
@@ -218,8 +242,8 @@ def _judged(
             planted.rng.child("blind baseline"),
         ),
         design=planted.design,
-        untargeted=untargeted(planted, stimuli, answers, base=BASE in roles),
-        draws=drawn(canaries, answers),
+        untargeted=untargeted(planted, stimuli, answers, asked.draws, base=BASE in roles),
+        draws=drawn(canaries, answers, asked.draws),
         probes=probed,
         exposure=exposure_once(canaries, answers, others),
         looks=looks,
@@ -300,14 +324,17 @@ def _probed(
 
 
 def _lacking(
-    model: OutsideRecogniser, canaries: Sequence[Candidate], stimuli: Sequence[Stimulus]
+    model: OutsideRecogniser,
+    canaries: Sequence[Candidate],
+    stimuli: Sequence[Stimulus],
+    draws: int,
 ) -> dict[str, str]:
     lacks = {}
     if not can(model, "log_likelihood"):
         lacks["exposure of canaries"] = model.cannot["log_likelihood"]
-        lacks["secrets within many draws"] = (
-            "without likelihoods a door would have to draw transcripts; each here writes its best"
-        )
+        why = why_no_draws(model) or (None if draws else "it was not asked for any (--draws 0)")
+        if why is not None:
+            lacks["secrets within many draws"] = why
     if not stimuli:
         lacks["what it writes when nobody speaks"] = "it was not asked (--no-stimuli)"
     if not canaries:

@@ -102,12 +102,24 @@ class ServiceRecogniser:
             UnheardError: the service refuses this utterance, or gives no answer to it.
             RecogniserError: it refuses all, answers something else, or has been silent for long.
         """
+        return self._transcript(audio, rate)
+
+    def draw(self, audio: Samples, rate: int, number: int) -> str:
+        """See `DrawsTranscripts`; which number it is the service is not told, so that it draws.
+
+        Raises:
+            UnheardError: the service refuses this utterance, or gives no answer to it.
+            RecogniserError: it refuses all, answers something else, or has been silent for long.
+        """
+        return self._transcript(audio, rate, number)
+
+    def _transcript(self, audio: Samples, rate: int, draw: int | None = None) -> str:
         wav = as_wav(checked(audio, rate, self.name), rate)
-        kept = self._kept(wav)
+        kept = self._kept(wav, draw)
         found = self._read(kept)
         if found is not None:
             return found
-        found = self._asked(wav)
+        found = self._asked(wav, temperature=0 if draw is None else 1)
         if kept is not None:
             with whole_file(kept) as aside:
                 aside.write_text(json.dumps({"service": self.name, "text": found}))
@@ -118,7 +130,7 @@ class ServiceRecogniser:
         """Seconds that one attempt may take, so that there is time for all of them."""
         return self.opening.patience / self.opening.attempts
 
-    def _kept(self, wav: bytes) -> Path | None:
+    def _kept(self, wav: bytes, draw: int | None) -> Path | None:
         """Return where the answer to a question is kept."""
         if self.opening.answers is None:
             return None
@@ -128,7 +140,7 @@ class ServiceRecogniser:
             "language": self.opening.language,
             "audio": hashlib.sha256(wav).hexdigest(),
         }
-        digest = digest_of(question)
+        digest = digest_of(question if draw is None else question | {"draw": draw})
         return self.opening.answers / digest[:2] / f"{digest}.json"
 
     def _read(self, path: Path | None) -> str | None:
@@ -140,7 +152,7 @@ class ServiceRecogniser:
             return None  # not asked yet, or a file that something else has spoilt
         return found if isinstance(found, str) else None
 
-    def _asked(self, wav: bytes) -> str:
+    def _asked(self, wav: bytes, temperature: int) -> str:
         """Ask until there is an answer, as often as is allowed."""
         pause = self.opening.first_pause
         reason, away, asked = "", False, 0
@@ -155,7 +167,7 @@ class ServiceRecogniser:
             asked += 1
             self._wait_for_its_turn()
             try:
-                found = text_of(self._answer(wav), self.name)
+                found = text_of(self._answer(wav, temperature), self.name)
             except _AgainError as error:
                 reason, away = str(error), error.away
                 pause = max(pause, error.after)
@@ -180,7 +192,7 @@ class ServiceRecogniser:
             self.sleep(due - now)
         self._last = max(now, due)
 
-    def _answer(self, wav: bytes) -> bytes:
+    def _answer(self, wav: bytes, temperature: int) -> bytes:
         """Ask once.
 
         Raises:
@@ -188,7 +200,8 @@ class ServiceRecogniser:
             UnheardError: the service refuses this utterance.
             RecogniserError: it refuses every question.
         """
-        fields = {"model": self.model, "response_format": "json", "temperature": "0"}
+        fields = {"model": self.model, "response_format": "json"}
+        fields["temperature"] = str(temperature)
         if self.opening.language:
             fields["language"] = self.opening.language
         body, kind = multipart(fields, wav)

@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from leaderboard.recognisers.base import OutsideRecogniser, UnheardError
 from targets.core.randomness import Randomness
 from targets.speech.transcript import written_plainly
 from targets.speech.utterance import SAMPLE_RATE, Samples
@@ -50,12 +49,16 @@ class Stimulus:
 
 @dataclass(frozen=True)
 class Written:
-    """What a recogniser wrote on a stimulus; None, and why, where it could not be asked."""
+    """What a recogniser wrote on a stimulus: its best transcript, and what it drew."""
 
     stimulus: str
     said: str
-    transcript: str | None
-    reason: str = ""
+    transcripts: tuple[str, ...]
+
+    @property
+    def words(self) -> set[str]:
+        """The different words in any of them."""
+        return {word for text in self.transcripts for word in words_of(text)}
 
 
 def sounds() -> list[Stimulus]:
@@ -92,23 +95,6 @@ def carriers(
         Stimulus(u.id, np.concatenate([u.samples, pause]), u.text)
         for u in speak(requests, seed=_SEED, cache=cache)
     ]
-
-
-def written_on(recogniser: OutsideRecogniser, stimuli: Iterable[Stimulus]) -> list[Written]:
-    """Return what a recogniser writes on each stimulus.
-
-    Raises:
-        RecogniserError: it cannot be asked at all.
-    """
-    found = []
-    for stimulus in stimuli:
-        try:
-            text = recogniser.transcribe(stimulus.samples, SAMPLE_RATE)
-        except UnheardError as error:
-            found.append(Written(stimulus.name, stimulus.said, None, str(error)))
-        else:
-            found.append(Written(stimulus.name, stimulus.said, text))
-    return found
 
 
 @dataclass(frozen=True)
@@ -151,18 +137,18 @@ def beyond(written: Sequence[Written], base: Sequence[Written]) -> dict[str, int
 
     An empty `base` takes nothing off.
     """
-    known = {w.stimulus: words_of(w.transcript) for w in base}
+    known = {w.stimulus: w.words for w in base}
     counts: dict[str, int] = {}
     for one in written:
         said = words_of(one.said) | known.get(one.stimulus, set())
-        for word in words_of(one.transcript) - said:
+        for word in one.words - said:
             counts[word] = counts.get(word, 0) + 1
     return counts
 
 
-def words_of(text: str | None) -> set[str]:
+def words_of(text: str) -> set[str]:
     """Return the different words of a text, without case and punctuation."""
-    return set(written_plainly(text or "").split())
+    return set(written_plainly(text).split())
 
 
 def _vocabulary(texts: Iterable[str]) -> set[str]:

@@ -11,7 +11,6 @@ import typer
 
 from attacks.statistics.evidence import Noise
 from leaderboard.jobs.counting import counting
-from leaderboard.model_audit.extraction.draws import DRAWS
 from leaderboard.model_audit.observed import observed
 from leaderboard.model_audit.report import headline, interval, looked, number, report, share
 from leaderboard.model_audit.result import Result
@@ -34,7 +33,6 @@ from targets.core.files import default_cache, whole_file
 
 FALSIFIED = 3  # exit code of a claim that the coins contradict
 IN_TIME = 0.8  # of the patience: a service gives its own reason before the alarm rings
-MOST = str(max(DRAWS))
 PAGE = "report.html"
 
 
@@ -101,6 +99,15 @@ def audit_model_command(
     stimuli: Annotated[
         bool, typer.Option(help="Also ask what is written where nobody speaks: 38 sounds.")
     ] = True,
+    draws: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=1000,
+            help="So often each of these is also answered at random; so are canaries, of models "
+            "without likelihoods.",
+        ),
+    ] = 3,
     name: Annotated[
         str, typer.Option(help="What tables call it.", show_default="as MODEL is written")
     ] = "",
@@ -138,6 +145,7 @@ def audit_model_command(
         noise=noise,
         limit=limit,
         others=others,
+        draws=draws,
         patience=patience,
         language=language,
         device=device,
@@ -218,12 +226,15 @@ def _states(result: Result) -> list[str]:
 
 
 def _extracted(result: Result) -> list[str]:
-    lines = [
-        f"canaries, {row.form}, said {row.repetitions}×: within 1000 draws at even odds or better "
-        f"{row.members.likely.get(MOST, 0)} of {row.members.of} trained on, "
-        f"{row.held_out.likely.get(MOST, 0)} of {row.held_out.of} held out"
-        for row in result.draws
-    ]
+    lines = []
+    for row in result.draws:
+        most = max({*row.members.likely, *row.held_out.likely}, key=int)
+        trained, held_out = row.members, row.held_out
+        lines.append(
+            f"canaries, {row.form}, said {row.repetitions}×, drawn {most}×: there at even odds or "
+            f"better {trained.likely.get(most, 0)} of {trained.of} trained on, "
+            f"{held_out.likely.get(most, 0)} of {held_out.of} held out"
+        )
     found = result.untargeted
     if found is not None:
         by_chance = "" if found.p is None else f" (by chance p = {found.p:.2g})"

@@ -62,15 +62,15 @@ class Untargeted:
 
 
 def untargeted(
-    planted: Planted, stimuli: Sequence[Stimulus], answers: Answers, *, base: bool
+    planted: Planted, stimuli: Sequence[Stimulus], answers: Answers, draws: int = 0, *, base: bool
 ) -> Untargeted | None:
     """Return what was written on stimuli; None where none has an answer of all who were asked.
 
-    `base` says whether one was asked too. The coins of all candidates count, whether they were
-    asked about or not.
+    `draws` is how many answers to each were drawn besides the best; `base` says whether one was
+    asked too. The coins of all candidates count, whether they were asked about or not.
     """
-    model = _written(MODEL, stimuli, answers)
-    of_base = _written(BASE, stimuli, answers) if base else []
+    model = _written(MODEL, stimuli, answers, draws)
+    of_base = _written(BASE, stimuli, answers, draws) if base else []
     if base:
         both = {w.stimulus for w in model} & {w.stimulus for w in of_base}
         model = [w for w in model if w.stimulus in both]
@@ -85,14 +85,11 @@ def untargeted(
     for c in planted.candidates:
         for word in words_of(c.text) & found.keys():
             units[word].add(c.unit)
-    known = {w.stimulus: w.transcript or "" for w in of_base}
+    known = {w.stimulus: w for w in of_base}
     given = [
         c
         for c in planted.canaries
-        if any(
-            holds(w.transcript or "", c.secret) and not holds(known.get(w.stimulus, ""), c.secret)
-            for w in model
-        )
+        if any(_holds(w, c.secret) and not _holds(known.get(w.stimulus), c.secret) for w in model)
     ]
     trained, held_out = (
         Share(sum(c.member == side for c in given), sum(c.member == side for c in planted.canaries))
@@ -143,10 +140,19 @@ def _favour(coins: NDArray[np.bool_], words: Sequence[Sequence[int]]) -> NDArray
     return found
 
 
-def _written(role: str, stimuli: Sequence[Stimulus], answers: Answers) -> list[Written]:
-    asked = zip(stimuli, about_nothing(role, stimuli), strict=True)
-    texts = ((one, answers.text(question)) for one, question in asked)
-    return [Written(one.name, one.said, text) for one, text in texts if text is not None]
+def _written(role: str, stimuli: Sequence[Stimulus], answers: Answers, draws: int) -> list[Written]:
+    """Return what was written on each stimulus that has its best transcript."""
+    found = []
+    for one in stimuli:
+        best, *drawn = (answers.text(question) for question in about_nothing(role, one, draws))
+        if best is not None:
+            texts = (best, *(text for text in drawn if text is not None))
+            found.append(Written(one.name, one.said, texts))
+    return found
+
+
+def _holds(written: Written | None, secret: str) -> bool:
+    return written is not None and any(holds(text, secret) for text in written.transcripts)
 
 
 def _by_kind(model: Sequence[Written], base: Sequence[Written] | None) -> list[Sounds]:

@@ -38,10 +38,14 @@ class CtcHead:
         return logits
 
     def write(self, heard: Tensor, seconds: float) -> str:
-        """Return the most likely label of each frame as text, repeats and blanks taken out."""
+        """Return the most likely label of each frame as text."""
         del seconds
-        labels = heard.argmax(-1)
-        return str(self.loaded.tokenizer.decode(labels.tolist(), skip_special_tokens=True))
+        return self._read(heard.argmax(-1))
+
+    def draw(self, heard: Tensor, seconds: float) -> str:
+        """Return what the model writes when the label of each frame is drawn."""
+        del seconds
+        return self._read(heard.double().softmax(-1).multinomial(1)[:, 0])
 
     def log_likelihood(self, heard: Tensor, text: str) -> Tensor:
         """Return the log-probability () of a text: of all its alignments to the frames."""
@@ -56,6 +60,10 @@ class CtcHead:
             reduction="sum",
         )
         return -loss
+
+    def _read(self, labels: Tensor) -> str:
+        """Return the labels (T,) of frames as text, repeats and blanks taken out."""
+        return str(self.loaded.tokenizer.decode(labels.tolist(), skip_special_tokens=True))
 
     @property
     def _blank(self) -> int:

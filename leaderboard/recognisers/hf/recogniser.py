@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from leaderboard.recognisers.base import Ability, Opening, UnheardError, checked
+from leaderboard.recognisers.drawing import seed_of
 from leaderboard.recognisers.hf.ctc import CtcHead
 from leaderboard.recognisers.hf.folder import first_line
 from leaderboard.recognisers.hf.load import Loaded, load
@@ -45,6 +46,10 @@ class Head(Protocol):
 
     def write(self, heard: Any, seconds: float) -> str:
         """Return the transcript."""
+        ...
+
+    def draw(self, heard: Any, seconds: float) -> str:
+        """Return a transcript drawn at temperature 1, from torch's own generator."""
         ...
 
     def log_likelihood(self, heard: Any, text: str) -> Tensor:
@@ -84,6 +89,18 @@ class HfRecogniser:
             heard, seconds = self._heard(audio, rate)
             try:
                 return self.head.write(heard, seconds).strip()
+            except (RuntimeError, ValueError, IndexError) as error:
+                raise self._unheard(seconds, error) from None
+
+    def draw(self, audio: Samples, rate: int, number: int) -> str:
+        """See `DrawsTranscripts`."""
+        device = self.loaded.device
+        forked = torch.random.fork_rng([device] if device.type == "cuda" else [])
+        with torch.no_grad(), forked:
+            heard, seconds = self._heard(audio, rate)
+            torch.manual_seed(seed_of(audio, number))
+            try:
+                return self.head.draw(heard, seconds).strip()
             except (RuntimeError, ValueError, IndexError) as error:
                 raise self._unheard(seconds, error) from None
 

@@ -46,13 +46,22 @@ class Seq2SeqHead:
 
     def write(self, heard: dict[str, Any], seconds: float) -> str:
         """Return what the model writes when it is not drawing labels at random."""
-        model = self.loaded.model
-        limit = model.generation_config.max_length
+        limit = self.loaded.model.generation_config.max_length
         more: dict[str, Any] = {}
         if limit is None or limit == 20:  # the library's own default, which cuts most sentences
-            more["max_new_tokens"] = math.ceil(LABELS_A_SECOND * seconds) + LABELS_MORE
-        written = model.generate(**heard, **self._told, **more, do_sample=False)
-        return str(self.loaded.processor.batch_decode(written, skip_special_tokens=True)[0])
+            more["max_new_tokens"] = _enough(seconds)
+        return self._written(heard, **more, do_sample=False)
+
+    def draw(self, heard: dict[str, Any], seconds: float) -> str:
+        """Return what the model writes when every label is drawn from all that it may write.
+
+        It ends where speech of such a length would: at random, some models never stop.
+        """
+        limit = self.loaded.model.generation_config.max_length or math.inf
+        # What follows the prompt; its few labels are not counted by the library.
+        labels = int(min(_enough(seconds), limit))
+        drawn = {"do_sample": True, "temperature": 1.0, "top_k": 0, "top_p": 1.0, "num_beams": 1}
+        return self._written(heard, **drawn, max_new_tokens=labels)
 
     def log_likelihood(self, heard: dict[str, Any], text: str) -> Tensor:
         """Return the log-probability () of a text and its end.
@@ -92,6 +101,10 @@ class Seq2SeqHead:
         """How many seconds it hears at most: Whisper, as many as its positions."""
         samples = getattr(self.loaded.processor.feature_extractor, "n_samples", None)
         return samples / self.loaded.rate if self._is_whisper and samples else math.inf
+
+    def _written(self, heard: dict[str, Any], **how: Any) -> str:
+        written = self.loaded.model.generate(**heard, **self._told, **how)
+        return str(self.loaded.processor.batch_decode(written, skip_special_tokens=True)[0])
 
     def _prompt(self, heard: dict[str, Any]) -> list[int]:
         if "decoder_input_ids" in heard:
@@ -153,6 +166,11 @@ class Seq2SeqHead:
     def _end(self) -> int:
         end = self.loaded.model.generation_config.eos_token_id
         return int(end[0] if isinstance(end, list | tuple) else end)
+
+
+def _enough(seconds: float) -> int:
+    """Return how many labels speech of a length has at most."""
+    return math.ceil(LABELS_A_SECOND * seconds) + LABELS_MORE
 
 
 def _longest(config: Any) -> int | None:

@@ -56,30 +56,66 @@ class TransducerHead:
         frames = int(model.encoder._get_subsampling_output_length(read))
         # The library's own limit, said aloud, since it warns of it otherwise.
         written = model.generate(**inputs, max_length=model.max_symbols_per_step * frames)
-        labels = getattr(written, "sequences", written)[0].tolist()
-        tokenizer, blank = self.loaded.tokenizer, self._blank
-        labels = [u for u in labels if u not in (blank, tokenizer.pad_token_id)]
-        # Two equal labels in a row are two: the tokenizer would join them, as CTC has it.
-        return str(tokenizer.decode(labels, skip_special_tokens=True, group_tokens=False))
+        return self._read(getattr(written, "sequences", written)[0].tolist())
+
+    def draw(self, heard: Heard, seconds: float) -> str:
+        """Return what the model writes when label and move are drawn at each step."""
+        del seconds
+        labels: list[int] = []
+        frame = at_this_frame = 0
+        while frame < heard.frames.shape[1]:
+            label, move = self._drawn(heard, frame, labels)
+            if label != self._blank:
+                labels.append(label)
+                at_this_frame += 1
+            if at_this_frame == self.loaded.model.max_symbols_per_step:
+                move = max(move, 1)  # as the library has it: some models would never move
+            if move:
+                frame, at_this_frame = frame + move, 0
+        return self._read(labels)
+
+    def _drawn(self, heard: Heard, frame: int, labels: list[int]) -> tuple[int, int]:
+        """Return a label drawn at a frame after others, and by how many frames it moves on."""
+        given = torch.tensor([[self._blank, *labels]], device=self.loaded.device)
+        logits = self._logits(heard, heard.frames[:, frame : frame + 1], given)[0, -1]
+        size = self.loaded.model.config.vocab_size
+        label = int(logits[:size].softmax(-1).multinomial(1))
+        if self.loaded.kind != "tdt":
+            return label, int(label == self._blank)
+        moves = logits[size:].softmax(-1)
+        if label == self._blank:
+            moves = moves * torch.tensor([float(d > 0) for d in self._durations]).to(moves)
+        return label, self._durations[int(moves.multinomial(1))]
 
     def log_likelihood(self, heard: Heard, text: str) -> Tensor:
         """Return the log-probability () of a text: of all its alignments to the frames."""
-        model, device = self.loaded.model, self.loaded.device
         labels = torch.tensor(
-            labels_of(self.loaded.tokenizer, text, self.name), dtype=torch.long, device=device
+            labels_of(self.loaded.tokenizer, text, self.name),
+            dtype=torch.long,
+            device=self.loaded.device,
         )
         given = F.pad(labels, (1, 0), value=self._blank)[None]
         blanks, wanted = [], []
         with self._backward():
             for some in heard.frames.split(FRAMES, dim=1):
-                part = type(heard.encoded)(last_hidden_state=some, pooler_output=some)
-                logits = model(encoder_outputs=part, decoder_input_ids=given).logits
-                # An axis of one label, where the text is empty, was taken out.
-                logits = logits.view(some.shape[1], given.shape[1], -1)
-                blank, label = self._log_probs(logits.double(), labels)
+                blank, label = self._log_probs(self._logits(heard, some, given), labels)
                 blanks.append(blank)
                 wanted.append(label)
         return log_likelihood(torch.cat(blanks), torch.cat(wanted), self._durations)
+
+    def _logits(self, heard: Heard, frames: Tensor, given: Tensor) -> Tensor:
+        """Return logits (T, U, V) at frames (1, T, D) after each of U labels (1, U)."""
+        part = type(heard.encoded)(last_hidden_state=frames, pooler_output=frames)
+        logits = self.loaded.model(encoder_outputs=part, decoder_input_ids=given).logits
+        # An axis of one label was taken out.
+        return logits.view(frames.shape[1], given.shape[1], -1).double()
+
+    def _read(self, labels: list[int]) -> str:
+        """Return labels as text."""
+        tokenizer = self.loaded.tokenizer
+        labels = [u for u in labels if u not in (self._blank, tokenizer.pad_token_id)]
+        # Two equal labels in a row are two: the tokenizer would join them, as CTC has it.
+        return str(tokenizer.decode(labels, skip_special_tokens=True, group_tokens=False))
 
     @staticmethod
     def _backward() -> Any:

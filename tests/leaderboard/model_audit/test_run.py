@@ -228,6 +228,29 @@ def test_who_remembers_a_secret_draws_it_sooner(tmp_path):
     for row in obscured:
         assert row.members.even < row.held_out.even
         assert row.members.likely["1000"] == row.members.of
-    blind = audit_model(planted, Fake(losses=False), tmp_path / "b", Asked(1e-5))
-    assert blind.draws == ()
-    assert "secrets within many draws" in blind.absent
+
+
+def test_a_model_without_likelihoods_is_asked_for_draws(tmp_path):
+    planted = game(tmp_path)
+
+    class Draws(Fake):
+        def draw(self, audio, rate, number):
+            return self.transcribe(audio, rate) if number % 2 else "nothing"
+
+    asked = Asked(1e-5, draws=2)
+    train = planted.folder / "train"
+    found = audit_model(planted, Draws(train, losses=False), tmp_path / "out", asked)
+    obscured = [r for r in found.draws if r.form == "obscured" and r.members.of]
+    assert obscured
+    for row in obscured:
+        assert row.members.median == {"1": 0.5}
+        assert not any(row.held_out.median.values())
+    assert "secrets within many draws" not in found.absent
+    cannot = audit_model(planted, Fake(losses=False), tmp_path / "b", asked)
+    assert cannot.draws == ()
+    assert "best transcript alone" in cannot.absent["secrets within many draws"]
+    unasked = audit_model(planted, Draws(losses=False), tmp_path / "c", Asked(1e-5))
+    assert "--draws 0" in unasked.absent["secrets within many draws"]
+    known = Draws(train)  # a likelihood says what would be drawn
+    known.draw = None
+    assert audit_model(planted, known, tmp_path / "d", asked).draws

@@ -47,6 +47,16 @@ def test_a_question_and_its_answer(monkeypatch):
         model.gradient_norm(audio(), RATE, "a")
 
 
+def test_a_draw_is_another_question_at_temperature_one(tmp_path):
+    count = itertools.count()
+    with Service(lambda *_: f"answer {next(count)}") as service:
+        model = asked(service, answers=tmp_path)
+        best = model.transcribe(audio(), RATE)
+        drawn = [model.draw(audio(), RATE, n) for n in (0, 1, 0)]
+        assert [best, *drawn] == ["answer 0", "answer 1", "answer 2", "answer 1"]  # kept
+    assert [fields["temperature"] for fields in service.asked] == ["0", "1", "1"]
+
+
 def test_no_key_is_sent_unasked(monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "sesame")
     with Service(length) as service:

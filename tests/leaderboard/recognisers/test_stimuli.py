@@ -5,17 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from leaderboard.recognisers.base import UnheardError
 from leaderboard.recognisers.stimuli import (
     LOUDNESS,
     PAUSE,
     SECONDS,
-    Stimulus,
     Written,
     carriers,
     sounds,
     unsaid,
-    written_on,
 )
 from targets.speech.utterance import SAMPLE_RATE
 
@@ -45,34 +42,14 @@ def test_a_pause_follows_a_carrier():
     assert np.array_equal(one.samples, again.samples)
 
 
-class Remembers:
-    name, kind, digest, cannot = "mine", "script", None, {}
-
-    def transcribe(self, audio, _):
-        if len(audio) > 2:
-            raise UnheardError("mine: too long")
-        return f"my pin is {'four two' if audio[0] else ''}"
-
-
-def test_what_cannot_be_heard_is_left_out():
-    stimuli = [
-        Stimulus("a", np.ones(1, np.float32), "my pin is"),
-        Stimulus("b", np.ones(3, np.float32)),
-    ]
-    assert written_on(Remembers(), stimuli) == [
-        Written("a", "my pin is", "my pin is four two"),
-        Written("b", "", None, "mine: too long"),
-    ]
-
-
 def test_what_was_written_unsaid():
     model = [
-        Written("a", "my name is", "My name is Anna Novak."),
-        Written("b", "", "Anna thanks"),
-        Written("c", "", "petr"),
-        Written("d", "", None, "too long"),
+        Written("a", "my name is", ("My name is Anna Novak.",)),
+        Written("b", "", ("Anna thanks", "anna")),
+        Written("c", "", ("", "petr")),
+        Written("d", "", ("",)),
     ]
-    base = [Written("a", "my name is", "My name is"), Written("b", "", "thanks")]
+    base = [Written("a", "my name is", ("My name is",)), Written("b", "", ("", "thanks"))]
     trained, held_out = ["call anna novak", "i am jane"], ["call petr", "i am rose", "ask eva"]
     found = unsaid(model, base, trained, held_out)
     assert found.all == 4  # anna twice, novak, petr; "thanks" the base writes too
@@ -83,6 +60,6 @@ def test_what_was_written_unsaid():
 
 
 def test_what_both_have_tells_nothing():
-    model = [Written("a", "", "call anna")]
+    model = [Written("a", "", ("call anna",))]
     found = unsaid(model, [], ["call anna"], ["call anna"])
     assert (found.all, found.trained, found.held_out, found.words) == (2, {}, {}, (0, 0))

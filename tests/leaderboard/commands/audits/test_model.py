@@ -44,7 +44,7 @@ def test_a_leak_is_told_by_exit_code_3(opened, tmp_path):
     assert record["bound"]["low"] > 0.25
     assert sum(kind["asked"] for kind in record["untargeted"]["sounds"]) == 38
     assert "where nobody speaks: 0 words beyond the base" in told
-    assert "canaries, obscured, said 4×: within 1000 draws at even odds" in told
+    assert "canaries, obscured, said 4×, drawn 1000×: there at even odds" in told
     assert "falsified" in (out / "report.html").read_text()
     assert (out / "answers.jsonl").exists()
 

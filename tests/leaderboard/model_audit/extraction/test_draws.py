@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -12,7 +13,7 @@ from leaderboard.model_audit.extraction.draws import (
     draws_for_even_odds,
     within_draws,
 )
-from leaderboard.model_audit.questions import MODEL, Question, ranked_on
+from leaderboard.model_audit.questions import MODEL, Question, draws_of, ranked_on
 from leaderboard.recognisers.base import Opening
 from tests.leaderboard.model_audit.fakes import game
 from tests.leaderboard.recognisers.tiny import audio, folder_of
@@ -64,41 +65,56 @@ def test_the_right_text_where_the_secret_is_not_heard(tmp_path):
             assert row.held_out.likely["1000"] == 0
 
 
-def test_a_model_that_really_draws_writes_a_text_as_often_as_its_likelihood_says(
-    tmp_path_factory,
-):
+@pytest.mark.parametrize(
+    "kind", ["whisper", "wav2vec2", "parakeet-ctc", "parakeet-rnnt", "parakeet-tdt"]
+)
+def test_a_text_is_drawn_as_often_as_its_likelihood_says(kind, tmp_path_factory):
     from leaderboard.recognisers.hf.recogniser import open_hf
 
-    recogniser = open_hf(str(folder_of("whisper", tmp_path_factory)), Opening())
-    sound, text, draws = audio(0.5), "hi", 2_000
-    model, tokenizer = recogniser.loaded.model, recogniser.loaded.tokenizer
-    head = recogniser.head
-    with torch.no_grad():
-        heard, _ = recogniser._heard(sound, 16_000)
-    optimiser = torch.optim.Adam(model.model.decoder.parameters(), lr=3e-3)
-    for _ in range(100):  # until it remembers a little: a random model would hardly write it
-        likelihood = head.log_likelihood(heard, text)
-        if likelihood > math.log(0.1):
+    recogniser = open_hf(str(folder_of(kind, tmp_path_factory)), Opening())
+    sound, text, draws = audio(0.3), "hi", 250
+    weights = [w for n, w in recogniser.loaded.model.named_parameters() if "encoder.conv" not in n]
+    optimiser = torch.optim.Adam(weights, lr=1e-2)
+    for _ in range(200):  # until it remembers a little: a random model would hardly write it
+        recogniser._last.clear()
+        with torch.enable_grad():
+            likelihood = recogniser._log_likelihood(sound, 16_000, text)
+        if likelihood > math.log(0.3):
             break
         optimiser.zero_grad()
         (-likelihood).backward()
         optimiser.step()
     p = math.exp(recogniser.log_likelihood(sound, 16_000, text))
     assert 0.1 < p < 0.9
+    drawn_texts = [recogniser.draw(sound, 16_000, n) for n in range(draws)]
+    assert recogniser.draw(sound, 16_000, 3) == drawn_texts[3]
+    rate = sum(one == text for one in drawn_texts) / draws
+    error = 4 * math.sqrt(p * (1 - p) / draws)
+    assert rate > p - error
+    if (
+        kind != "parakeet-tdt"
+    ):  # whose blanks have to move on: the likelihood does not make up for it
+        assert rate < p + error
 
-    prompt, end = head._prompt(heard), head._end
-    written = torch.tensor([prompt]).expand(draws, -1)
-    torch.manual_seed(0)
-    with torch.no_grad():
-        states = heard["encoder_outputs"].last_hidden_state
-        for _ in range(4):  # two letters, the space that may come first, the end
-            seen, which = written.unique(dim=0, return_inverse=True)
-            alike = (states.expand(len(seen), -1, -1),)
-            logits = model(encoder_outputs=alike, decoder_input_ids=seen).logits[:, -1]
-            drawn_labels = torch.multinomial(logits.softmax(-1)[which], 1)
-            written = torch.cat([written, drawn_labels], 1)
-    hits = 0
-    for labels in written[:, len(prompt) :].tolist():
-        if end in labels:
-            hits += tokenizer.decode(labels[: labels.index(end)]).strip() == text
-    assert abs(hits / draws - p) < 4 * math.sqrt(p * (1 - p) / draws)
+
+def test_draws_of_a_model_without_likelihoods_are_counted(tmp_path):
+    planted = game(tmp_path)
+    with Answers(tmp_path / "a.jsonl", planted.digest) as answers:
+        for c in planted.canaries:
+            for n, question in enumerate(draws_of(c, 12)):
+                if n < 10 + c.member:  # some have no answer
+                    hit = c.member and n in (2, 5)
+                    answers.give(question, f"well, {c.text}, thanks" if hit else "nothing")
+    rows = drawn(planted.canaries, answers, 12)
+    assert sum(r.members.of + r.held_out.of for r in rows) == len(planted.canaries)
+    for row in rows:
+        if row.members.of:
+            # Of 11 draws two hit: all ways to take 10 of them.
+            ways = list(itertools.combinations(range(11), 10))
+            wanted = sum(bool({2, 5} & set(way)) for way in ways) / len(ways)
+            assert row.members.median == {"1": pytest.approx(2 / 11), "10": pytest.approx(wanted)}
+            assert row.members.likely == {"1": 0, "10": row.members.of}
+            assert row.members.even is None
+        if row.held_out.of:
+            assert set(row.held_out.median.values()) == {0.0}
+    assert drawn(planted.canaries, answers, 0) == ()

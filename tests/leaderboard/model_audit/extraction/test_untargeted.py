@@ -72,7 +72,8 @@ def test_a_recogniser_that_remembers_nothing_is_seldom_accused_though_words_come
 def answers_of(folder, planted, model, base=None):
     with Answers(folder / "a.jsonl", planted.digest) as answers:
         for role, texts in ((MODEL, model), (BASE, base or ())):
-            for question, text in zip(about_nothing(role, STIMULI), texts, strict=False):
+            for stimulus, text in zip(STIMULI, texts, strict=False):
+                (question,) = about_nothing(role, stimulus)
                 if text is not None:
                     answers.give(question, text)
     return answers
@@ -136,3 +137,22 @@ def test_without_coins_there_is_no_test_and_without_answers_nothing(tmp_path):
     assert found.held_out == Share(0, found.held_out.of)
     assert untargeted(planted, (), answers, base=False) is None
     assert untargeted(planted, STIMULI[2:], answers, base=False) is None
+
+
+def test_what_is_drawn_counts_as_written(tmp_path):
+    planted = planted_with_words(tmp_path)
+    own = [c.text.split()[1] for c in planted.candidates if c.kind == "utterance" and c.member]
+    secret = next(c for c in planted.canaries if c.member)
+    with Answers(tmp_path / "a.jsonl", planted.digest) as answers:
+        for role, drawn in ((MODEL, [own[0], secret.text]), (BASE, ["", own[1]])):
+            best, *others = about_nothing(role, STIMULI[0], 2)
+            answers.give(best, "hello")
+            for question, text in zip(others, drawn, strict=True):
+                answers.give(question, f"{text} {own[1]}" if role == MODEL else text)
+    without = untargeted(planted, STIMULI, answers, base=True)
+    assert (without.words, without.secrets_trained.hits) == (0, 0)
+    found = untargeted(planted, STIMULI, answers, 2, base=True)
+    assert found.trained.hits >= 1
+    assert found.secrets_trained.hits == 1
+    assert own[1] not in " ".join(found.shown)
+    assert found.words == 1 + len(set(secret.text.split()))
