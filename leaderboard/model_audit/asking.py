@@ -8,7 +8,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import FrameType
 
 import numpy as np
@@ -48,7 +49,7 @@ class _UnansweredError(Exception):
 
 
 def ask(
-    recogniser: OutsideRecogniser,
+    recognisers: Mapping[str, OutsideRecogniser],
     wanted: Sequence[Question],
     hear: Hear,
     answers: Answers,
@@ -58,20 +59,23 @@ def ask(
 ) -> None:
     """Ask all that is not answered yet; what fails is kept with its reason, and the rest goes on.
 
-    `hear` gives the sound of a question; `patience` is how many seconds one answer may take.
+    `recognisers` are by role; `hear` gives the sound of a question; `patience` is how many seconds
+    one answer may take.
 
     Raises:
-        AskingError: the recogniser refuses altogether, or many questions fail in a row.
+        AskingError: a recogniser refuses altogether, or many questions to it fail in a row.
     """
-    row = 0
+    rows = Counter[str]()
     for number, question in enumerate(wanted, 1):
         if question.key not in answers.values:
+            recogniser = recognisers[question.role]
             try:
                 _ask_one(recogniser, question, hear, answers, patience)
-                row = 0
+                rows[question.role] = 0
             except _UnansweredError as failure:
                 reason = str(failure)
-                row += failure.counts
+                rows[question.role] += failure.counts
+            row = rows[question.role]
             if row >= IN_A_ROW:
                 raise AskingError(
                     f"{recogniser.name}: {row} answers in a row failed, the last because {reason} "

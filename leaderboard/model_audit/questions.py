@@ -78,33 +78,37 @@ def ranked_on(canary: Candidate) -> Sound:
 
 def questions(
     role: str,
-    candidates: Sequence[Candidate],
+    candidate: Candidate,
     others: dict[str, tuple[str, ...]],
     *,
     likelihoods: bool,
     states: bool = False,
+    transcript: bool = True,
 ) -> Iterator[Question]:
-    """Yield what one recogniser is asked, a candidate at a time.
+    """Yield what one recogniser is asked of a candidate.
 
     `others` are the `alternatives`, for the model alone; `likelihoods` and `states` say whether it
-    has any.
+    has any, `transcript` whether that of the corpus's own speech is wanted: canaries' always are.
     """
-    for c in candidates:
+    c = candidate
+    if likelihoods:
+        yield Question(role, c.id, "likelihood", text=c.text)
+    if role.startswith(REFERENCE):
+        return
+    if transcript or c.kind == "canary":
         yield Question(role, c.id, "transcript")
-        if likelihoods:
-            yield Question(role, c.id, "likelihood", text=c.text)
-        if c.kind != "canary":
-            if states:
-                yield Question(role, c.id, "states")
-            continue
-        # Of an obscured canary the two recordings are the same.
-        if c.form == "clear":
-            yield Question(role, c.id, "transcript", "covered")
-        if likelihoods and role == MODEL:
-            for text in (c.text, *others[c.id]):
-                question = Question(role, c.id, "likelihood", ranked_on(c), text)
-                if (question.sound, text) != ("audio", c.text):
-                    yield question
+    if c.kind != "canary":
+        if states:
+            yield Question(role, c.id, "states")
+        return
+    # Of an obscured canary the two recordings are the same.
+    if c.form == "clear":
+        yield Question(role, c.id, "transcript", "covered")
+    if likelihoods and role == MODEL:
+        for text in (c.text, *others[c.id]):
+            question = Question(role, c.id, "likelihood", ranked_on(c), text)
+            if (question.sound, text) != ("audio", c.text):
+                yield question
 
 
 def about_nothing(role: str, stimulus: Stimulus, draws: int = 0) -> Iterator[Question]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -15,7 +15,7 @@ from attacks.statistics.evidence import Noise
 from attacks.statistics.verdict import verdict
 from leaderboard.model_audit.advice import advice
 from leaderboard.model_audit.answers import Answers
-from leaderboard.model_audit.asking import ask
+from leaderboard.model_audit.asking import Progress, ask
 from leaderboard.model_audit.canary_table import exposure_once, table, transcripts
 from leaderboard.model_audit.extraction.draws import drawn
 from leaderboard.model_audit.extraction.untargeted import untargeted
@@ -51,8 +51,6 @@ from targets.speech.wer import WordErrors, rate_of, word_errors
 ANSWERS = "answers.jsonl"
 LEVEL = 0.95
 WORST = 10
-
-Progress = Callable[[str, int, int], None]  # who is asked, answers so far, of how many
 
 
 @dataclass(frozen=True)
@@ -117,51 +115,70 @@ def audit_model(
                 {"name": who.name, "digest": who.digest}
                 | {"language": asked.language, "device": asked.device},
             )
-        for role, who in roles.items():
-            likelihoods = can(who, "log_likelihood")
-            states = role in (MODEL, BASE) and why_no_states(who) is None
-            wanted = list(
-                questions(role, candidates, others, likelihoods=likelihoods, states=states)
-            )
-            # Last: whoever fails at them has answered all else.
-            wanted += _extracting(role, who, candidates, stimuli, asked.draws)
-            ask(
-                who,
-                wanted,
-                hearing(candidates, stimuli),
-                answers,
-                patience=asked.patience,
-                progress=_telling(progress, role),
-            )
+        ask(
+            roles,
+            [*_wanted(candidates, roles, others), *_extracting(candidates, roles, stimuli, asked)],
+            hearing(candidates, stimuli),
+            answers,
+            patience=asked.patience,
+            progress=progress,
+        )
         return _judged(planted, candidates, roles, answers, others, stimuli, asked)
 
 
-def _extracting(
-    role: str,
-    who: OutsideRecogniser,
+def _wanted(
     candidates: Sequence[Candidate],
-    stimuli: Sequence[Stimulus],
-    draws: int,
+    roles: Mapping[str, OutsideRecogniser],
+    others: dict[str, tuple[str, ...]],
 ) -> Iterator[Question]:
-    """Yield what is asked about no utterance, and what is drawn of canaries."""
-    if role not in (MODEL, BASE):
-        return
-    draws = draws if why_no_draws(who) is None else 0
+    """Yield all questions about candidates: all that concern a sound together, whoever is asked.
+
+    Whoever heard it last may still know what its encoder made of it.
+    """
+    likelihoods = {role: can(who, "log_likelihood") for role, who in roles.items()}
+    both = likelihoods[MODEL] and likelihoods.get(BASE, False)
+    states = {role: role in (MODEL, BASE) and why_no_states(w) is None for role, w in roles.items()}
+    for c in candidates:
+        about = [
+            question
+            for role in roles
+            for question in questions(
+                *(role, c, others),
+                likelihoods=likelihoods[role],
+                states=states[role],
+                transcript=role != BASE or not both,  # a loss relative to the base's says more
+            )
+        ]
+        yield from sorted(about, key=lambda question: question.sound)
+
+
+def _extracting(
+    candidates: Sequence[Candidate],
+    roles: Mapping[str, OutsideRecogniser],
+    stimuli: Sequence[Stimulus],
+    asked: Asked,
+) -> Iterator[Question]:
+    """Yield what is asked about no utterance, and what is drawn of canaries.
+
+    Last of all: whoever fails at it has answered all else.
+    """
+    draws = {
+        role: 0 if why_no_draws(who) else asked.draws
+        for role, who in roles.items()
+        if role in (MODEL, BASE)
+    }
     for one in stimuli:
-        yield from about_nothing(role, one, draws)
-    if role == MODEL and not can(who, "log_likelihood"):
+        for role, count in draws.items():
+            yield from about_nothing(role, one, count)
+    if not can(roles[MODEL], "log_likelihood"):
         for c in candidates:
             if c.kind == "canary":
-                yield from draws_of(c, draws)
+                yield from draws_of(c, draws[MODEL])
 
 
 def answers_in(out: Path, planted: Planted) -> Answers:
     """Return the answers that are kept in a folder, as a context manager."""
     return Answers(out / ANSWERS, planted.digest)
-
-
-def _telling(progress: Progress | None, role: str) -> Callable[[int, int], None] | None:
-    return None if progress is None else lambda done, of: progress(role, done, of)
 
 
 def _judged(

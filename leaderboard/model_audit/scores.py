@@ -68,12 +68,16 @@ def scored(
         absent["loss beside references"] = "no --references with likelihoods were given"
     errors = {c.id: _accuracy(c, MODEL, answers) for c in candidates}
     found.append(Scored("transcript", "minus the word error rate of its transcript", errors))
-    if base:
+    if base and not (likelihoods and base_likelihoods):
         of_base = {c.id: _accuracy(c, BASE, answers) for c in candidates}
         how = "how much fewer of its words are wrong than with the base"
         found.append(Scored("relative transcript", how, _less(errors, of_base)))
     else:
-        absent["relative transcript"] = "no --base was given"
+        absent["relative transcript"] = (
+            "relative loss says more, so that the base is not asked for transcripts of your speech"
+            if base
+            else "no --base was given"
+        )
     return found, absent
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,7 @@ from leaderboard.model_audit.result import Result
 from leaderboard.model_audit.run import Asked, audit_model
 from leaderboard.planting.planted import Planted, read_planted
 from leaderboard.recognisers.base import Opening
+from leaderboard.recognisers.hf.sharing import share_encoders
 from leaderboard.recognisers.open import FORMS, open_recogniser
 from leaderboard.recognisers.stimuli import carriers, sounds
 from leaderboard.records.model_audit import (
@@ -150,16 +152,19 @@ def audit_model_command(
         language=language,
         device=device,
     )
-    with counting("answers of {what}") as tell:
+    others_named = [*([] if base is None else [base]), *(references or ())]
+    asked_too = [open_recogniser(one, bare) for one in others_named]
+    audited, *asked_too = share_encoders([open_recogniser(model, opening), *asked_too])
+    with counting() as tell:
         result = audit_model(
             game,
-            open_recogniser(model, opening),
+            audited,
             out,
             asked,
-            base=open_recogniser(base, bare) if base is not None else None,
-            references=[open_recogniser(one, bare) for one in references or ()],
+            base=None if base is None else asked_too[0],
+            references=asked_too[0 if base is None else 1 :],
             stimuli=[*sounds(), *carriers(cache=default_cache())] if stimuli else (),
-            progress=tell,
+            progress=partial(tell, "answers"),
         )
     result = replace(result, scheme=scheme, name=name or result.name)
     write_digested(result.to_json(), out / FILE)

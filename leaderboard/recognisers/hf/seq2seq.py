@@ -12,8 +12,9 @@ so a text is as likely there as the two spellings together.
 
 from __future__ import annotations
 
+import inspect
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -37,10 +38,16 @@ class Seq2SeqHead:
     loaded: Loaded
     name: str
     language: str
+    _keys: list[Any] = field(default_factory=list, repr=False)
+
+    @property
+    def encodes_first(self) -> bool:
+        """Whether what it hears is what the encoder makes of it, and nothing else."""
+        return self._is_whisper
 
     def hear(self, inputs: Any) -> dict[str, Any]:
         """Return the model's input; of Whisper, whose encoder is the dear part, what that makes."""
-        if not self._is_whisper:
+        if not self.encodes_first:
             return dict(inputs)
         return {"encoder_outputs": self.loaded.model.get_encoder()(**inputs)}
 
@@ -82,7 +89,7 @@ class Seq2SeqHead:
         found = []
         for wanted in spellings:
             given = torch.tensor([prompt + wanted[:-1]], device=device)
-            logits = model(**more, decoder_input_ids=given, use_cache=False).logits
+            logits = model(**more, decoder_input_ids=given, **self._attending(heard)).logits
             log_probs = logits[0, len(prompt) - 1 :].double().log_softmax(-1)
             found.append(log_probs.gather(1, torch.tensor(wanted, device=device)[:, None]).sum())
         return torch.stack(found).logsumexp(0)
@@ -101,6 +108,18 @@ class Seq2SeqHead:
         """How many seconds it hears at most: Whisper, as many as its positions."""
         samples = getattr(self.loaded.processor.feature_extractor, "n_samples", None)
         return samples / self.loaded.rate if self._is_whisper and samples else math.inf
+
+    def _attending(self, heard: dict[str, Any]) -> dict[str, Any]:
+        """Return what has the decoder keep its keys of a sound, for further texts about it."""
+        if not self._is_whisper or torch.is_grad_enabled():
+            return {"use_cache": False}
+        from transformers import DynamicCache, EncoderDecoderCache
+
+        if not self._keys or self._keys[0] is not heard:
+            self._keys[:] = [heard, DynamicCache()]
+        kept = EncoderDecoderCache(DynamicCache(), self._keys[1])
+        named = inspect.signature(self.loaded.model.forward).parameters
+        return {"cache" if "cache" in named else "past_key_values": kept, "use_cache": True}
 
     def _written(self, heard: dict[str, Any], **how: Any) -> str:
         written = self.loaded.model.generate(**heard, **self._told, **how)

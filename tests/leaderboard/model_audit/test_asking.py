@@ -44,7 +44,7 @@ def put(planted, path, recogniser, patience=20.0):
     """Ask for the likelihood of every candidate; return what is kept."""
     wanted = [Question(MODEL, c.id, "likelihood", text=c.text) for c in planted.candidates]
     with Answers(path, planted.digest) as answers:
-        ask(recogniser, wanted, hearing(planted.candidates), answers, patience=patience)
+        ask({MODEL: recogniser}, wanted, hearing(planted.candidates), answers, patience=patience)
     return answers
 
 
@@ -102,7 +102,7 @@ def test_an_alarm_at_the_very_end_leaves_no_watchdog(tmp_path, planted, monkeypa
     one = planted.candidates[0]
     with Answers(tmp_path / "a.jsonl", planted.digest) as answers:
         wanted = [Question(MODEL, one.id, "transcript")]
-        ask(Fake(), wanted, hearing([one]), answers, patience=20.0)
+        ask({MODEL: Fake()}, wanted, hearing([one]), answers, patience=20.0)
     assert list(answers.failures.values()) == ["no answer came within 20 s"]
     assert signal.getsignal(signal.SIGALRM) == before
     timers = [t for t in threading.enumerate() if isinstance(t, threading.Timer)]

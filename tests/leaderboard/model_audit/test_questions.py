@@ -4,7 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from leaderboard.model_audit.questions import BASE, MODEL, alternatives, chosen, questions
+from leaderboard.model_audit.questions import (
+    BASE,
+    MODEL,
+    REFERENCE,
+    alternatives,
+    chosen,
+    questions,
+)
 from tests.leaderboard.model_audit.fakes import game
 
 
@@ -32,17 +39,29 @@ def test_alternatives_are_of_the_space_and_of_nobody(planted):
     assert others == alternatives(planted, 15)
 
 
+def all_of(planted, role, others, **how):
+    return [q for c in planted.candidates for q in questions(role, c, others, **how)]
+
+
 def test_nothing_is_asked_twice_and_the_base_of_no_secrets(planted):
     others = alternatives(planted, 3)
-    of_model, of_base = (
-        list(questions(role, planted.candidates, others, likelihoods=True))
-        for role in (MODEL, BASE)
-    )
+    of_model, of_base = (all_of(planted, role, others, likelihoods=True) for role in (MODEL, BASE))
     assert len({q.key for q in of_model}) == len(of_model)
     asked = [q for q in of_base if q.what == "likelihood"]
     assert len(asked) == len(planted.candidates)
-    without = questions(MODEL, planted.candidates, others, likelihoods=False)
+    without = all_of(planted, MODEL, others, likelihoods=False)
     assert {q.what for q in without} == {"transcript"}
+
+
+def test_who_only_says_how_likely_a_text_is_writes_nothing_more(planted):
+    others = alternatives(planted, 3)
+    canaries = {c.id for c in planted.canaries}
+    of_base = all_of(planted, BASE, others, likelihoods=True, transcript=False)
+    assert {q.candidate for q in of_base if q.what == "transcript"} == canaries
+    of_reference = all_of(planted, f"{REFERENCE} 1", others, likelihoods=True)
+    assert {q.what for q in of_reference} == {"likelihood"}
+    assert len(of_reference) == len(planted.candidates)
+    assert all_of(planted, f"{REFERENCE} 1", others, likelihoods=False) == []
 
 
 def test_a_limit_looks_at_no_coin(planted):

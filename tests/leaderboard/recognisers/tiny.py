@@ -82,8 +82,9 @@ def make_whisper(folder: Path) -> Path:
     settings = folder / "generation_config.json"  # real ones have a limit there
     told = {**json.loads(settings.read_text()), "max_length": 24, "is_multilingual": False}
     told.pop("_from_model_config", None)  # else it is made anew from the model's
-    settings.write_text(json.dumps(told))
     tokenizer = WhisperTokenizer.from_pretrained(folder)
+    told["no_timestamps_token_id"] = tokenizer.convert_tokens_to_ids("<|notimestamps|>")
+    settings.write_text(json.dumps(told))
     extractor = WhisperFeatureExtractor.from_pretrained(folder)
     WhisperProcessor(extractor, tokenizer).save_pretrained(folder)
     return folder
@@ -122,6 +123,63 @@ def make_moonshine(folder: Path) -> Path:
     MoonshineForConditionalGeneration(config).save_pretrained(folder)
     extractor = Wav2Vec2FeatureExtractor(do_normalize=False, return_attention_mask=True)
     Wav2Vec2Processor(extractor, fast).save_pretrained(folder)
+    return folder
+
+
+def make_canary(folder: Path) -> Path:
+    """Write a Canary, which is told by a template what to write."""
+    from transformers import (
+        CanaryConfig,
+        CanaryForConditionalGeneration,
+        CanaryProcessor,
+        ParakeetEncoderConfig,
+        ParakeetFeatureExtractor,
+        PreTrainedTokenizerFast,
+    )
+
+    start = "<|startofcontext|>"
+    specials = ["<unk>", "<pad>", "</s>", start, "<|en|>", "<|pnc|>"]
+    tokenizer = byte_pairs(specials, special_first=True)
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, unk_token="<unk>", eos_token="</s>", pad_token="<pad>"
+    )
+    encoder = ParakeetEncoderConfig(
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        conv_kernel_size=5,
+        subsampling_conv_channels=4,
+        subsampling_factor=4,
+        num_mel_bins=16,
+        initializer_range=0.5,
+    )
+    size = tokenizer.get_vocab_size()
+    labels = {"pad_token_id": 1, "bos_token_id": 3, "eos_token_id": 2}
+    decoder = {
+        "hidden_size": 16,
+        "intermediate_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 2,
+        "head_dim": 8,
+        "max_position_embeddings": 64,
+        "initializer_range": 0.5,
+    }
+    config = CanaryConfig(
+        encoder_config=encoder.to_dict(),
+        decoder_config={**decoder, **labels, "vocab_size": size},
+        vocab_size=size,
+        decoder_start_token_id=3,
+        initializer_range=0.5,
+        **labels,
+    )
+    torch.manual_seed(1)
+    CanaryForConditionalGeneration(config).save_pretrained(folder)
+    told = "{% for c in messages[0]['content'] if c['type'] == 'text' %}"
+    template = f"{told}{start}<|{{{{ c['source_language'] }}}}|><|pnc|>{{% endfor %}}"
+    extractor = ParakeetFeatureExtractor(feature_size=16)
+    CanaryProcessor(extractor, fast, chat_template=template).save_pretrained(folder)
     return folder
 
 
@@ -189,6 +247,7 @@ KINDS: Mapping[str, Callable[[Path], Path]] = {
     "wav2vec2": make_wav2vec2,
     "whisper": make_whisper,
     "moonshine": make_moonshine,
+    "canary": make_canary,
     "parakeet-ctc": make_parakeet_ctc,
     "parakeet-rnnt": make_parakeet_rnnt,
     "parakeet-tdt": make_parakeet_tdt,

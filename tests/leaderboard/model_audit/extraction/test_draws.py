@@ -91,9 +91,9 @@ def test_a_text_is_drawn_as_often_as_its_likelihood_says(kind, tmp_path_factory)
     rate = sum(one == text for one in drawn_texts) / draws
     error = 4 * math.sqrt(p * (1 - p) / draws)
     assert rate > p - error
-    if (
-        kind != "parakeet-tdt"
-    ):  # whose blanks have to move on: the likelihood does not make up for it
+    # More is right where unknown letters and spaces at the ends vanish, and where blanks have to
+    # move on, which the likelihood does not make up for.
+    if kind not in ("wav2vec2", "parakeet-tdt"):
         assert rate < p + error
 
 
