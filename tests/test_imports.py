@@ -64,8 +64,8 @@ MAY_IMPORT = {
     "leaderboard.game": "targets attacks.canaries leaderboard.spec",
     "leaderboard.planting": ("targets attacks.canaries attacks.statistics leaderboard.game"),
     "leaderboard.model_audit": (
-        "targets attacks.statistics attacks.membership.logistic leaderboard.records "
-        "leaderboard.planting leaderboard.recognisers"
+        "targets attacks.statistics attacks.membership.logistic leaderboard.jobs "
+        "leaderboard.records leaderboard.planting leaderboard.recognisers"
     ),
     "leaderboard.experiment": (
         "targets defenses attacks leaderboard.spec leaderboard.jobs leaderboard.records "

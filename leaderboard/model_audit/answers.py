@@ -49,6 +49,7 @@ class Answers:
             AnswersError: the file is of another planted folder, or no file of answers.
         """
         self.path = path
+        self.planted = planted
         self.values: dict[str, Value] = {}
         self.failures: dict[str, str] = {}
         self.looks: list[Look] = []
@@ -62,8 +63,6 @@ class Answers:
             )
         for row in rows[1:]:
             self._take(row)
-        # Whoever was being asked when an earlier run ended may have ended it.
-        self._deaths = Counter({k: n for k, n in self._began.items() if k not in self.values and n})
         self.failures.clear()
         path.parent.mkdir(parents=True, exist_ok=True)
         self._written = date.fromtimestamp(path.stat().st_mtime) if rows else date.today()
@@ -106,9 +105,23 @@ class Answers:
                 *(self.path, self._written, who.get("name")),
             )
 
+    def take_over(self, path: Path) -> None:
+        """Keep what another process was told, and why it was not told the rest.
+
+        Raises:
+            AnswersError: the file is of another planted folder, or no file of answers.
+        """
+        with Answers(path, self.planted) as others:
+            rows = others._rows()[1:]
+        for row in rows:
+            self._take(row)
+            self._write(row)
+            if "failed" in row:
+                self.failures[row["key"]] = row["failed"]
+
     def deadly(self, question: Question) -> bool:
         """Return whether the process ended several times while this was being asked."""
-        return self._deaths[question.key] >= DEATHS
+        return self._began[question.key] >= DEATHS and question.key not in self.values
 
     def begin(self, question: Question) -> None:
         """Say that a question is being asked, lest it ends the process again and again."""

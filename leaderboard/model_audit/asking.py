@@ -67,7 +67,7 @@ def ask(
     """
     rows = Counter[str]()
     for number, question in enumerate(wanted, 1):
-        if question.key not in answers.values:
+        if question.key not in answers.values and question.key not in answers.failures:
             recogniser = recognisers[question.role]
             try:
                 _ask_one(recogniser, question, hear, answers, patience)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from leaderboard.planting.planted import Candidate, Planted
+from leaderboard.recognisers.base import OutsideRecogniser
 from leaderboard.recognisers.stimuli import Stimulus
 from targets.speech.audio import read_audio
 from targets.speech.utterance import Samples
@@ -40,6 +41,17 @@ class Question:
         said = hashlib.sha256(self.text.encode()).hexdigest()[:16] if self.text else "-"
         what = f"draw {self.number}" if self.what == "draw" else self.what
         return "|".join((self.role, self.candidate, what, self.sound, said))
+
+
+def roles_of(
+    model: OutsideRecogniser,
+    base: OutsideRecogniser | None = None,
+    references: Sequence[OutsideRecogniser] = (),
+) -> Mapping[str, OutsideRecogniser]:
+    """Return who is asked, by role."""
+    roles = {MODEL: model}
+    roles |= {} if base is None else {BASE: base}
+    return roles | {f"{REFERENCE} {n}": r for n, r in enumerate(references, 1)}
 
 
 def chosen(planted: Planted, limit: int | None) -> tuple[Candidate, ...]:
@@ -124,19 +136,19 @@ def draws_of(canary: Candidate, draws: int) -> Iterator[Question]:
         yield Question(MODEL, canary.id, "draw", ranked_on(canary), number=number)
 
 
-def hearing(
-    candidates: Sequence[Candidate], stimuli: Sequence[Stimulus] = ()
-) -> Callable[[Question], Samples]:
-    """Return what gives the sound (S,) of a question."""
-    by_id = {c.id: c for c in candidates}
-    by_name = {one.name: one for one in stimuli}
+class Hearing:
+    """Gives the sound (S,) of a question; it can be sent to other processes."""
 
-    def hear(question: Question) -> Samples:
+    def __init__(self, candidates: Sequence[Candidate], stimuli: Sequence[Stimulus] = ()) -> None:
+        """Take all that questions may be about."""
+        self._candidates = {c.id: c for c in candidates}
+        self._stimuli = {one.name: one for one in stimuli}
+
+    def __call__(self, question: Question) -> Samples:
+        """Return the sound."""
         if question.sound == "stimulus":
-            return by_name[question.candidate].samples.copy()
-        candidate = by_id[question.candidate]
+            return self._stimuli[question.candidate].samples.copy()
+        candidate = self._candidates[question.candidate]
         path = candidate.audio if question.sound == "audio" else candidate.covered
         assert path is not None
         return read_audio(path).samples
-
-    return hear

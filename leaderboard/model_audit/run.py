@@ -17,19 +17,21 @@ from leaderboard.model_audit.advice import advice
 from leaderboard.model_audit.answers import Answers
 from leaderboard.model_audit.asking import Progress, ask
 from leaderboard.model_audit.canary_table import exposure_once, table, transcripts
+from leaderboard.model_audit.crew import Crew, ask_at_once
 from leaderboard.model_audit.extraction.draws import drawn
 from leaderboard.model_audit.extraction.untargeted import untargeted
 from leaderboard.model_audit.questions import (
     BASE,
     MODEL,
     REFERENCE,
+    Hearing,
     Question,
     about_nothing,
     alternatives,
     chosen,
     draws_of,
-    hearing,
     questions,
+    roles_of,
 )
 from leaderboard.model_audit.ranks import audited, rankings
 from leaderboard.model_audit.result import INVERTED, Result, Who
@@ -84,11 +86,12 @@ def audit_model(
     base: OutsideRecogniser | None = None,
     references: Sequence[OutsideRecogniser] = (),
     stimuli: Sequence[Stimulus] = (),
+    crew: Crew | None = None,
     progress: Progress | None = None,
 ) -> Result:
     """Ask everybody, and judge the answers; they are kept in `out`, from which a run goes on.
 
-    Model and base are also asked about `stimuli`.
+    Model and base are also asked about `stimuli`. A `crew` asks in several processes at once.
 
     Raises:
         AskingError: a recogniser refuses, or fails again and again.
@@ -104,9 +107,7 @@ def audit_model(
         raise OverheardError(
             f"--limit {asked.limit}: leaves candidates of one side of the coin alone — give more"
         )
-    roles = {MODEL: model}
-    roles |= {} if base is None else {BASE: base}
-    roles |= {f"{REFERENCE} {n}": r for n, r in enumerate(references, 1)}
+    roles = roles_of(model, base, references)
     others = alternatives(planted, asked.others)
     with answers_in(out, planted) as answers:
         for role, who in roles.items():
@@ -115,14 +116,14 @@ def audit_model(
                 {"name": who.name, "digest": who.digest}
                 | {"language": asked.language, "device": asked.device},
             )
-        ask(
-            roles,
-            [*_wanted(candidates, roles, others), *_extracting(candidates, roles, stimuli, asked)],
-            hearing(candidates, stimuli),
-            answers,
-            patience=asked.patience,
-            progress=progress,
-        )
+        wanted = [
+            *_wanted(candidates, roles, others),
+            *_extracting(candidates, roles, stimuli, asked),
+        ]
+        hear = Hearing(candidates, stimuli)
+        if crew is not None:
+            ask_at_once(crew, wanted, hear, answers, patience=asked.patience, progress=progress)
+        ask(roles, wanted, hear, answers, patience=asked.patience, progress=progress)
         return _judged(planted, candidates, roles, answers, others, stimuli, asked)
 
 
@@ -184,7 +185,7 @@ def answers_in(out: Path, planted: Planted) -> Answers:
 def _judged(
     planted: Planted,
     candidates: Sequence[Candidate],
-    roles: dict[str, OutsideRecogniser],
+    roles: Mapping[str, OutsideRecogniser],
     answers: Answers,
     others: dict[str, tuple[str, ...]],
     stimuli: Sequence[Stimulus],
@@ -272,7 +273,11 @@ def _judged(
 
 
 def _look(
-    roles: dict[str, OutsideRecogniser], attack: Scored, asked: Asked, bound: Estimate, judged: str
+    roles: Mapping[str, OutsideRecogniser],
+    attack: Scored,
+    asked: Asked,
+    bound: Estimate,
+    judged: str,
 ) -> Look:
     return Look(
         made=datetime.now(UTC).date().isoformat(),
@@ -325,7 +330,7 @@ def _worst(candidates: Sequence[Candidate], attack: Scored) -> tuple[str, ...]:
 def _probed(
     planted: Planted,
     candidates: Sequence[Candidate],
-    roles: dict[str, OutsideRecogniser],
+    roles: Mapping[str, OutsideRecogniser],
     answers: Answers,
 ) -> tuple[tuple[Probe, ...], dict[str, str]]:
     """Return what is read off the states of the model, or why nothing is."""

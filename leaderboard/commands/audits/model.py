@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,14 +13,17 @@ import typer
 
 from attacks.statistics.evidence import Noise
 from leaderboard.jobs.counting import counting
+from leaderboard.model_audit.crew import Crew
 from leaderboard.model_audit.observed import observed
+from leaderboard.model_audit.questions import BASE, MODEL, REFERENCE, roles_of
 from leaderboard.model_audit.report import headline, interval, looked, number, report, share
 from leaderboard.model_audit.result import Result
 from leaderboard.model_audit.run import Asked, audit_model
 from leaderboard.planting.planted import Planted, read_planted
-from leaderboard.recognisers.base import Opening
+from leaderboard.recognisers.base import Opening, OutsideRecogniser
+from leaderboard.recognisers.hf.memory import processes_in
 from leaderboard.recognisers.hf.sharing import share_encoders
-from leaderboard.recognisers.open import FORMS, open_recogniser
+from leaderboard.recognisers.open import FORMS, door_of, open_recogniser
 from leaderboard.recognisers.stimuli import carriers, sounds
 from leaderboard.records.model_audit import (
     ELSEWHERE,
@@ -29,6 +33,7 @@ from leaderboard.records.model_audit import (
     UTTERANCES,
     shown,
 )
+from leaderboard.records.provenance import cores, ram_gib
 from leaderboard.records.store import write_digested
 from targets.core.errors import OverheardError
 from targets.core.files import default_cache, whole_file
@@ -110,6 +115,14 @@ def audit_model_command(
             "without likelihoods.",
         ),
     ] = 3,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Processes that ask at once, each with the models in its memory.",
+            show_default="one a core for hf: models on the CPU, as memory allows",
+        ),
+    ] = None,
     name: Annotated[
         str, typer.Option(help="What tables call it.", show_default="as MODEL is written")
     ] = "",
@@ -140,7 +153,6 @@ def audit_model_command(
         patience=IN_TIME * patience,
         answers=out / "service",
     )
-    bare = replace(opening, adapter=None)
     asked = Asked(
         delta=game.delta if delta is None else delta,
         claimed_epsilon=game.claimed_epsilon if claimed_epsilon is None else claimed_epsilon,
@@ -152,18 +164,20 @@ def audit_model_command(
         language=language,
         device=device,
     )
-    others_named = [*([] if base is None else [base]), *(references or ())]
-    asked_too = [open_recogniser(one, bare) for one in others_named]
-    audited, *asked_too = share_encoders([open_recogniser(model, opening), *asked_too])
+    opened = partial(_opened, opening, model, base, tuple(references or ()))
+    roles = opened()
+    named = [model, *([] if base is None else [base]), *(references or ())]
+    at_once = _at_once(workers, named, device, roles.values())
     with counting() as tell:
         result = audit_model(
             game,
-            audited,
+            roles[MODEL],
             out,
             asked,
-            base=None if base is None else asked_too[0],
-            references=asked_too[0 if base is None else 1 :],
+            base=roles.get(BASE),
+            references=[who for role, who in roles.items() if role.startswith(REFERENCE)],
             stimuli=[*sounds(), *carriers(cache=default_cache())] if stimuli else (),
+            crew=Crew(at_once, opened) if at_once > 1 else None,
             progress=partial(tell, "answers"),
         )
     result = replace(result, scheme=scheme, name=name or result.name)
@@ -174,6 +188,37 @@ def audit_model_command(
     typer.echo(f"report: {out / PAGE}")
     if result.verdict == "falsified":
         raise typer.Exit(FALSIFIED)
+
+
+def _opened(
+    opening: Opening, model: str, base: str | None, references: Sequence[str]
+) -> Mapping[str, OutsideRecogniser]:
+    """Return the recognisers by role; an adapter is of the model alone."""
+    bare = replace(opening, adapter=None)
+    others = [*([] if base is None else [base]), *references]
+    first, *rest = share_encoders(
+        [open_recogniser(model, opening), *(open_recogniser(one, bare) for one in others)]
+    )
+    if base is None:
+        return roles_of(first, None, rest)
+    return roles_of(first, *rest[:1], rest[1:])
+
+
+def _at_once(
+    workers: int | None,
+    named: Sequence[str],
+    device: str,
+    recognisers: Iterable[OutsideRecogniser],
+) -> int:
+    """Return how many processes ask: of models that lie here one a core, as memory allows."""
+    here = all(door_of(one)[0] == "hf" for one in named)
+    if workers is not None and workers > 1 and not here:
+        raise OverheardError(
+            f"--workers {workers}: only hf: models are asked by several processes — leave it out"
+        )
+    if workers is not None:
+        return workers
+    return min(cores(), processes_in(ram_gib(), recognisers)) if here and device == "cpu" else 1
 
 
 def _game(planted: Path | None, members: Path | None, held_out: Path | None, out: Path) -> Planted:

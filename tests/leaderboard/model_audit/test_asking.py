@@ -11,7 +11,7 @@ import pytest
 from leaderboard.model_audit import asking
 from leaderboard.model_audit.answers import Answers
 from leaderboard.model_audit.asking import AskingError, ask
-from leaderboard.model_audit.questions import MODEL, Question, hearing
+from leaderboard.model_audit.questions import MODEL, Hearing, Question
 from leaderboard.recognisers.base import UnheardError
 from tests.leaderboard.model_audit.fakes import Fake, game
 
@@ -44,7 +44,7 @@ def put(planted, path, recogniser, patience=20.0):
     """Ask for the likelihood of every candidate; return what is kept."""
     wanted = [Question(MODEL, c.id, "likelihood", text=c.text) for c in planted.candidates]
     with Answers(path, planted.digest) as answers:
-        ask({MODEL: recogniser}, wanted, hearing(planted.candidates), answers, patience=patience)
+        ask({MODEL: recogniser}, wanted, Hearing(planted.candidates), answers, patience=patience)
     return answers
 
 
@@ -102,7 +102,7 @@ def test_an_alarm_at_the_very_end_leaves_no_watchdog(tmp_path, planted, monkeypa
     one = planted.candidates[0]
     with Answers(tmp_path / "a.jsonl", planted.digest) as answers:
         wanted = [Question(MODEL, one.id, "transcript")]
-        ask({MODEL: Fake()}, wanted, hearing([one]), answers, patience=20.0)
+        ask({MODEL: Fake()}, wanted, Hearing([one]), answers, patience=20.0)
     assert list(answers.failures.values()) == ["no answer came within 20 s"]
     assert signal.getsignal(signal.SIGALRM) == before
     timers = [t for t in threading.enumerate() if isinstance(t, threading.Timer)]
