@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -22,8 +22,9 @@ from leaderboard.model_audit.run import Asked, audit_model
 from leaderboard.planting.planted import Planted, read_planted
 from leaderboard.recognisers.base import Opening, OutsideRecogniser
 from leaderboard.recognisers.hf.memory import processes_in
+from leaderboard.recognisers.hf.recogniser import HfRecogniser
 from leaderboard.recognisers.hf.sharing import share_encoders
-from leaderboard.recognisers.open import FORMS, door_of, open_recogniser
+from leaderboard.recognisers.open import FORMS, open_recogniser
 from leaderboard.recognisers.stimuli import carriers, sounds
 from leaderboard.records.model_audit import (
     ELSEWHERE,
@@ -166,8 +167,7 @@ def audit_model_command(
     )
     opened = partial(_opened, opening, model, base, tuple(references or ()))
     roles = opened()
-    named = [model, *([] if base is None else [base]), *(references or ())]
-    at_once = _at_once(workers, named, device, roles.values())
+    at_once = _at_once(workers, device, roles.values())
     with counting() as tell:
         result = audit_model(
             game,
@@ -200,18 +200,13 @@ def _opened(
         [open_recogniser(model, opening), *(open_recogniser(one, bare) for one in others)]
     )
     if base is None:
-        return roles_of(first, None, rest)
-    return roles_of(first, *rest[:1], rest[1:])
+        return roles_of(first, references=rest)
+    return roles_of(first, rest[0], rest[1:])
 
 
-def _at_once(
-    workers: int | None,
-    named: Sequence[str],
-    device: str,
-    recognisers: Iterable[OutsideRecogniser],
-) -> int:
+def _at_once(workers: int | None, device: str, recognisers: Collection[OutsideRecogniser]) -> int:
     """Return how many processes ask: of models that lie here one a core, as memory allows."""
-    here = all(door_of(one)[0] == "hf" for one in named)
+    here = all(isinstance(one, HfRecogniser) for one in recognisers)
     if workers is not None and workers > 1 and not here:
         raise OverheardError(
             f"--workers {workers}: only hf: models are asked by several processes — leave it out"

@@ -15,7 +15,7 @@ from leaderboard.planting.planted import read_planted
 from leaderboard.recognisers.open import open_recogniser
 from targets.speech.audio import read_audio
 from tests.leaderboard.planting.small import corpus, deal
-from tests.leaderboard.recognisers.tiny import make_whisper
+from tests.leaderboard.recognisers.making.tiny import make_whisper
 
 PAGE = Path(__file__).parents[3] / "docs" / "audit-your-model.md"
 CUT = "model.model.encoder.requires_grad_(False)"

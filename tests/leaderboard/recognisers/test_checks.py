@@ -12,8 +12,8 @@ from leaderboard.recognisers.checks import ContractError, check_recogniser
 from leaderboard.recognisers.open import open_recogniser
 from leaderboard.recognisers.script import ScriptRecogniser
 from targets.speech.utterance import SAMPLE_RATE, Utterance
-from tests.leaderboard.recognisers.service import Service
-from tests.leaderboard.recognisers.tiny import KINDS, audio, folder_of
+from tests.leaderboard.recognisers.making.service import Service
+from tests.leaderboard.recognisers.making.tiny import KINDS, audio, folder_of
 
 SPEECH = [
     Utterance("a", "s1", audio(0.7, seed=1), "call one two"),

@@ -12,8 +12,8 @@ import soundfile
 
 from leaderboard.recognisers.base import CannotError, Opening, RecogniserError, UnheardError, can
 from leaderboard.recognisers.http import as_wav, open_http, text_of
-from tests.leaderboard.recognisers.service import Service
-from tests.leaderboard.recognisers.tiny import audio
+from tests.leaderboard.recognisers.making.service import Service
+from tests.leaderboard.recognisers.making.tiny import audio
 
 QUICK = {"requests_a_minute": 1e6, "first_pause": 0.001, "attempts": 3, "patience": 0.6}
 RATE = 8_000

@@ -11,8 +11,8 @@ import pytest
 from leaderboard.recognisers.base import Opening, RecogniserError
 from leaderboard.recognisers.checks import check_recogniser
 from leaderboard.recognisers.nemo import open_nemo
+from tests.leaderboard.recognisers.making.tiny import LETTERS, audio
 from tests.leaderboard.recognisers.test_checks import SPEECH
-from tests.leaderboard.recognisers.tiny import LETTERS, audio
 
 MODULES = "nemo.collections.asr.modules."
 

@@ -8,8 +8,8 @@ import pytest
 from leaderboard.recognisers.base import CannotError, UnheardError
 from leaderboard.recognisers.checks import check_recogniser
 from leaderboard.recognisers.writing import WritingRecogniser
+from tests.leaderboard.recognisers.making.tiny import audio
 from tests.leaderboard.recognisers.test_checks import SPEECH
-from tests.leaderboard.recognisers.tiny import audio
 
 
 def write(samples):

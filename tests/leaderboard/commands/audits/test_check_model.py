@@ -13,7 +13,7 @@ from leaderboard.commands.audits.check_model import check_model
 from leaderboard.recognisers.base import Opening
 from leaderboard.recognisers.checks import ContractError
 from targets.core.errors import OverheardError
-from tests.leaderboard.recognisers.tiny import audio
+from tests.leaderboard.recognisers.making.tiny import audio
 
 MINE = """
 class Mine:

@@ -16,7 +16,7 @@ from leaderboard.model_audit.extraction.draws import (
 from leaderboard.model_audit.questions import MODEL, Question, draws_of, ranked_on
 from leaderboard.recognisers.base import Opening
 from tests.leaderboard.model_audit.fakes import game
-from tests.leaderboard.recognisers.tiny import audio, folder_of
+from tests.leaderboard.recognisers.making.tiny import audio, folder_of
 
 
 @pytest.mark.parametrize("p", [1e-12, 0.003, 0.3, 1.0])

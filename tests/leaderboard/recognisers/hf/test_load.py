@@ -12,7 +12,7 @@ import torch
 
 from leaderboard.recognisers.base import Opening, RecogniserError
 from leaderboard.recognisers.hf.load import CLASSES, SEQ2SEQ, load
-from tests.leaderboard.recognisers.tiny import audio, folder_of
+from tests.leaderboard.recognisers.making.tiny import audio, folder_of
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ from __future__ import annotations
 from leaderboard.recognisers.hf.memory import GIB, processes_in
 from leaderboard.recognisers.open import open_recogniser
 from tests.leaderboard.model_audit.fakes import Fake
-from tests.leaderboard.recognisers.tiny import folder_of
+from tests.leaderboard.recognisers.making.tiny import folder_of
 
 
 def test_as_many_as_half_of_the_memory_holds(tmp_path_factory):

@@ -15,7 +15,7 @@ import torch
 
 from leaderboard.recognisers.base import Opening, UnheardError
 from leaderboard.recognisers.open import open_recogniser
-from tests.leaderboard.recognisers.tiny import KINDS, audio, folder_of, make_wav2vec2
+from tests.leaderboard.recognisers.making.tiny import KINDS, audio, folder_of, make_wav2vec2
 
 RATE = 16_000
 

@@ -9,7 +9,7 @@ import torch
 from leaderboard.recognisers.hf.sharing import share_encoders
 from leaderboard.recognisers.open import open_recogniser
 from tests.leaderboard.model_audit.fakes import Fake
-from tests.leaderboard.recognisers.tiny import audio, folder_of
+from tests.leaderboard.recognisers.making.tiny import audio, folder_of
 
 RATE = 16_000
 
