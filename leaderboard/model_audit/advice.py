@@ -82,14 +82,24 @@ def _of_secrets(result: Result) -> list[str]:
 
 def _of_words(result: Result) -> list[str]:
     found = result.untargeted
-    if found is None or found.p is None or found.p >= RARE:
+    if found is None or found.p is None:
         return []
-    return [
-        "Where nobody speaks it writes words of the speech that it was trained on "
-        f"({found.trained.hits} of {found.trained.of} that only members' transcripts have, "
-        f"{found.held_out.hits} of {found.held_out.of} of held-out ones alone; by chance with "
-        f"p = {found.p:.2g}). Nobody needs a recording of a customer to get these."
-    ]
+    trained, held_out = found.secrets_trained, found.secrets_held_out
+    said = []
+    if _beyond(trained, held_out):
+        said.append(
+            f"Where nobody speaks it writes whole secrets ({trained.hits} of {trained.of} canaries "
+            f"that were trained on, {held_out.hits} of {held_out.of} held out). Nobody needs a "
+            "recording for that, nor a guess."
+        )
+    if found.p < RARE:
+        said.append(
+            "Where nobody speaks it writes words of the speech that it was trained on "
+            f"({found.trained.hits} of {found.trained.of} that only members' transcripts have, "
+            f"{found.held_out.hits} of {found.held_out.of} of held-out ones alone; by chance with "
+            f"p = {found.p:.2g}). Nobody needs a recording of a customer to get these."
+        )
+    return said
 
 
 def _of_canaries(rows: Sequence[Row]) -> str:

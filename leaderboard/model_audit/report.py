@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from leaderboard.model_audit.canary_table import Share
 from leaderboard.model_audit.result import INVERTED, Result
@@ -32,7 +32,7 @@ def report(result: Result, planted: Planted) -> str:
         lstrip_blocks=True,
     )
     pages.filters |= {"number": number, "interval": interval, "share": share, "percent": percent}
-    pages.filters |= {"small": small}
+    pages.filters |= {"small": small, "coded": coded}
     group = UTTERANCES if _has(result, UTTERANCES) else EVERYONE
     curves = {
         name: groups[group].curve for name, groups in result.rankings.items() if group in groups
@@ -118,6 +118,15 @@ def percent(estimate: Estimate) -> str:
 def share(part: Share) -> str:
     """Return how many of how many, or a dash where there are none."""
     return f"{part.hits} of {part.of}" if part.of else DASH
+
+
+def coded(text: str) -> Markup:
+    """Return text in which what stands between backticks is set as code."""
+    parts = [
+        Markup("<code>{}</code>").format(part) if odd % 2 else escape(part)
+        for odd, part in enumerate(text.split("`"))
+    ]
+    return Markup("").join(parts)
 
 
 def _draw_counts(result: Result) -> list[str]:

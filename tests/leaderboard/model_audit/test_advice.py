@@ -47,3 +47,13 @@ def test_words_that_nobody_said_are_a_leak_beyond_chance_alone(tmp_path):
         for one in (words, replace(words, p=0.2), replace(words, p=None), None)
     ]
     assert said == [True, False, False, False]
+
+
+def test_whole_secrets_that_nobody_said_are_a_leak_beyond_chance_alone(tmp_path):
+    found = audit_model(game(tmp_path), Fake(), tmp_path / "out", Asked(1e-5))
+    some = Untargeted((), 9, Share(0, 50), Share(0, 50), 0.5, Share(6, 60), Share(0, 60), ())
+    said = [
+        any("writes whole secrets (6 of 60" in x for x in advice(replace(found, untargeted=one)))
+        for one in (some, replace(some, secrets_held_out=Share(5, 60)), replace(some, p=None))
+    ]
+    assert said == [True, False, False]

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from leaderboard.model_audit.report import headline, report
+from leaderboard.model_audit.report import coded, headline, report
 from leaderboard.model_audit.result import INVERTED
 from leaderboard.model_audit.run import Asked, audit_model
 from leaderboard.recognisers.stimuli import Stimulus
@@ -57,3 +57,9 @@ def test_the_page_stands_alone_and_names_nobody(audit, tmp_path):
 )
 def test_the_headline_says_the_verdict(audit, verdict, claim, says):
     assert says in headline(replace(audit[1], verdict=verdict, claimed_epsilon=claim))
+
+
+def test_code_in_advice_is_set_as_code_and_nothing_else_is_let_through():
+    assert coded("give `--noise <b>` & `x`") == (
+        "give <code>--noise &lt;b&gt;</code> &amp; <code>x</code>"
+    )
