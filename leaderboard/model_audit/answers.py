@@ -105,8 +105,10 @@ class Answers:
                 *(self.path, self._written, who.get("name")),
             )
 
-    def take_over(self, path: Path) -> None:
+    def take_over(self, path: Path, *, stopped: bool = False) -> None:
         """Keep what another process was told, and why it was not told the rest.
+
+        A person may have `stopped` it: then the question that it was asking did not end it.
 
         Raises:
             AnswersError: the file is of another planted folder, or no file of answers.
@@ -118,6 +120,10 @@ class Answers:
             self._write(row)
             if "failed" in row:
                 self.failures[row["key"]] = row["failed"]
+        for key in {row["began"] for row in rows if "began" in row} if stopped else ():
+            if self._began[key] and key not in self.values:
+                self._began[key] = 0
+                self._write({"key": key, "failed": "the run was stopped"})
 
     def deadly(self, question: Question) -> bool:
         """Return whether the process ended several times while this was being asked."""

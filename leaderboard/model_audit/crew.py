@@ -66,10 +66,14 @@ def ask_at_once(
         )
         for number, share in enumerate(shares)
     ]
+    stopped = False
     try:
         outcomes = scheduler.run(jobs, folder, crew.workers, _Told(progress, len(wanted)))
+    except scheduler.InterruptedRunError:
+        stopped = True
+        raise
     finally:
-        _take_over(folder, answers)
+        _take_over(folder, answers, stopped=stopped)
     for job in jobs:
         reason = outcomes[job.id].reason
         if reason is not None:
@@ -118,9 +122,9 @@ def _told_of(reason: str, folder: Path, path: Path) -> str:
     return told if str(path) in told else f"{told} — the same command goes on ({path})"
 
 
-def _take_over(folder: Path, answers: Answers) -> None:
+def _take_over(folder: Path, answers: Answers, *, stopped: bool = False) -> None:
     for path in sorted(folder.glob("*.jsonl")):
-        answers.take_over(path)
+        answers.take_over(path, stopped=stopped)
         path.unlink()
         path.with_suffix(".done").unlink(missing_ok=True)
 

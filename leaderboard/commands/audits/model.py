@@ -112,8 +112,8 @@ def audit_model_command(
         typer.Option(
             min=0,
             max=1000,
-            help="So often each of these is also answered at random; so are canaries, of models "
-            "without likelihoods.",
+            help="Further answers to each of those sounds, drawn at random; to canaries too, of "
+            "models without likelihoods.",
         ),
     ] = 3,
     workers: Annotated[

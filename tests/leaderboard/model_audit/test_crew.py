@@ -124,3 +124,20 @@ def test_an_audit_by_a_crew_finds_the_same(tmp_path, planted):
     assert found[0].bound == found[1].bound
     assert found[0].rankings == found[1].rankings
     assert found[0].answers == found[1].answers
+
+
+def test_who_stops_a_run_is_not_taken_for_a_question_that_ends_it(tmp_path, planted, monkeypatch):
+    path = tmp_path / "a.jsonl"
+    question = Question(MODEL, planted.candidates[0].id, "likelihood", text="a")
+
+    def stopped(_, folder, *__):
+        with Answers(folder / "0.jsonl", planted.digest) as share:
+            share.begin(question)
+        raise crews.scheduler.InterruptedRunError("stopped")
+
+    for _ in range(3):
+        with monkeypatch.context() as patched, pytest.raises(crews.scheduler.InterruptedRunError):
+            patched.setattr(crews.scheduler, "run", stopped)
+            asked(planted, path)
+    with Answers(path, planted.digest) as answers:
+        assert not answers.deadly(question)
