@@ -135,9 +135,9 @@ def test_who_stops_a_run_is_not_taken_for_a_question_that_ends_it(tmp_path, plan
             share.begin(question)
         raise crews.scheduler.InterruptedRunError("stopped")
 
+    monkeypatch.setattr(crews.scheduler, "run", stopped)
     for _ in range(3):
-        with monkeypatch.context() as patched, pytest.raises(crews.scheduler.InterruptedRunError):
-            patched.setattr(crews.scheduler, "run", stopped)
+        with pytest.raises(crews.scheduler.InterruptedRunError):
             asked(planted, path)
     with Answers(path, planted.digest) as answers:
         assert not answers.deadly(question)
