@@ -49,6 +49,11 @@ def test_a_leak_is_told_by_exit_code_3(opened, tmp_path):
     assert (out / "answers.jsonl").exists()
 
 
+def test_only_models_that_lie_here_are_asked_by_several_processes(opened, tmp_path):
+    with pytest.raises(OverheardError, match="--workers 2: only hf: models"):
+        audit("leaky", "--planted", opened.folder, "--out", tmp_path / "r", "--workers", 2)
+
+
 def test_a_claim_on_the_command_line_counts(opened, tmp_path):
     told = audit(
         *("leaky", "--planted", opened.folder, "--out", tmp_path / "r", "--claimed-epsilon", 20),

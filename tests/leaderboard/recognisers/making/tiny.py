@@ -126,13 +126,29 @@ def make_moonshine(folder: Path) -> Path:
     return folder
 
 
+def _fast_conformer(subsampling: int):
+    """Return the settings of the encoder that Canary and Parakeet have."""
+    from transformers import ParakeetEncoderConfig
+
+    return ParakeetEncoderConfig(
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        conv_kernel_size=5,
+        subsampling_conv_channels=4,
+        subsampling_factor=subsampling,
+        num_mel_bins=16,
+        initializer_range=0.5,
+    )
+
+
 def make_canary(folder: Path) -> Path:
     """Write a Canary, which is told by a template what to write."""
     from transformers import (
         CanaryConfig,
         CanaryForConditionalGeneration,
         CanaryProcessor,
-        ParakeetEncoderConfig,
         ParakeetFeatureExtractor,
         PreTrainedTokenizerFast,
     )
@@ -143,17 +159,7 @@ def make_canary(folder: Path) -> Path:
     fast = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, unk_token="<unk>", eos_token="</s>", pad_token="<pad>"
     )
-    encoder = ParakeetEncoderConfig(
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=32,
-        conv_kernel_size=5,
-        subsampling_conv_channels=4,
-        subsampling_factor=4,
-        num_mel_bins=16,
-        initializer_range=0.5,
-    )
+    encoder = _fast_conformer(4)
     size = tokenizer.get_vocab_size()
     labels = {"pad_token_id": 1, "bos_token_id": 3, "eos_token_id": 2}
     decoder = {
@@ -186,7 +192,6 @@ def make_canary(folder: Path) -> Path:
 def _make_parakeet(folder: Path, kind: str) -> Path:
     import transformers
     from transformers import (
-        ParakeetEncoderConfig,
         ParakeetFeatureExtractor,
         ParakeetProcessor,
         ParakeetTokenizer,
@@ -196,17 +201,7 @@ def _make_parakeet(folder: Path, kind: str) -> Path:
     tokenizer = byte_pairs(["<pad>", "<unk>", *blank])
     size = tokenizer.get_vocab_size()
     fast = ParakeetTokenizer(tokenizer_object=tokenizer, pad_token="<pad>", unk_token="<unk>")
-    encoder = ParakeetEncoderConfig(
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=32,
-        conv_kernel_size=5,
-        subsampling_conv_channels=4,
-        subsampling_factor=4 if kind == "CTC" else 8,
-        num_mel_bins=16,
-        initializer_range=0.5,
-    )
+    encoder = _fast_conformer(4 if kind == "CTC" else 8)
     pad = tokenizer.token_to_id("<pad>")
     more: dict[str, object] = {}
     if kind != "CTC":
