@@ -39,7 +39,7 @@ def local_sensitivities(counts: Counts, sigma: float, order: float) -> Floats:
     Raises:
         OverheardError: the queries were not voted on by the same number of teachers.
     """
-    teachers = _teachers(counts)
+    teachers = teachers_of(counts)
     cost = _Cost(sigma, order, counts.shape[1])
     if not cost.varies:
         return np.zeros(teachers + 1)
@@ -190,16 +190,31 @@ def sanitised(
         OverheardError: the order is not above 1, δ not in (0, 1), or the queries were not voted on
             by the same number of teachers.
     """
-    if not 0 < delta < 1:
-        raise OverheardError(f"delta must be in (0, 1): got {delta}")
     order = public_order(len(counts), sigma, delta) if order is None else order
-    if not 1 < order < math.inf:
-        raise OverheardError(f"order is {order:g}: give a number above 1")
+    check_release(delta, order)
     worst = len(counts) * order / sigma**2
     true = float(_Cost(sigma, order, counts.shape[1])(gnmax_log_q(counts, sigma)).sum())
+    return released(
+        true, local_sensitivities(counts, sigma, order), worst, delta, rng, order, "gnmax"
+    )
+
+
+def released(
+    true: float,
+    sensitivities: Floats,
+    worst: float,
+    delta: float,
+    rng: Randomness,
+    order: float,
+    votes: str,
+) -> Guarantee:
+    """Return the guarantee of `sanitised` for votes whose RDP at `order` is `true`.
+
+    `sensitivities` (T + 1,) are bounds on its local sensitivity at every distance, `worst` is what
+    any votes would cost, and `votes` names the mechanism.
+    """
     smoothing = SMOOTHING / order
-    smooth = smooth_sensitivity(local_sensitivities(counts, sigma, order), smoothing)
-    smooth = max(smooth, TINY)  # as smooth as before, and with a logarithm
+    smooth = max(smooth_sensitivity(sensitivities, smoothing), TINY)  # as smooth, with a logarithm
     log_noise = smoothing * math.sqrt(order / (2 * RELEASE_COST))
     weight = order - (order - 1) * math.exp(2 * smoothing)
     noise = math.sqrt(order / (2 * RELEASE_COST * weight))
@@ -211,11 +226,24 @@ def sanitised(
     epsilon = epsilon_of(np.array([rdp]), (1 - MISSED) * delta, np.array([order]))
     relation = "add or remove one utterance"
     return Guarantee(
-        epsilon, delta, "utterance", relation, f"rdp of gnmax at order {order:.3g}, gnss", BASIS
+        epsilon, delta, "utterance", relation, f"rdp of {votes} at order {order:.3g}, gnss", BASIS
     )
 
 
-def _teachers(counts: Counts) -> int:
+def check_release(delta: float, order: float) -> None:
+    """Raise OverheardError unless something can be released at this δ and order."""
+    if not 0 < delta < 1:
+        raise OverheardError(f"delta must be in (0, 1): got {delta}")
+    if not 1 < order < math.inf:
+        raise OverheardError(f"order is {order:g}: give a number above 1")
+
+
+def teachers_of(counts: Counts) -> int:
+    """Return how many teachers voted on every query (Q, K).
+
+    Raises:
+        OverheardError: it is not the same number for all.
+    """
     totals = np.unique(counts.sum(axis=1))
     if len(totals) != 1:
         raise OverheardError(

@@ -11,7 +11,7 @@ import typer
 
 from defenses.accounting.event_algebra import LEAST_NOISE, MOST_STEPS
 from defenses.accounting.price import calibrate, dp_sgd_event, price
-from leaderboard.audits.votes_account import account_votes
+from leaderboard.audits.votes_account import Votes, account_votes
 from leaderboard.records.numbers import to_json
 from targets.core.errors import OverheardError
 
@@ -38,6 +38,28 @@ def account(
             help="CSV or .npy of GNMax votes, one query a row: price them.", show_default=False
         ),
     ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(help="Votes that a noisy count has to reach.", show_default=False),
+    ] = None,
+    test_sigma: Annotated[
+        float | None,
+        typer.Option(
+            help="Noise on the largest count that is held against --threshold: Confident-GNMax.",
+            show_default=False,
+        ),
+    ] = None,
+    answers: Annotated[
+        int | None,
+        typer.Option(help="Confident-GNMax gives so many answers at most.", show_default=False),
+    ] = None,
+    unlisted: Annotated[
+        bool,
+        typer.Option(
+            "--unlisted",
+            help="Votes are for whatever teachers wrote; counts that reach --threshold are given.",
+        ),
+    ] = False,
     order: Annotated[
         float | None,
         typer.Option(help="Rényi order of the sanitised ε; not to be chosen by the votes."),
@@ -55,10 +77,14 @@ def account(
     if votes is not None:
         if sigma is None or (rate, steps, epsilon) != (None, None, None):
             raise OverheardError("--votes needs --sigma and --delta, and no rate, steps or epsilon")
-        _print_votes(account_votes(votes, sigma, delta, order, seed), as_json)
+        answered = Votes(sigma, threshold, test_sigma, answers, unlisted)
+        _print_votes(account_votes(votes, answered, delta, order, seed), as_json)
         return
-    if (order, seed) != (None, None):
-        raise OverheardError("--order and --seed belong to --votes")
+    of_votes = threshold, test_sigma, answers, order, seed
+    if unlisted or any(option is not None for option in of_votes):
+        raise OverheardError(
+            "--threshold, --test-sigma, --answers, --unlisted, --order and --seed belong to --votes"
+        )
     if rate is None or steps is None:
         raise OverheardError("give --rate and --steps, or --votes")
     if (sigma is None) == (epsilon is None):
@@ -102,8 +128,11 @@ def _print_votes(found: dict[str, Any], as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(to_json(found), ensure_ascii=False, allow_nan=False))
         return
-    typer.echo(f"{found['queries']} queries among {found['classes']}, δ = {found['delta']:g}")
+    queries, classes = found["queries"], found["classes"]
+    typer.echo(f"{found['mechanism']}: {queries} queries among {classes}, δ = {found['delta']:g}")
     for name in ("data_independent", "data_dependent", "sanitised"):
+        if name not in found:
+            continue
         part = found[name]
         epsilon = f"{float(part['epsilon']):.4g}"
         typer.echo(f"{name.replace('_', '-'):17} ε = {epsilon}, {part['accountant']}")

@@ -4,8 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import typer
+from dp_accounting import ComposedDpEvent, GaussianDpEvent
 from typer.testing import CliRunner
 
+from defenses.accounting.price import price
 from leaderboard.commands.account import account
 from targets.core.errors import OverheardError
 
@@ -112,6 +114,87 @@ def test_mistakes_in_votes_are_named(
     path.write_text(text)
     with pytest.raises(OverheardError, match=message):
         CliRunner().invoke(app, ["--votes", str(path), *arguments], catch_exceptions=False)
+
+
+@pytest.mark.parametrize(
+    ("queries", "epsilon", "sigma"),
+    # By ε = ρ + 2 sqrt(ρ ln 1/δ), ρ = queries / σ² (Bun and Steinke 2016): from above.
+    [(100, 1, 69), (1_000, 1, 219), (5_000, 1, 490), (100, 10, 8.0), (1_000, 10, 25)],
+)
+def test_votes_cost_what_zero_concentrated_privacy_bounds(
+    tmp_path: Path, queries: int, epsilon: float, sigma: float
+) -> None:
+    path = tmp_path / "votes.npy"
+    np.save(path, np.tile([40, 0], (queries, 1)))
+    found = run("--votes", str(path), "--sigma", str(sigma), "--delta", "1e-5")
+    assert 0.7 * epsilon < found["data_independent"]["epsilon"] <= 1.01 * epsilon
+
+
+CONFIDENT = ("--sigma", "60", "--threshold", "500", "--test-sigma", "120", "--delta", "1e-5")
+
+
+def test_confident_votes_are_priced_three_ways_and_refused_ones_are_cheap(tmp_path: Path) -> None:
+    split = np.random.default_rng(1).multinomial(1000, [1 / 16] * 16, size=500)
+    path = tmp_path / "votes.npy"
+    np.save(path, np.concatenate([CLEAR, split]))
+    found = run("--votes", str(path), *CONFIDENT, "--answers", "700", "--seed", "7")
+    assert (found["mechanism"], found["answers"]) == ("confident gnmax", 700)
+    private, any_votes, released = (
+        found[name] for name in ("data_dependent", "data_independent", "sanitised")
+    )
+    assert private["epsilon"] < released["epsilon"] < any_votes["epsilon"]
+    assert (private["publish"], released["publish"]) == (False, True)
+    event = ComposedDpEvent([GaussianDpEvent(120 / 1000**0.5), GaussianDpEvent(60 / 1400**0.5)])
+    assert any_votes["epsilon"] == pytest.approx(price(event, 1e-5).epsilon)
+    plain = run("--votes", str(path), "--sigma", "60", "--delta", "1e-5", "--seed", "7")
+    assert private["epsilon"] < plain["data_dependent"]["epsilon"]
+    without_a_cap = run("--votes", str(path), *CONFIDENT)
+    assert without_a_cap["answers"] == 1000
+    assert without_a_cap["data_independent"]["epsilon"] > any_votes["epsilon"]
+
+
+def test_unlisted_votes_pay_for_what_one_teacher_alone_wrote(tmp_path: Path) -> None:
+    path = tmp_path / "votes.csv"
+    np.savetxt(path, np.tile([30, 8, 2], (40, 1)), fmt="%d", delimiter=",")
+    arguments = ("--votes", str(path), "--unlisted", "--sigma", "4.2", "--delta", "1e-4")
+    found = run(*arguments, "--threshold", "22")
+    listed = run("--votes", str(path), "--sigma", "4.2", "--delta", "1e-4")["data_independent"]
+    assert listed["epsilon"] < found["data_independent"]["epsilon"] < listed["epsilon"] + 1
+    assert 0 < found["delta_of_new"] < 1e-4
+    assert "new texts" in found["data_independent"]["accountant"]
+    assert "sanitised" not in found
+    shown = CliRunner().invoke(app, [*arguments, "--threshold", "22"], catch_exceptions=False)
+    assert shown.stdout.startswith("unlisted votes: 40 queries")
+    with pytest.raises(OverheardError, match=r"threshold 10 .* raise the threshold"):
+        run(*arguments, "--threshold", "10")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--threshold", "5"), "both --threshold and --test-sigma"),
+        (("--test-sigma", "5"), "both --threshold and --test-sigma"),
+        (("--answers", "5"), "--answers belongs to"),
+        (("--threshold", "5", "--test-sigma", "0"), "^--test-sigma is 0"),
+        (("--threshold", "5", "--test-sigma", "9", "--answers", "0"), "^--answers is 0"),
+        (("--unlisted",), "--unlisted needs --threshold"),
+        (("--unlisted", "--threshold", "99", "--answers", "3"), "--unlisted needs --threshold"),
+        (("--unlisted", "--threshold", "nan"), "^--threshold is nan"),
+        (("--unlisted", "--threshold", "9999", "--seed", "3"), "--order and --seed"),
+    ],
+)
+def test_mistakes_in_how_votes_are_answered_are_named(
+    tmp_path: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    path = tmp_path / "votes.csv"
+    path.write_text("3,1")
+    with pytest.raises(OverheardError, match=message):
+        run("--votes", str(path), *VOTES, *arguments)
+
+
+def test_options_of_votes_without_votes_are_refused() -> None:
+    with pytest.raises(OverheardError, match="belong to --votes"):
+        run(*MECHANISM, "--sigma", "1", "--threshold", "5")
 
 
 def test_votes_with_a_byte_order_mark_are_read(tmp_path: Path) -> None:
