@@ -15,17 +15,18 @@ the student through noise.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from defenses.base import JsonValue, Trained, weights_of
 from defenses.pate.mechanism import ConfidentVotes, NoisyVotes, VoteMechanism
-from defenses.pate.teachers import TeacherVotes, Votes
+from defenses.pate.teachers import Choice, TeacherVotes, Votes
 from defenses.pate.votes import evidence
-from defenses.public.pseudo_labels import Evidence, labelled, taught
+from defenses.public.pseudo_labels import Evidence, labelled, shortlists, taught
 from targets.core.errors import OverheardError
 from targets.core.progress import stage
 from targets.core.randomness import Randomness
+from targets.models.recognizer import Recognizer
 from targets.speech.utterance import Unit, Utterance
 from targets.training.recipe import Recipe
 
@@ -44,6 +45,15 @@ class PATE:
     (Confident-GNMax) a query is answered where a hypothesis has about `threshold` of the teachers,
     until `answers` are given; testing that takes `test_share` of the budget. Where the `unit` is
     the speaker, all that a speaker said goes to one teacher, and the guarantee is one of speakers.
+
+    Where the start knows little, three options help, none of which costs privacy. With `verbalised`
+    the lists hold every way in which a hypothesis may have been said. By the `choice` "cover" those
+    utterances are asked about that teach many words, and often. With `rounds` the student learns
+    from answered queries first; then it labels the rest of the public speech itself, in so many
+    rounds, and a new student learns from both. Without, the rest is what the start makes of it.
+
+    Teachers vote on `polled` utterances where that is more than `queries`: settings that differ in
+    `queries` then share the votes. What is not answered is not given away, and costs nothing.
     """
 
     epsilon: float
@@ -61,18 +71,28 @@ class PATE:
     answers: int = 200
     test_share: float = 0.25
     unit: Unit = "utterance"
+    verbalised: bool = False
+    choice: Choice = "first"
+    rounds: int = 0
+    polled: int = 0
 
     def __post_init__(self) -> None:
         """Refuse settings that mean nothing.
 
         Raises:
-            OverheardError: an unknown noise or unit, fewer than one teacher, query, hypothesis or
-                answer, or a share that is none.
+            OverheardError: an unknown noise, unit or choice, fewer than one teacher, query,
+                hypothesis or answer, rounds below 0, or a share that is none.
         """
         if self.noise not in get_args(Noise):
             raise OverheardError(f"noise {self.noise!r}: use one of {', '.join(get_args(Noise))}")
         if self.unit not in get_args(Unit):
             raise OverheardError(f"unit {self.unit!r}: use one of {', '.join(get_args(Unit))}")
+        if self.choice not in get_args(Choice):
+            raise OverheardError(
+                f"choice {self.choice!r}: use one of {', '.join(get_args(Choice))}"
+            )
+        if self.rounds < 0:
+            raise OverheardError(f"rounds is {self.rounds}: give 0 or more")
         for name in ("teachers", "queries", "hypotheses", "answers"):
             if getattr(self, name) < 1:
                 raise OverheardError(f"{name} is {getattr(self, name)}: give at least 1")
@@ -89,9 +109,11 @@ class PATE:
             self.teachers,
             self.teacher_epochs,
             self.teacher_learning_rate,
-            self.queries,
+            max(self.polled, self.queries),
             self.hypotheses,
             self.unit,
+            self.verbalised,
+            self.choice,
         )
 
     def mechanism(self, queries: int) -> VoteMechanism:
@@ -121,7 +143,8 @@ class PATE:
         """
         votes = self.shared_work
         # An ε out of reach is refused before any teacher has learnt.
-        self.mechanism(len(votes.asked(public))).calibrated(self.epsilon, recipe.delta)
+        queries = min(self.queries, len(votes.asked(public)))
+        self.mechanism(queries).calibrated(self.epsilon, recipe.delta)
         with stage(0.0, COLLECTED):
             shared = votes.compute(recipe, members, public, rng)
         with stage(COLLECTED, 1.0):
@@ -140,30 +163,71 @@ class PATE:
             OverheardError: ε is out of reach, or `shared` holds no votes.
         """
         votes = Votes.from_json(shared)
-        mechanism = self.mechanism(len(votes.counts)).calibrated(self.epsilon, recipe.delta)
-        answers = mechanism.answers(votes.counts, rng.child("votes").numpy())
+        counts = votes.counts[: self.queries] if self.polled else votes.counts
+        mechanism = self.mechanism(len(counts)).calibrated(self.epsilon, recipe.delta)
+        answers = mechanism.answers(counts, rng.child("votes").numpy())
         expected = self.agreement * self.teachers
-        weighed: list[Evidence] = [
-            None if noisy is None else evidence(noisy, expected, mechanism.deviation)
-            for noisy in answers
-        ]
         audio = [u for u in public if not u.text]
-        unasked: list[Evidence] = [None] * (len(audio) - len(answers))
-        labels = labelled(audio, votes.lists, weighed + unasked, self.keep)
-        student = taught(
-            recipe.self_trained(),
-            public,
-            labels,
-            self.student_epochs,
-            self.student_learning_rate,
-            rng.child("student"),
-        )
+        weighed: list[Evidence] = [None] * len(audio)
+        for place, noisy in zip(votes.places, answers, strict=False):
+            if noisy is not None:
+                weighed[place] = evidence(noisy, expected, mechanism.deviation)
+        teach = self._taught_in_rounds if self.rounds else self._taught_once
+        student, labels = teach(recipe.self_trained(), public, audio, votes, weighed, rng)
         notes = {
             "vote_noise": mechanism.scale,
             "votes": len(answers),
             "teachers": self.teachers,
-            "labels": len(labels),
+            "labels": labels,
         }
         if self.noise == "confident":
             notes["answers"] = sum(noisy is not None for noisy in answers)
         return Trained(weights_of(student), mechanism.event, notes, mechanism.unit)
+
+    def _taught_once(
+        self,
+        recipe: Recipe,
+        public: Sequence[Utterance],
+        audio: Sequence[Utterance],
+        votes: Votes,
+        weighed: Sequence[Evidence],
+        rng: Randomness,
+    ) -> tuple[Recognizer, int]:
+        """Return a student of what start and votes make of all public speech, and the labels."""
+        labels = labelled(audio, votes.lists, weighed, self.keep)
+        return self._student(recipe, public, labels, rng.child("student")), len(labels)
+
+    def _taught_in_rounds(
+        self,
+        recipe: Recipe,
+        public: Sequence[Utterance],
+        audio: Sequence[Utterance],
+        votes: Votes,
+        weighed: Sequence[Evidence],
+        rng: Randomness,
+    ) -> tuple[Recognizer, int]:
+        """Return a student of the answers that has labelled the rest itself, and the labels."""
+        voted = [n for n, nats in enumerate(weighed) if nats is not None]
+        rest = [audio[n] for n, nats in enumerate(weighed) if nats is None]
+        answered = labelled(
+            [audio[n] for n in voted],
+            [votes.lists[n] for n in voted],
+            [weighed[n] for n in voted],
+            1.0,
+        )
+        labels = answered
+        student = self._student(recipe, public, labels, rng.child("student"))
+        for number in range(self.rounds if rest else 0):
+            heard = shortlists(replace(recipe, start=weights_of(student)), rest, self.hypotheses)
+            labels = [*answered, *labelled(rest, heard, [None] * len(rest), self.keep)]
+            student = self._student(recipe, public, labels, rng.child("student", number + 1))
+        return student, len(labels)
+
+    def _student(
+        self,
+        recipe: Recipe,
+        public: Sequence[Utterance],
+        labels: Sequence[Utterance],
+        rng: Randomness,
+    ) -> Recognizer:
+        return taught(recipe, public, labels, self.student_epochs, self.student_learning_rate, rng)

@@ -7,9 +7,10 @@ be exact.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from defenses.base import JsonValue
 from defenses.pate.votes import count_votes
 from defenses.public.pseudo_labels import Shortlist, shortlists
+from defenses.public.verbalisation import verbalised
 from targets.core.errors import OverheardError
 from targets.core.progress import report, stage
 from targets.core.randomness import Randomness
@@ -25,6 +27,7 @@ from targets.training.ensemble import fit_ensemble
 from targets.training.recipe import Recipe, Schedule
 
 SHARD_BATCH = 8  # a shard holds few utterances, and a teacher needs more than a step an epoch
+Choice = Literal["first", "cover"]
 PROPOSED, TAUGHT = 0.15, 0.85  # where in the work these have been done; the rest is transcribing
 
 
@@ -33,11 +36,18 @@ class Votes:
     """What the teachers voted: private, until noise is added to it.
 
     `lists` are the public model's hypotheses for all untranscribed public speech; `counts` (K,) the
-    votes among them, for the first utterances, which were voted on.
+    votes among them, for the utterances that were voted on: those at the places `asked`, or the
+    first ones.
     """
 
     lists: Sequence[Shortlist]
     counts: Sequence[NDArray[np.int64]]
+    asked: Sequence[int] | None = None
+
+    @property
+    def places(self) -> Sequence[int]:
+        """Where among the lists those are that were voted on."""
+        return range(len(self.counts)) if self.asked is None else self.asked
 
     def to_json(self) -> dict[str, JsonValue]:
         """Return the votes as JSON knows them: no digit is lost."""
@@ -45,6 +55,7 @@ class Votes:
             "texts": [list(one.texts) for one in self.lists],
             "log_probs": [one.log_probs.tolist() for one in self.lists],
             "counts": [counts.tolist() for counts in self.counts],
+            "asked": None if self.asked is None else list(self.asked),
         }
 
     @classmethod
@@ -61,21 +72,27 @@ class Votes:
                 for t, p in zip(texts, log_probs, strict=True)
             ]
             counts = [np.array(c, dtype=np.int64) for c in content["counts"]]
+            asked = content.get("asked")
+            votes = cls(lists, counts, None if asked is None else [int(place) for place in asked])
         except (KeyError, TypeError, ValueError) as error:
             kind = type(error).__name__
             raise OverheardError(f"these are no votes of teachers: {kind}: {error}") from None
         sizes = [(len(one.texts),) for one in lists]
         fit = all(one.log_probs.shape == size for one, size in zip(lists, sizes, strict=True))
-        if not fit or [c.shape for c in counts] != sizes[: len(counts)]:
+        voted_on = [sizes[place] for place in votes.places if 0 <= place < len(sizes)]
+        if not fit or [c.shape for c in counts] != voted_on:
             raise OverheardError("these are no votes of teachers: lists and counts do not fit")
-        return cls(lists, counts)
+        return votes
 
 
 @dataclass(frozen=True)
 class TeacherVotes:
     """How teachers are taught and what they vote on: all of PATE that needs the members.
 
-    Neither ε nor the noise enters, so that schemes which differ in those alone can share it.
+    Neither ε nor the noise enters, so that schemes which differ in those alone can share it. With
+    `verbalised` lists hold every way in which a hypothesis may have been said. By the `choice`
+    "cover" it is asked about utterances with many words that are rare among those asked already.
+    Both know public speech alone.
     """
 
     teachers: int
@@ -84,6 +101,8 @@ class TeacherVotes:
     queries: int
     hypotheses: int
     unit: Unit
+    verbalised: bool = False
+    choice: Choice = "first"
 
     @property
     def name(self) -> str:
@@ -91,7 +110,7 @@ class TeacherVotes:
         return "teacher-votes"
 
     def asked(self, public: Sequence[Utterance]) -> list[Utterance]:
-        """Return the public utterances that are voted on.
+        """Return as many public utterances as are voted on: the first ones.
 
         Raises:
             OverheardError: there is no untranscribed public speech.
@@ -124,17 +143,41 @@ class TeacherVotes:
             OverheardError: there is no untranscribed public speech to vote on.
         """
         recipe = recipe.self_trained()
-        asked = self.asked(public)
-        lists = shortlists(recipe, _untranscribed(public), self.hypotheses)
+        asked, audio = self.asked(public), _untranscribed(public)
+        lists = shortlists(recipe, audio, self.hypotheses)
+        if self.verbalised:
+            lists = [verbalised(one) for one in lists]
+        places = None
+        if self.choice == "cover":
+            places = covering([one.texts[0] for one in lists], len(asked))
+            asked = [audio[place] for place in places]
         report(PROPOSED)
         schedule = Schedule(self.epochs, SHARD_BATCH, self.learning_rate)
         dealt = shards(members, self.teachers, rng.child("shards"), self.unit)
         with stage(PROPOSED, TAUGHT):
             teachers = fit_ensemble(recipe, dealt, schedule, rng.child("teachers"))
         heard = zip(*teachers.transcribe(asked), strict=True)
-        counts = [count_votes(s.texts, said) for s, said in zip(lists, heard, strict=False)]
+        ballots = lists if places is None else [lists[place] for place in places]
+        counts = [count_votes(s.texts, said) for s, said in zip(ballots, heard, strict=False)]
         report(1.0)
-        return Votes(lists, counts)
+        return Votes(lists, counts, places)
+
+
+def covering(texts: Sequence[str], count: int) -> list[int]:
+    """Return the places of `count` texts that together hold many words, each as often as can be.
+
+    A text is worth the sum over its words of 1 / (1 + how often it was said in those chosen so
+    far); the most valuable one is chosen next, of equals the first. A query costs the same whatever
+    it is about, so that a long utterance teaches more for its price.
+    """
+    left, said, chosen = list(range(len(texts))), Counter[str](), list[int]()
+    words = [text.split() for text in texts]
+    for _ in range(min(count, len(texts))):
+        best = max(left, key=lambda place: sum(1 / (1 + said[word]) for word in words[place]))
+        left.remove(best)
+        chosen.append(best)
+        said.update(words[best])
+    return chosen
 
 
 def shards(

@@ -52,7 +52,8 @@ def build_game(conditions: Conditions, target: str, seed: int, data: Path) -> Ga
             if speech.source == EMBEDDED:
                 parts[name] = _embedded(speech, voices[name])
             else:
-                parts[name] = real_speech(name, speech, Randomness(SPEECH_SEED), data)
+                taken = _speakers_before(name, splits, parts)
+                parts[name] = real_speech(name, speech, Randomness(SPEECH_SEED), data, taken)
     parts = told_apart(parts)
     if not any(u.text for u in parts["public"]):
         raise OverheardError(
@@ -72,6 +73,23 @@ def build_game(conditions: Conditions, target: str, seed: int, data: Path) -> Ga
     return Game.set_up(
         [*parts["public"], *more], candidates, parts["test"], rng.child(target), conditions.unit
     )
+
+
+def _speakers_before(
+    name: str, splits: Mapping[str, Speech], parts: Mapping[str, Sequence[Utterance]]
+) -> set[str]:
+    """Return the speakers of the same folder and split that an earlier group took its share of.
+
+    A group that says how many speakers it wants leaves the others to those after it.
+    """
+    mine, taken = splits[name], set[str]()
+    for earlier, speech in splits.items():
+        if earlier == name:
+            break
+        same = (speech.source, speech.split) == (mine.source, mine.split)
+        if same and speech.speakers is not None:
+            taken |= {u.speaker for u in parts[earlier]}
+    return taken
 
 
 def _dealt_out(splits: Mapping[str, Speech]) -> dict[str, list[int]]:

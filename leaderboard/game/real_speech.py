@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -19,10 +19,13 @@ from targets.corpora.read import read_corpus
 from targets.speech.utterance import Utterance
 
 
-def real_speech(name: str, speech: Speech, rng: Randomness, data: Path) -> list[Utterance]:
+def real_speech(
+    name: str, speech: Speech, rng: Randomness, data: Path, taken: Collection[str] = ()
+) -> list[Utterance]:
     """Return the real speech of one split of a game, below the folder `data`.
 
-    `rng` is the stream of the seed: what is drawn has a stream of its own below it.
+    `rng` is the stream of the seed: what is drawn has a stream of its own below it. Speakers that
+    are `taken` are left out.
 
     Raises:
         OverheardError: the folder is missing, its speech is unusable, or a key leaves nothing of
@@ -33,6 +36,13 @@ def real_speech(name: str, speech: Speech, rng: Randomness, data: Path) -> list[
         utterances: Sequence[Utterance] = tuple(read_corpus(folder, split=speech.split))
     except CorpusError as error:
         raise OverheardError(f"speech.{name}: {error}") from None
+    if taken:
+        utterances = [u for u in utterances if u.speaker not in taken]
+        if not utterances:
+            raise OverheardError(
+                f"speech.{name}: every speaker of {speech.source} is in another split already: "
+                "lower its 'speakers'"
+            )
     longest = speech.max_seconds
     if longest is not None:
         shortest = min(u.duration for u in utterances)

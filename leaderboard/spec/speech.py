@@ -32,7 +32,9 @@ class Speech(Frozen):
     split: str | None = None
     """Which split of that folder; null takes all."""
     speakers: Count | None = None
-    """How many speakers."""
+    """How many speakers. Groups that come from the same folder and split are dealt out in the order
+    public, untranscribed, private, test: one that says how many leaves the others to those after
+    it."""
     utterances: Count | None = None
     """How many utterances."""
     max_seconds: Positive | None = None

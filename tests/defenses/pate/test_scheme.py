@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from defenses.accounting.price import (
     price,
 )
 from defenses.base import SharingDefense
+from defenses.checks import check_defense
 from defenses.pate import mechanism
 from defenses.pate import scheme as pate
 from defenses.pate.scheme import PATE
@@ -184,3 +186,48 @@ def test_the_test_has_the_noise_of_the_event(recipe, monkeypatch):
 def test_settings_of_the_test_that_mean_nothing_are_refused(option, value):
     with pytest.raises(OverheardError, match=option):
         PATE(4, "confident", **{option: value})
+
+
+def test_the_rest_is_labelled_by_a_student_of_the_answers(recipe, monkeypatch):
+    """Only what was voted on is learnt at first; then comes what that student hears."""
+    taught_so_far, lists_of = [], []
+
+    def hear(recipe, speech, size):  # noqa: ARG001
+        lists_of.append(recipe.start)
+        return [Shortlist(["heard", "not"], np.array([-0.5 - n, -9.0])) for n in range(len(speech))]
+
+    def teach(recipe, _, labels, *__):
+        taught_so_far.append({u.id: u.text for u in labels})
+        return recipe.build()
+
+    monkeypatch.setattr(pate, "taught", teach)
+    monkeypatch.setattr(pate, "shortlists", hear)
+    votes = Votes([even("a", "yes", "b")] * 5, [np.array([0, 50, 0])] * 2, [3, 1])
+    scheme = PATE(10, **{**SMALL, "teachers": 50, "keep": 0.67}, rounds=2)
+    trained = scheme.finish(recipe, PUBLIC, votes.to_json(), Randomness(0))
+    ids = [u.id for u in UNTRANSCRIBED]
+    answered = {ids[1]: "yes", ids[3]: "yes"}
+    assert taught_so_far == [answered, *[{**answered, ids[0]: "heard", ids[2]: "heard"}] * 2]
+    assert len(lists_of) == 2
+    assert (trained.notes["labels"], trained.notes["votes"]) == (4, 2)
+
+
+def test_settings_that_differ_in_queries_share_the_votes_and_pay_for_their_own(recipe):
+    few, many = (PATE(4, **{**SMALL, "queries": n}, polled=4) for n in (2, 4))
+    assert few.shared_work == many.shared_work
+    votes = few.shared_work.compute(recipe, MEMBERS, PUBLIC, Randomness(0))
+    with watching_votes() as noisy:
+        trained = few.finish(recipe, PUBLIC, votes, Randomness(0))
+    assert trained.notes["votes"] == len(noisy) == 2
+    assert trained.event == gaussian_votes_event(trained.notes["vote_noise"], 2)
+
+
+def test_all_public_options_together_keep_the_contract(recipe):
+    factory = partial(PATE, 4, **SMALL, verbalised=True, choice="cover", rounds=1)
+    check_defense(factory, recipe, MEMBERS, PUBLIC)
+
+
+@pytest.mark.parametrize(("option", "value"), [("choice", "best"), ("rounds", -1)])
+def test_options_that_mean_nothing_are_refused(option, value):
+    with pytest.raises(OverheardError, match=option):
+        PATE(4, **{option: value})

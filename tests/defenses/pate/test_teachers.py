@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from defenses.pate.teachers import TeacherVotes, Votes, shards
+from defenses.pate.teachers import TeacherVotes, Votes, covering, shards
 from defenses.public.pseudo_labels import Shortlist
 from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
@@ -124,3 +124,36 @@ def test_what_is_no_votes_is_refused_in_words(change):
     missing = {name: value for name, value in VOTES.to_json().items() if name not in change}
     with pytest.raises(OverheardError, match="these are no votes of teachers: KeyError"):
         Votes.from_json(missing)
+
+
+def test_votes_on_chosen_speech_come_back_with_their_places():
+    chosen = Votes(VOTES.lists, [np.array([3])], [1])
+    again = Votes.from_json(json.loads(json.dumps(chosen.to_json())))
+    assert list(again.places) == [1]
+    assert list(VOTES.places) == [0]
+    for place in (-1, 0, 2):  # whose list has another length, or that is not there
+        with pytest.raises(OverheardError, match="do not fit"):
+            Votes.from_json({**chosen.to_json(), "asked": [place]})
+
+
+def test_what_is_asked_covers_many_words_and_each_often():
+    texts = ["a", "a b", "c c", "", "a b c d", "e"]
+    assert covering(texts, 3) == [4, 1, 2]
+    assert covering(texts, 9)[3:] == [5, 0, 3]
+    assert sorted(covering(texts, 9)) == list(range(6))
+
+
+def test_chosen_speech_and_longer_lists_are_what_is_voted_on(recipe):
+    chosen = replace(TEACHERS, queries=2, choice="cover", verbalised=True)
+    votes = chosen.collect(recipe, MEMBERS, PUBLIC, Randomness(0))
+    plain = TEACHERS.collect(recipe, MEMBERS, PUBLIC, Randomness(0))
+    assert list(votes.places) == covering([one.texts[0] for one in votes.lists], 2)
+    assert [len(c) for c in votes.counts] == [len(votes.lists[p].texts) for p in votes.places]
+    assert all(c.sum() == TEACHERS.teachers for c in votes.counts)
+    for longer, shorter in zip(votes.lists, plain.lists, strict=True):
+        assert set(longer.texts) >= set(shorter.texts)
+
+
+def test_of_fewer_queries_are_the_first_of_more():
+    texts = ["a b", "b c d", "a", "d d e", "f"]
+    assert covering(texts, 4)[:2] == covering(texts, 2)

@@ -225,6 +225,30 @@ def test_real_private_speech_gets_canaries_of_voices_of_their_own(tmp_path):
     assert not speakers & {u.speaker for u in (*game.public, *game.test)}
 
 
+def test_groups_of_one_folder_are_dealt_its_speakers_in_turn(tmp_path):
+    (tmp_path / "an4").mkdir()
+    one = Speech(source="an4")
+    splits = speech(untranscribed=one.model_copy(update={"speakers": 2}), private=one)
+    game = build_game(conditions(speech=splits), "ctc", 0, tmp_path)
+    audio = {u.speaker for u in game.public if u.id.startswith("an4")}
+    private = {c.speaker for c in game.candidates if CANARY not in c.attributes}
+    assert (len(audio), len(private)) == (2, 3)
+    assert not audio & private
+
+
+def test_a_group_that_takes_all_speakers_leaves_none_to_be_dealt(tmp_path):
+    (tmp_path / "an4").mkdir()
+    one = Speech(source="an4")
+    everyone = one.model_copy(update={"speakers": 5})
+    with pytest.raises(OverheardError, match=r"speech\.private: every speaker of an4"):
+        build_game(
+            conditions(speech=speech(untranscribed=everyone, private=one)), "ctc", 0, tmp_path
+        )
+    # Who did not say how many has not been dealt: that splits share speakers is a mistake.
+    with pytest.raises(OverheardError, match="appears twice: in public and private"):
+        build_game(conditions(speech=speech(untranscribed=one, private=one)), "ctc", 0, tmp_path)
+
+
 def test_a_missing_folder_is_named(tmp_path):
     splits = speech(test=Speech(source="elsewhere"))
     with pytest.raises(OverheardError, match=r"elsewhere: no such corpus.*--data"):

@@ -32,8 +32,11 @@ SCHEMES_TRIED = {
     "edpsgd": {"epsilon": 4, "epochs": 1, "batch_size": 4},
     "dp-ftrl": {"epsilon": 4, "epochs": 1, "batch_size": 4},
     "adamix": {"epsilon": 4, "epochs": 1, "batch_size": 4, "components": 2},
-    "pate-gnmax": {"epsilon": 4, "teachers": 2, "teacher_epochs": 1, "student_epochs": 1},
-}
+    "pate-gnmax": {
+        "epsilon": 4, "teachers": 2, "teacher_epochs": 1, "student_epochs": 1, "queries": 2,
+        "verbalised": True, "choice": "cover", "rounds": 1,
+    },
+}  # fmt: skip
 ATTACKS_TRIED = (
     "membership", "membership-calibrated", "membership-gradient", "membership-noisy",
     "membership-edit-distance", "membership-lira", "canary", "canary-dictation",
