@@ -75,6 +75,10 @@ MAY_IMPORT = {
         "targets defenses attacks leaderboard.spec leaderboard.jobs leaderboard.records "
         "leaderboard.game leaderboard.experiment"
     ),
+    "leaderboard.scale": (
+        "targets defenses attacks leaderboard.spec leaderboard.jobs leaderboard.game "
+        "leaderboard.planting leaderboard.experiment"
+    ),
     "leaderboard.audits": "targets defenses attacks leaderboard.records",
     "leaderboard.commands": "targets defenses attacks leaderboard",
     "leaderboard.cli": (

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from tabulate import tabulate
@@ -29,10 +30,13 @@ from leaderboard.spec.cell import Cell
 from leaderboard.spec.load import load_suite
 from leaderboard.spec.paths import stamps
 from leaderboard.spec.suite import Suite
+from targets.core.errors import OverheardError
 
 if TYPE_CHECKING:
     from leaderboard.experiment.shared_stage import SharedStage
+    from leaderboard.scale.projection import Projection
 
+LIBRISPEECH_SECONDS = 12.3  # 960.9 hours of 281,241 utterances
 UNKNOWN = "no record tells how long this takes"
 
 
@@ -53,23 +57,39 @@ def plan(
     data: Data = DATA,
     workers: Workers = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    speed: Annotated[
+        float | None,
+        typer.Option(help="Project all times from so many operations a second of a device."),
+    ] = None,
+    speed_from: Annotated[
+        str, typer.Option(help="Who says so, or how it was measured.")
+    ] = "no source given",
+    seconds: Annotated[
+        float, typer.Option(help="Of an utterance on average, where times are projected.")
+    ] = LIBRISPEECH_SECONDS,
 ) -> None:
-    """Show what `overheard run` would do, what is there, and how long it should take."""
+    """Show what `overheard run` would do, what is there, and how long it should take.
+
+    Where real speech is not there, and where `speed` is given, times are projected from counted
+    work instead of records. See `leaderboard.scale.projection`.
+    """
     chosen = load_suite(suite)
     out = out or Path("runs") / chosen.name
-    check_sources(chosen.conditions, data, out)
+    projection = _projection(chosen, out, data, speed, speed_from, seconds)
     if any((out / FOLDER).glob("*.json")):
         read_records(out, chosen.conditions.digest)
     workers = workers or provenance.cores()
-    lines, lasting = _lines(chosen, out, data, workers)
+    lines, lasting = _lines(chosen, out, data, workers, projection)
     work = sum(line.seconds or 0.0 for line in lines)
     if as_json:
-        content = {
+        content: dict[str, Any] = {
             "jobs": [asdict(line) for line in lines],
             "work_seconds": work,
             "elapsed_seconds": lasting,
             "workers": workers,
         }
+        if projection is not None:
+            content["projection"] = projection.figures()
         typer.echo(json.dumps(to_json(content), indent=1, ensure_ascii=False, allow_nan=False))
         return
     typer.echo(
@@ -80,11 +100,40 @@ def plan(
         )
     )
     typer.echo(f"\n{_summary(lines, work, lasting, workers)}")
+    if projection is not None:
+        typer.echo(f"\n{projection.told(work)}")
 
 
-def _lines(suite: Suite, out: Path, data: Path, workers: int) -> tuple[list[Line], float]:
+def _projection(
+    suite: Suite, out: Path, data: Path, speed: float | None, source: str, seconds: float
+) -> Projection | None:
+    """Return what tells times where no record does; None where records are to."""
+    if speed is not None and not (0 < speed < math.inf and 0 < seconds < math.inf):
+        raise OverheardError("--speed and --seconds: give numbers above 0")
+    missing: OverheardError | None = None
+    try:
+        check_sources(suite.conditions, data, out)
+    except OverheardError as error:
+        missing = error
+    if speed is None and missing is None:
+        return None
+    from leaderboard.scale.projection import ASSUMED, Speed, project
+
+    given = ASSUMED if speed is None else Speed(speed, source)
+    try:
+        return project(suite, given, seconds, str(missing or ""))
+    except OverheardError:
+        if speed is None and missing is not None:
+            raise missing from None
+        raise
+
+
+def _lines(
+    suite: Suite, out: Path, data: Path, workers: int, projection: Projection | None
+) -> tuple[list[Line], float]:
     """Return every job of a suite, and how long those to be run take together."""
-    known, now = memories(out), stamps(suite.conditions, data)
+    known = memories(out) if projection is None else []
+    now = stamps(suite.conditions, data)
     jobs = jobs_of(suite, out, data)
     # Whatever a stage is for, one of the cells that wait for it tells how long it takes.
     waiting = {need: job.about for job in jobs if isinstance(job.about, Cell) for need in job.needs}
@@ -97,12 +146,21 @@ def _lines(suite: Suite, out: Path, data: Path, workers: int) -> tuple[list[Line
         attacks: tuple[str, ...] = ()
         if isinstance(job.about, Cell):
             left = pending(out, job.about, now)
-            duration = duration_of_cell(job.about, left, known)
+            duration = (
+                duration_of_cell(job.about, left, known)
+                if projection is None
+                else projection.duration_of_cell(job.about)
+            )
             if left.trained:
                 state, attacks = "to attack", left.attacks
         elif job.about is not None:
             cell = waiting.get(job.id, suite.cells()[0])
-            duration = duration_of_stage(cast("SharedStage", job.about), cell, known)
+            stage = cast("SharedStage", job.about)
+            duration = (
+                duration_of_stage(stage, cell, known)
+                if projection is None
+                else projection.duration_of_stage(stage.kind, cell)
+            )
         lines.append(Line(job.id, state, attacks, duration.seconds, duration.basis))
         ahead.append((job.id, duration.seconds or 0.0, job.needs))
     return lines, elapsed(ahead, workers)

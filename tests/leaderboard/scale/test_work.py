@@ -1,0 +1,79 @@
+"""Counted work is that of products computed by hand."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from leaderboard.scale.work import Work, forward_work, plain_work, private_work, shape_of
+from targets.core.errors import OverheardError
+from targets.nn.layers import Linear
+from targets.speech.features import MELS
+
+B, T, H, V = 3, 10, 16, 5
+FIRST, SECOND = 2 * B * T * MELS * H, 2 * B * T * H * V  # operations of one product of each
+FLOAT = 4
+
+
+class Two(nn.Module):
+    """Two linear layers, the least that has a layer below another."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = Linear(MELS, H), Linear(H, V)
+
+    def log_probabilities(self, features, counts):
+        return self.second(self.first(features)), counts
+
+
+@pytest.fixture
+def network():
+    with torch.device("meta"):
+        return Two()
+
+
+def test_listening_is_one_product_a_layer(network):
+    assert forward_work(network, B, T) == Work(FIRST + SECOND, 0)
+
+
+def test_training_multiplies_again_for_weights_and_for_what_is_below(network):
+    # Nothing is below the first layer. Each keeps what it heard.
+    heard = FLOAT * B * T * (MELS + H)
+    assert plain_work(network, B, T) == Work(2 * FIRST + 3 * SECOND, heard)
+
+
+def test_privacy_multiplies_once_more_for_the_norms(network):
+    # T times the width of a layer is above its size for the second layer, not for the first:
+    # there the norm is that of two products of all pairs of steps.
+    assert T * (H + V) >= H * V
+    assert T * (MELS + H) < MELS * H
+    ghost = 2 * B * T * T * (MELS + H)
+    found = private_work(network, B, T)
+    assert found.operations == 2 * FIRST + ghost + 4 * SECOND
+    # What is heard, both outputs, the gradients of one (the other's is a single number), and of one
+    # layer those of each example.
+    kept = B * T * (MELS + 2 * H + V) + 1
+    assert found.held_bytes == FLOAT * (kept + B * MELS * H)
+
+
+def test_a_larger_batch_asks_for_more_of_all(network):
+    for work in (forward_work, plain_work):
+        one, three = work(network, 1, T), work(network, 3, T)
+        assert three == Work(3 * one.operations, 3 * one.held_bytes)
+
+
+def test_a_conformer_has_six_operations_a_weight_and_state():
+    network = shape_of("conformer", 28, 64, 80)
+    frames = 80
+    blocks = sum(p.numel() for p in network.encoder.blocks.parameters())
+    slower = sum(p.numel() for p in network.encoder.convolutions.parameters())
+    found = plain_work(network, 1, frames).operations / 6
+    states = frames / 4
+    # The convolutions work at two frames a state, and attention multiplies pairs of states.
+    assert blocks * states < found < 1.3 * (blocks + 2 * slower) * states
+
+
+def test_what_cannot_be_counted_is_said():
+    with pytest.raises(OverheardError, match=r"target rnnt: its work is not counted \(only of"):
+        shape_of("rnnt", 28, 16, 16)
