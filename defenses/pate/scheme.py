@@ -32,6 +32,7 @@ from targets.training.recipe import Recipe
 
 Noise = Literal["laplace", "gaussian", "confident"]
 COLLECTED = 0.6  # of the work; the rest is the student's
+RELABELLED_BY = 8  # hypotheses at most: labels need no lists as long as votes do
 
 
 @dataclass(frozen=True)
@@ -218,7 +219,8 @@ class PATE:
         labels = answered
         student = self._student(recipe, public, labels, rng.child("student"))
         for number in range(self.rounds if rest else 0):
-            heard = shortlists(replace(recipe, start=weights_of(student)), rest, self.hypotheses)
+            taught_so_far = replace(recipe, start=weights_of(student))
+            heard = shortlists(taught_so_far, rest, min(self.hypotheses, RELABELLED_BY))
             labels = [*answered, *labelled(rest, heard, [None] * len(rest), self.keep)]
             student = self._student(recipe, public, labels, rng.child("student", number + 1))
         return student, len(labels)

@@ -192,7 +192,8 @@ def test_the_rest_is_labelled_by_a_student_of_the_answers(recipe, monkeypatch):
     """Only what was voted on is learnt at first; then comes what that student hears."""
     taught_so_far, lists_of = [], []
 
-    def hear(recipe, speech, size):  # noqa: ARG001
+    def hear(recipe, speech, size):
+        assert size == 8
         lists_of.append(recipe.start)
         return [Shortlist(["heard", "not"], np.array([-0.5 - n, -9.0])) for n in range(len(speech))]
 
@@ -203,7 +204,8 @@ def test_the_rest_is_labelled_by_a_student_of_the_answers(recipe, monkeypatch):
     monkeypatch.setattr(pate, "taught", teach)
     monkeypatch.setattr(pate, "shortlists", hear)
     votes = Votes([even("a", "yes", "b")] * 5, [np.array([0, 50, 0])] * 2, [3, 1])
-    scheme = PATE(10, **{**SMALL, "teachers": 50, "keep": 0.67}, rounds=2)
+    options = {**SMALL, "teachers": 50, "keep": 0.67, "hypotheses": 99}
+    scheme = PATE(10, **options, rounds=2)
     trained = scheme.finish(recipe, PUBLIC, votes.to_json(), Randomness(0))
     ids = [u.id for u in UNTRANSCRIBED]
     answered = {ids[1]: "yes", ids[3]: "yes"}
