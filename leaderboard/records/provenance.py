@@ -7,6 +7,7 @@ import platform
 import re
 import subprocess
 import sys
+import tomllib
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -50,11 +51,20 @@ def _git(*arguments: str) -> str | None:
 def packages() -> dict[str, str]:
     """Return the versions of Python and of everything overheard depends on at run time."""
     versions = {"python": platform.python_version()}
-    for requirement in sorted(metadata.requires("overheard") or ()):
+    for requirement in sorted(_requirements()):
         if "extra ==" not in requirement:
             name = re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0]
             versions[name] = metadata.version(name)
     return versions
+
+
+def _requirements() -> list[str]:
+    try:
+        return list(metadata.requires("overheard") or ())
+    except metadata.PackageNotFoundError:
+        # A checkout that runs without having been installed: it says so itself.
+        with (ROOT / "pyproject.toml").open("rb") as file:
+            return list(tomllib.load(file)["project"]["dependencies"])
 
 
 def cpu() -> str:

@@ -1,0 +1,86 @@
+"""Each check holds on the CPU, and fails where what it checks is broken."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from leaderboard.scale import checks
+from leaderboard.scale.checks import Row, losses, noise, norms, precision, throughput
+from leaderboard.scale.device_check import SMALL
+from targets.core.randomness import Randomness
+from tests.devices import pretended
+
+RNG = Randomness(0)
+
+
+@pytest.mark.parametrize("target", checks.TARGETS)
+def test_losses_and_norms_hold(target):
+    assert losses(target, "cpu", SMALL, RNG).passed
+    row = norms(target, "cpu", SMALL, RNG)
+    assert row.passed
+    assert row.figure < 1e-4
+
+
+def test_losses_elsewhere_are_compared_with_the_cpu():
+    with pretended() as device:
+        assert losses("conformer", device, SMALL, RNG).passed
+
+
+def test_a_device_that_rounds_too_much_is_seen(monkeypatch):
+    true = checks.recognizer_of
+
+    def coarse(target, size, rng, device):
+        recognizer = true(target, size, rng, "cpu")
+        return recognizer.bfloat16().float() if device == "coarse" else recognizer
+
+    monkeypatch.setattr(checks, "recognizer_of", coarse)
+    monkeypatch.setattr(checks, "moved", lambda batch, _: batch)
+    assert losses("conformer", "coarse", SMALL, RNG).passed is False
+    monkeypatch.setattr(checks, "square_norms", lambda _: torch.full((3,), math.nan))
+    assert norms("conformer", "cpu", SMALL, RNG).passed is False
+
+
+def test_the_noise_has_the_right_scale_or_is_seen(monkeypatch):
+    assert [row.passed for row in noise("cpu", SMALL, RNG)] == [True] * 3
+    true = checks.set_noisy_mean
+
+    def less(total, deviation, expected_batch, generator):
+        true(total, 0.95 * deviation, expected_batch, generator)
+
+    monkeypatch.setattr(checks, "set_noisy_mean", less)
+    found = {row.name: row.passed for row in noise("cpu", SMALL, RNG)}
+    assert found["variance of the noise"] is False
+
+    def two_values(total, deviation, expected_batch, generator):
+        for p in total:
+            p.grad = torch.randn(p.shape, generator=generator).sign() * deviation / expected_batch
+
+    monkeypatch.setattr(checks, "set_noisy_mean", two_values)
+    found = {row.name: row.passed for row in noise("cpu", SMALL, RNG)}
+    assert found["variance of the noise"] is True
+    assert found["fourth moment of the noise"] is False
+
+
+def test_products_of_less_than_single_precision_are_seen():
+    assert precision().passed
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high")
+    try:
+        assert precision().passed is False
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def test_throughput_is_counted_work_over_measured_time(monkeypatch):
+    seconds = iter([9.0, 9.0, *[2.0, 3.0] * checks.ROUNDS])
+    monkeypatch.setattr(checks, "timed", lambda *_: next(seconds))
+    plain, private, ratio = throughput("cpu", SMALL, RNG)
+    assert isinstance(plain, Row)
+    assert {row.passed for row in (plain, private, ratio)} == {None}
+    assert ratio.figure == 1.5
+    network = checks.shape_of("conformer", 28, SMALL.channels, SMALL.hidden)
+    work = checks.plain_work(network, SMALL.timed_examples, SMALL.frames)
+    assert plain.figure == pytest.approx(work.operations / 2, rel=0.05)
