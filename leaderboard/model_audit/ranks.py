@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -73,11 +74,13 @@ def audited(
     delta: float,
     noise: Noise,
     level: float,
+    guesses: float | None = None,
 ) -> Estimate:
     """Return the lower bound on ε that the coins of single units prove.
 
     What was not answered has the median score: nothing is guessed of it that would help, and it
-    keeps its place in the game. The ceiling is that of those who did answer.
+    keeps its place in the game. The ceiling is that of those who did answer. `guesses` is the share
+    of the coins that is guessed on, where it was fixed beforehand.
     """
     single = [c for c in candidates if planted.is_single(c)]
     known = [c for c in single if scores[c.id] is not None]
@@ -91,9 +94,15 @@ def audited(
     kept = [c for c in single if scores[c.id] is not None or c.unit not in units]
     everyone = _trials(planted, kept, filled)
     assert everyone is not None
-    given = {"delta": delta, "noise": noise, "level": level, "guarantee_unit": planted.unit}
-    bound = audited_epsilon(everyone, **given)  # type: ignore[arg-type]
-    most = audited_epsilon(answered, **given)  # type: ignore[arg-type]
+    bound_of = partial(
+        audited_epsilon,
+        delta=delta,
+        noise=noise,
+        level=level,
+        guarantee_unit=planted.unit,
+        guesses=guesses,
+    )
+    bound, most = bound_of(everyone), bound_of(answered)
     if not most.scored:  # else the ceiling of the whole game would stand for what was answered
         return most
     ceilings = [c for c in (bound.ceiling, most.ceiling) if c is not None and not math.isnan(c)]

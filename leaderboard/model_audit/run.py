@@ -59,16 +59,18 @@ WORST = 10
 class Asked:
     """How an audit is made.
 
-    `limit` bounds how many candidates are asked about; `others` is how many other secrets each
-    canary's is ranked among; `draws` is how many more transcripts are drawn where nobody speaks,
-    and where no likelihood says what would be drawn of canaries; `patience` is how many seconds an
-    answer may take. `language` and `device` are those with which recognisers were opened: with
-    others, answers are others.
+    `guesses` is the share of the coins that is guessed on, fixed beforehand (without, five numbers
+    of guesses share the level); `limit` bounds how many candidates are asked about; `others` is how
+    many other secrets each canary's is ranked among; `draws` is how many more transcripts are drawn
+    where nobody speaks, and where no likelihood says what would be drawn of canaries; `patience` is
+    how many seconds an answer may take. `language` and `device` are those with which recognisers
+    were opened: with others, answers are others.
     """
 
     delta: float
     claimed_epsilon: float | None = None
     noise: Noise = "any"
+    guesses: float | None = None
     limit: int | None = None
     others: int = 15
     draws: int = 0
@@ -207,7 +209,15 @@ def _judged(
         one.name: rankings(planted, candidates, one.scores, rng.child(one.name)) for one in found
     }
     scores = of_attack[attack].scores
-    bound_at = partial(audited, planted, candidates, scores, delta=asked.delta, noise=asked.noise)
+    bound_at = partial(
+        audited,
+        planted,
+        candidates,
+        scores,
+        delta=asked.delta,
+        noise=asked.noise,
+        guesses=asked.guesses,
+    )
     bound = bound_at(level=LEVEL)
     everyone = ranked[attack].get(EVERYONE)
     judged: str = verdict(bound, asked.claimed_epsilon)

@@ -76,6 +76,14 @@ def audit_model_command(
     noise: Annotated[
         Noise, typer.Option(help="'gaussian' if the training is DP-SGD: a stronger bound.")
     ] = "any",
+    guesses: Annotated[
+        float | None,
+        typer.Option(
+            help="The share of coins to guess on, decided beforehand: 0.9 where canaries should be "
+            "told nearly without fail.",
+            show_default="five numbers of guesses share the level",
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Where answers, record and report go.")] = Path(
         "report"
     ),
@@ -141,6 +149,8 @@ def audit_model_command(
         raise OverheardError(
             f"--claimed-epsilon is {claimed_epsilon:g}; give a number of at least 0"
         )
+    if guesses is not None and not 0.0 < guesses <= 1.0:
+        raise OverheardError(f"--guesses is {guesses:g}; give a share, above 0 and at most 1")
     for option, text in (("name", name or "-"), ("scheme", scheme)):
         if text != shown(text):
             raise OverheardError(f"--{option}: give one line of at most {LONGEST} letters")
@@ -158,6 +168,7 @@ def audit_model_command(
         delta=game.delta if delta is None else delta,
         claimed_epsilon=game.claimed_epsilon if claimed_epsilon is None else claimed_epsilon,
         noise=noise,
+        guesses=guesses,
         limit=limit,
         others=others,
         draws=draws,

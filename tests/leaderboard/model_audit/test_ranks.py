@@ -45,6 +45,20 @@ def test_the_bound_is_that_of_single_candidates():
     assert (found.low, found.ceiling) == (expected.low, expected.ceiling)
 
 
+def test_one_share_of_guesses_gets_past_the_fall_of_the_coins():
+    # Half of all cannot be called members without an error unless just so many are. A share leaves
+    # out the middle, and has the whole level.
+    planted = game(1010)
+    candidates = [c for c in planted.candidates if c.repetitions == 1]
+    assert abs(sum(c.member for c in candidates) - len(candidates) / 2) > 2
+    order = {c.id: float(c.member) + 0.001 * n for n, c in enumerate(candidates)}
+    given = GIVEN | {"noise": "gaussian"}
+    shared = audited(planted, candidates, order, **given)
+    fixed = audited(planted, candidates, order, **given, guesses=0.9)
+    assert shared.low < fixed.low == fixed.ceiling
+    assert "one plan of" in fixed.method
+
+
 def test_what_was_not_answered_proves_nothing_and_lowers_the_ceiling():
     planted = game()
     perfect = {c.id: float(c.member) for c in planted.candidates}

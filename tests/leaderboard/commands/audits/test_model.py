@@ -68,6 +68,7 @@ def test_a_claim_on_the_command_line_counts(opened, tmp_path):
     [
         (["--delta", "2"], "--delta is 2"),
         (["--claimed-epsilon", "nan"], "--claimed-epsilon is nan"),
+        (["--guesses", "1.5"], "--guesses is 1.5"),
     ],
 )
 def test_a_wrong_option_is_one_line(opened, words, says):
@@ -148,6 +149,7 @@ def test_every_further_look_at_the_coins_is_kept_and_told(opened, tmp_path):
         assert f"look {number} of {number}" in audit(*first, *words)
     claims = ("leaky", "--planted", opened.folder, "--out", out, "--claimed-epsilon", 0.1)
     assert "look 5 of 5" in audit(*claims, code=3)
+    assert "look 6 of 6" in audit(*first, "--guesses", 0.9)
 
 
 def test_a_look_that_was_damaged_is_told(opened, tmp_path):
