@@ -61,7 +61,7 @@ def readings(text: str) -> list[str]:
 
 def _read(parts: Sequence[str], spelled_from: int, way: Callable[[str], str]) -> list[str]:
     return [
-        _number(part, way) if part[0].isdigit() else _word(part, place, spelled_from)
+        _number(part, way) if part[0].isdecimal() else _word(part, place, spelled_from)
         for place, part in enumerate(parts)
     ]
 

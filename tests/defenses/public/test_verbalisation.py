@@ -62,3 +62,8 @@ def test_the_ways_of_a_text_share_its_probability_and_no_text_is_lost():
 
 def test_an_empty_list_stays_a_list():
     assert verbalised(Shortlist([""], np.array([-1.0]))).texts == [""]
+
+
+def test_a_sign_that_is_no_number_stays_as_it_is():
+    assert readings("m²")[0] == "m²"
+    assert readings("²") == ["²"]
