@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import subprocess
 import sys
@@ -78,7 +79,7 @@ def record(rows: Iterable[Row], device: str, name: str, seconds: float) -> dict[
     """Return what was found as JSON; a figure that is none is null."""
     shown = [asdict(row) for row in rows]
     for row in shown:
-        row["figure"] = row["figure"] if row["figure"] == row["figure"] else None
+        row["figure"] = row["figure"] if math.isfinite(row["figure"]) else None
     passed = not any(row["passed"] is False for row in shown)
     return {
         "device": device,
