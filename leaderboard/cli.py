@@ -109,6 +109,35 @@ def compare(
 
 
 @app.command()
+def votes(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders of runs.")],
+    form: Written = Format.TEXT,
+    seeds: EachSeed = False,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where folders of real speech are: labels are compared with what was said.",
+            show_default=False,
+        ),
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(help="Rows of this target alone.", show_default=False)
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="A PNG file for the picture.", show_default=False)
+    ] = None,
+) -> None:
+    """Print how teachers of PATE voted, what it gave, and which accounting bought what."""
+    from leaderboard.votes.view import votes_table
+
+    typer.echo(votes_table(folders, form, data, target, seeds=seeds))
+    if plot is not None:
+        from leaderboard.votes.plot import draw
+
+        draw(folders, plot, data, target)
+
+
+@app.command()
 def export(
     folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders of runs.")],
     form: Written = Format.CSV,

@@ -60,6 +60,10 @@ MAY_IMPORT = {
         f"{RECORDS} attacks.statistics.roc leaderboard.spec leaderboard.records "
         "leaderboard.figures leaderboard.views"
     ),
+    "leaderboard.votes": (
+        "targets defenses leaderboard.spec leaderboard.records leaderboard.figures "
+        "leaderboard.views leaderboard.game leaderboard.experiment"
+    ),
     "leaderboard.recognisers": "targets",
     "leaderboard.game": "targets attacks.canaries leaderboard.spec",
     "leaderboard.planting": ("targets attacks.canaries attacks.statistics leaderboard.game"),
@@ -82,7 +86,8 @@ MAY_IMPORT = {
     "leaderboard.audits": "targets defenses attacks leaderboard.records",
     "leaderboard.commands": "targets defenses attacks leaderboard",
     "leaderboard.cli": (
-        "targets.core leaderboard.records leaderboard.commands leaderboard.views leaderboard.site"
+        "targets.core leaderboard.records leaderboard.commands leaderboard.views leaderboard.site "
+        "leaderboard.votes"
     ),
     "leaderboard.api": "targets defenses attacks leaderboard",
 }

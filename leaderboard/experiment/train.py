@@ -32,6 +32,7 @@ from targets.core.digests import digest_of
 from targets.core.errors import OverheardError
 from targets.core.files import whole_file
 from targets.core.progress import listening, stage
+from targets.core.randomness import Randomness
 from targets.models.recognizer import Recognizer
 from targets.speech.utterance import Corpus, Utterance
 from targets.speech.wer import errors_by_speaker, rate_of
@@ -88,6 +89,15 @@ def recognizer_of(recipe: Recipe, trained: Trained) -> Recognizer:
     return recognizer.requires_grad_(False)
 
 
+def training_rng(experiment: Experiment, cell: Cell) -> Randomness:
+    """Return the random numbers that a cell's scheme trains with.
+
+    They are its own for every ε and setting: rows may be released together.
+    """
+    setting = digest_of({"epsilon": cell.epsilon, "options": cell.options})
+    return experiment.rng("training", cell.target, cell.scheme, setting)
+
+
 def load_recognizer(experiment: Experiment, cell: Cell) -> Recognizer:
     """Return the target that a finished cell trained."""
     recognizer = experiment.recipe.build()
@@ -100,9 +110,7 @@ def _train(
 ) -> tuple[Record, Recognizer]:
     """Return what is known of a cell before it is attacked, and its target."""
     game, recipe, out = experiment.game, experiment.recipe, experiment.out
-    # Noise of its own for every ε and setting: rows may be released together.
-    setting = digest_of({"epsilon": cell.epsilon, "options": cell.options})
-    rng = experiment.rng("training", cell.target, cell.scheme, setting)
+    rng = training_rng(experiment, cell)
     if isinstance(defense, SharingDefense):
         shared, clock.seconds["poll"] = SchemeWork(experiment, defense.shared_work).load()
         train = partial(defense.finish, recipe, game.public, shared, rng)

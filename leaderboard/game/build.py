@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,17 +44,8 @@ def build_game(conditions: Conditions, target: str, seed: int, data: Path) -> Ga
     """
     splits = conditions.speech.named
     voices = _dealt_out(splits)
-    parts: dict[str, list[Utterance]] = {}
-    # Real speech first: what is wrong with it is said before any is made.
-    made_last = sorted(splits.items(), key=lambda split: split[1].source == EMBEDDED)
-    for number, (name, speech) in enumerate(made_last):
-        with stage(number / (len(splits) + 1), (number + 1) / (len(splits) + 1)):
-            if speech.source == EMBEDDED:
-                parts[name] = _embedded(speech, voices[name])
-            else:
-                taken = _speakers_before(name, splits, parts)
-                parts[name] = real_speech(name, speech, Randomness(SPEECH_SEED), data, taken)
-    parts = told_apart(parts)
+    with stage(0.0, len(splits) / (len(splits) + 1)):
+        parts = speech_of(conditions, data)
     if not any(u.text for u in parts["public"]):
         raise OverheardError(
             "speech.public.transcribed: leaves no transcript to start from; give at least 1"
@@ -73,6 +64,33 @@ def build_game(conditions: Conditions, target: str, seed: int, data: Path) -> Ga
     return Game.set_up(
         [*parts["public"], *more], candidates, parts["test"], rng.child(target), conditions.unit
     )
+
+
+def speech_of(
+    conditions: Conditions, data: Path, names: Collection[str] | None = None
+) -> dict[str, list[Utterance]]:
+    """Return the speech of the splits of a game, or of those `names` alone: no canaries, no coins.
+
+    Splits that come from one folder are dealt out in their order, so that a split needs those
+    before it.
+
+    Raises:
+        OverheardError: a folder is missing, its speech is unusable, or a key leaves nothing of it.
+    """
+    splits = conditions.speech.named
+    voices = _dealt_out(splits)
+    wanted = {name: split for name, split in splits.items() if names is None or name in names}
+    parts: dict[str, list[Utterance]] = {}
+    # Real speech first: what is wrong with it is said before any is made.
+    made_last = sorted(wanted.items(), key=lambda split: split[1].source == EMBEDDED)
+    for number, (name, speech) in enumerate(made_last):
+        with stage(number / len(wanted), (number + 1) / len(wanted)):
+            if speech.source == EMBEDDED:
+                parts[name] = _embedded(speech, voices[name])
+            else:
+                taken = _speakers_before(name, splits, parts)
+                parts[name] = real_speech(name, speech, Randomness(SPEECH_SEED), data, taken)
+    return told_apart(parts)
 
 
 def _speakers_before(

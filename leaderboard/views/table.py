@@ -45,7 +45,7 @@ KEYS = (
     "wer", *HEADLINE, *PROVEN, "status",
 )  # fmt: skip
 FOR_MACHINES = ("membership_attack", "membership_tried", "seeds")  # further keys: JSON, CSV
-IN_PERCENT = ("wer", "wer_less_public", "wer_less_start")
+IN_PERCENT = "wer"  # how the name of every column begins that a reader sees in percent
 SEEDS = "seeds"  # the column in place of `seed` where a row has several
 
 TITLES = {
@@ -273,7 +273,7 @@ def for_reading(key: str, row: Row) -> str:
     """Return the value of a column as a reader sees it."""
     value = row[key]
     if isinstance(value, Estimate):
-        shown = compact(value, percent=key in IN_PERCENT)
+        shown = compact(value, percent=key.startswith(IN_PERCENT))
         chosen = row.get("membership_attack") if row.get("membership_tried", 0) > 1 else None
         return f"{shown} {short_name(chosen)}" if key == MEMBERSHIP and chosen else shown
     if value is None:
