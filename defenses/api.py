@@ -65,6 +65,9 @@ from defenses.dpsgd.public_gradients import PublicGradients
 from defenses.dpsgd.sampling import poisson_batches, rate_and_steps
 from defenses.dpsgd.scheme import DPSGD, EDPSGD, descend
 from defenses.dpsgd.self_trained import SelfTrainedEDPSGD
+from defenses.federated.mechanism import FederatedGaussian
+from defenses.federated.scheme import DPFedAvg, FedAvg
+from defenses.federated.selection import Selection
 from defenses.pate.mechanism import ConfidentVotes, NoisyVotes, VoteMechanism
 from defenses.pate.scheme import PATE
 from defenses.pate.teachers import TeacherVotes, Votes, shards
@@ -86,9 +89,12 @@ __all__ = [
     "ComposedDpEvent",
     "ConfidentVotes",
     "CorrelatedGaussian",
+    "DPFedAvg",
     "Defense",
     "DpEvent",
     "EventError",
+    "FedAvg",
+    "FederatedGaussian",
     "GaussianDpEvent",
     "Gradients",
     "Guarantee",
@@ -102,6 +108,7 @@ __all__ = [
     "PoissonSampledDpEvent",
     "PublicGradients",
     "PublicStudent",
+    "Selection",
     "SelfComposedDpEvent",
     "SelfTrainedEDPSGD",
     "SharedWork",

@@ -77,6 +77,17 @@ SCHEMES: Registry[SchemeEntry] = Registry(
             summary="AdaMix: public gradients beside noisy private ones, and for their clipping",
         ),
         SchemeEntry(
+            name="fedavg",
+            path="defenses.federated.scheme:FedAvg",
+            summary="federated averaging: devices train on their own speech; without privacy",
+            takes_epsilon=False,
+        ),
+        SchemeEntry(
+            name="dp-fedavg",
+            path="defenses.federated.scheme:DPFedAvg",
+            summary="DP-FedAvg: updates of devices clipped, noise on their sum: ε for a speaker",
+        ),
+        SchemeEntry(
             name="pate-lnmax",
             path="defenses.pate.scheme:PATE",
             options={"noise": "laplace"},

@@ -19,6 +19,7 @@ from defenses.base import Defense
 from defenses.dpsgd.ftrl import DPFTRL
 from defenses.dpsgd.scheme import DPSGD, EDPSGD
 from defenses.dpsgd.self_trained import SelfTrainedEDPSGD
+from defenses.federated.scheme import DPFedAvg
 from defenses.pate.mechanism import NoisyVotes
 from defenses.pate.scheme import PATE
 from leaderboard.audits import gradient_canaries, vote_canaries
@@ -36,6 +37,10 @@ PAIRS, FEWEST_PAIRS, MOST_PAIRS = 26.0, 2_000, 20_000
 OF_UPDATES = (
     "the auditor chooses the gradient of one utterance and sees every noisy update; "
     "the mechanism is of the kind that its event says, at whatever noise"
+)
+OF_DEVICES = (
+    "the auditor chooses all that is on one device, as heavy as one may be, and sees every noisy "
+    "sum of updates; the mechanism is of the kind that its event says, at whatever noise"
 )
 OF_COUNTS = (
     "the auditor moves the vote of one teacher in every query and sees every noisy count; "
@@ -111,6 +116,15 @@ def _watched(
         plain = replace(defense, weights="all")  # it trains a rig
         setting = Setting(plain, epoch * defense.batch_size, delta)
         return gradient_canaries.side_by_side(setting, CANARIES, runs, rng), OF_UPDATES
+    if isinstance(defense, DPFedAvg):
+        setting = Setting(
+            # Local steps so long that every update is cut; one utterance on the average device.
+            replace(defense, weights="all", local_rate=defense.clip),
+            defense.clients,
+            delta,
+            repetitions=1 if defense.selection == "uniform" else math.ceil(defense.heaviest),
+        )
+        return gradient_canaries.side_by_side(setting, CANARIES, runs, rng), OF_DEVICES
     if isinstance(defense, PATE):
         mechanism = defense.mechanism(votes)
         if isinstance(mechanism, NoisyVotes):

@@ -30,13 +30,14 @@ from attacks.statistics.evidence import Trials
 from defenses.dpsgd.adamix import AdaMix, public_share
 from defenses.dpsgd.ftrl import DPFTRL
 from defenses.dpsgd.scheme import DPSGD, EDPSGD
+from defenses.federated.scheme import DPFedAvg
 from leaderboard.audits import ordered_canaries
 from targets.core.errors import OverheardError
 from targets.core.progress import listening, report
 from targets.core.randomness import Randomness
 from targets.models.recognizer import Example
 from targets.nn.layers import Linear
-from targets.speech.utterance import Utterance
+from targets.speech.utterance import Unit, Utterance
 from targets.training.recipe import Recipe
 
 LOUD = 1e4  # norm of a crafted gradient: cut to the clipping norm, and normalised to nearly one
@@ -60,17 +61,30 @@ class Setting:
 
     `tensors` is how many parameter tensors a gradient is spread over, equally. `company` is how
     many other members there are, each with a direction of its own. `repetitions` is how often a
-    canary is in the data: so many entries, each drawn by its own coin. `public` is how many public
-    utterances there are, with gradients of norm 1 along the first canary's direction.
+    canary is in the data: so many entries, each drawn by its own coin, or all on its device.
+    `public` is how many public utterances there are, with gradients of norm 1 along the first
+    canary's direction.
     """
 
-    defense: DPSGD | EDPSGD | DPFTRL | AdaMix
+    defense: DPSGD | EDPSGD | DPFTRL | AdaMix | DPFedAvg
     expected_members: int
     delta: float
     tensors: int = 1
     company: int = 0
     repetitions: int = 1
     public: int = 0
+
+    @property
+    def unit(self) -> Unit:
+        """What a canary is: an utterance, or all that a device holds."""
+        return "speaker" if isinstance(self.defense, DPFedAvg) else "utterance"
+
+    @property
+    def norms(self) -> float:
+        """What turns an update into clipping norms of one unit, along the canary's gradient."""
+        if isinstance(self.defense, DPFedAvg):  # its updates go down
+            return -self.defense.per_round / self.defense.clip
+        return self.defense.batch_size / getattr(self.defense, "clip", 1.0)
 
 
 class _Network(nn.Module):
@@ -169,14 +183,13 @@ def train_and_watch(
         # The rig keeps every promise that training relies on, and no other.
         public = [Utterance(f"public-{i}", "", SILENCE, "a") for i in range(setting.public)]
         trained = setting.defense.train(cast(Recipe, recipe), members, public, rng)
-    clip = getattr(setting.defense, "clip", 1.0)
     # Along a direction spread equally over the tensors; in units of one clipped gradient.
     along = (torch.stack(seen).sum(1) / math.sqrt(setting.tensors)).double().numpy()
     if setting.public:  # what is known is taken off
         share = public_share(setting.public, setting.expected_members)
         along[:, 0] -= share
         along /= 1 - share
-    return trained.event, along * (setting.defense.batch_size / clip)
+    return trained.event, along * setting.norms
 
 
 def many_runs(setting: Setting, runs: int, rng: Randomness) -> Evidence:
@@ -200,7 +213,7 @@ def many_runs(setting: Setting, runs: int, rng: Randomness) -> Evidence:
         name: Trials(
             np.array([s[name] for s in sides[True]]),
             np.array([s[name] for s in sides[False]]),
-            "utterance",
+            setting.unit,
             "many_runs",
         )
         for name in sides[True][0]
@@ -215,7 +228,7 @@ def one_run(setting: Setting, canaries: int, rng: Randomness) -> Evidence:
     found = _statistics(setting, updates[:, :canaries], event)
     return Evidence(
         event,
-        {name: Trials(s[coins], s[~coins], "utterance", "one_run") for name, s in found.items()},
+        {name: Trials(s[coins], s[~coins], setting.unit, "one_run") for name, s in found.items()},
     )
 
 
@@ -242,13 +255,15 @@ def side_by_side(setting: Setting, canaries: int, runs: int, rng: Randomness) ->
         report((number + 1) / runs)
     assert event is not None
     members, others = (np.concatenate(sides[inside]) for inside in (True, False))
-    return Evidence(event, {"likelihood": Trials(members, others, "utterance", "many_runs")})
+    return Evidence(event, {"likelihood": Trials(members, others, setting.unit, "many_runs")})
 
 
 def _statistics(
     setting: Setting, updates: Updates, event: DpEvent
 ) -> dict[str, NDArray[np.float64]]:
     """Return what the attacker of the setting's defense computes of each canary's direction."""
+    if isinstance(setting.defense, DPFedAvg):  # however many entries, a device is drawn once
+        return statistics(updates, event)
     if not isinstance(setting.defense, DPFTRL):
         return statistics(updates, event, setting.repetitions)
     mechanism = setting.defense.mechanism(setting.expected_members)

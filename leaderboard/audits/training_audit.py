@@ -30,6 +30,7 @@ from leaderboard.audits.vote_canaries import VoteSetting
 from targets.core.errors import OverheardError
 from targets.core.estimate import Estimate
 from targets.core.randomness import Randomness
+from targets.speech.utterance import Unit
 
 GRADIENT_SCHEMES = {"dpsgd": DPSGD, "edpsgd": EDPSGD}
 VOTE_SCHEMES = ("pate-gnmax", "pate-lnmax")
@@ -75,14 +76,14 @@ def runs_for(epsilon: float, delta: float, noise: Noise = "gaussian") -> int:
     return max(FEWEST_RUNS, math.ceil((RUNS / mu_from_epsilon(epsilon, delta)) ** 2))
 
 
-_prices: dict[tuple[str, float], Guarantee] = {}
+_prices: dict[tuple[str, float, Unit], Guarantee] = {}
 
 
-def _price(event: DpEvent, delta: float) -> Guarantee:
+def _price(event: DpEvent, delta: float, unit: Unit) -> Guarantee:
     """Return `price`, remembered: it takes a second, and hundreds of audits share an event."""
-    key = repr(event), delta  # composed events hold lists, which have no hash
+    key = repr(event), delta, unit  # composed events hold lists, which have no hash
     if key not in _prices:
-        _prices[key] = price(event, delta)
+        _prices[key] = price(event, delta, unit=unit)
     return _prices[key]
 
 
@@ -99,11 +100,15 @@ def conclude(
 
     Which bounds are valid follows from the noise of the event.
     """
-    audited = audited_epsilon(
-        evidence.trials, delta=delta, level=level, noise=noise_kind(evidence.event)
-    )
     some = next(iter(evidence.trials.values()))
-    claimed = _price(evidence.event, delta)
+    audited = audited_epsilon(
+        evidence.trials,
+        delta=delta,
+        level=level,
+        guarantee_unit=some.unit,
+        noise=noise_kind(evidence.event),
+    )
+    claimed = _price(evidence.event, delta, some.unit)
     return TrainingAudit(scheme, watched, some.design, some.size, claimed, audited, seconds)
 
 

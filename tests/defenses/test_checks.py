@@ -31,6 +31,8 @@ OPTIONS = {
     "edpsgd-microbatch": {"epsilon": 4, "epochs": 1, "batch_size": 4, "micro_batch_size": 2},
     "dp-ftrl": {"epsilon": 4, "epochs": 1, "batch_size": 4},
     "adamix": {"epsilon": 4, "epochs": 1, "batch_size": 4, "components": 2},
+    "fedavg": {"clients": 2, "per_round": 2, "rounds": 2},
+    "dp-fedavg": {"epsilon": 4, "clients": 4, "per_round": 2, "rounds": 2},
     "public": {"student_epochs": 1},
     "start": {},
     "pate-lnmax": {"epsilon": 4, "teachers": 2, "teacher_epochs": 1, "student_epochs": 1},
@@ -43,8 +45,8 @@ OPTIONS = {
         "answers": 2,
     },
 }
-NOISY = sorted(set(SCHEMES.names()) - {"none", "public", "start"})
-OF_GRADIENTS = [name for name in NOISY if not name.startswith("pate")]
+NOISY = sorted(set(SCHEMES.names()) - {"none", "public", "start", "fedavg"})
+OF_GRADIENTS = [n for n in NOISY if not n.startswith("pate") and n != "dp-fedavg"]
 
 
 SLOW = {"edpsgd-microbatch"}  # pricing micro-batches takes long
@@ -66,7 +68,7 @@ def recipe(request):
 def test_every_scheme_keeps_the_contract(recipe, name):
     options = OPTIONS.get(name, {"epsilon": 4})
     trained = check_defense(partial(SCHEMES.load(name), **options), recipe, MEMBERS, PUBLIC)
-    if name == "none":
+    if name in ("none", "fedavg"):
         assert trained.event == NonPrivateDpEvent()
     learnt = any(not torch.equal(w, recipe.start[n]) for n, w in trained.weights.items())
     assert learnt == (name != "start")
@@ -126,7 +128,7 @@ def test_options_out_of_range_are_refused_in_words(name, options, complaint):
         scheme.train(recipe, MEMBERS, PUBLIC, Randomness(0))
 
 
-@pytest.mark.parametrize("name", each(OF_GRADIENTS))
+@pytest.mark.parametrize("name", [*each(OF_GRADIENTS), "dp-fedavg"])
 def test_empty_batches_still_move_the_weights(name):
     recipe = recipe_for("ctc", PUBLIC)
     weights = SCHEMES.load(name)(**OPTIONS[name]).train(recipe, [], PUBLIC, Randomness(0)).weights

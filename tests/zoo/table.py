@@ -6,6 +6,7 @@ import torch
 from tabulate import tabulate
 
 from tests.zoo.artefacts import ARTEFACTS
+from tests.zoo.federated import FEDERATED
 from tests.zoo.mechanisms import ZOO
 
 HEADERS = (
@@ -33,5 +34,5 @@ def row(broken):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    rows = [row(broken) for broken in (*ZOO, *ARTEFACTS)]
+    rows = [row(broken) for broken in (*ZOO, *FEDERATED, *ARTEFACTS)]
     print(tabulate(rows, HEADERS, tablefmt="github", disable_numparse=True))

@@ -8,9 +8,10 @@ from defenses.dpsgd.scheme import DPSGD, EDPSGD
 from leaderboard.audits.training_audit import SCHEMES, conclude
 from targets.core.randomness import Randomness
 from tests.zoo.artefacts import ARTEFACTS
+from tests.zoo.federated import FEDERATED
 from tests.zoo.mechanisms import DELTA, ZOO, descent, votes
 
-EVERY = (*ZOO, *ARTEFACTS)
+EVERY = (*ZOO, *FEDERATED, *ARTEFACTS)
 AUDITS = 200
 LEVEL = 1 - 0.05 / AUDITS  # all of them together err once in twenty sessions
 RUNS = 60
@@ -20,7 +21,8 @@ QUICK = {
     "no normalisation", "no noise on empty batches", "noise reused across steps",
     "everybody in every batch, priced at 1/4", "the same shard to all teachers",
     "vocabulary of the members' transcripts", "white noise reused across steps",
-    "private gradients not clipped",
+    "private gradients not clipped", "noise shared over rounds", "a device twice in a round",
+    "a secure sum that reveals one device, noise in shares",
 }  # fmt: skip
 
 

@@ -17,7 +17,9 @@ from leaderboard.spec.cell import Cell
 AUDIT = Named("leaderboard.experiment.audits.mechanism", "audit_mechanism")
 WEIGHT = 0.1  # of how long one takes, relative to a cell
 # Whose mechanism canaries can watch.
-WATCHED = ("dpsgd", "edpsgd", "edpsgd-self-trained", "dp-ftrl", "pate-lnmax", "pate-gnmax")
+WATCHED = (
+    "dpsgd", "edpsgd", "edpsgd-self-trained", "dp-ftrl", "dp-fedavg", "pate-lnmax", "pate-gnmax",
+)  # fmt: skip
 
 
 def audit_jobs(cells: Sequence[Cell], out: Path) -> list[Job]:

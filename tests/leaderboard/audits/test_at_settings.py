@@ -10,6 +10,7 @@ from defenses.dpsgd.ftrl import DPFTRL
 from defenses.dpsgd.mechanism import subsampled_gaussian_event
 from defenses.dpsgd.sampling import rate_and_steps
 from defenses.dpsgd.scheme import DPSGD, EDPSGD
+from defenses.federated.scheme import DPFedAvg
 from defenses.pate.mechanism import NoisyVotes
 from defenses.pate.scheme import PATE
 from leaderboard.audits import at_settings
@@ -60,6 +61,25 @@ def test_most_of_a_claim_is_proven_of_a_fixed_order():
     found = audit_at(defense, event_to_text(event), DELTA, claimed, RNG, epoch=5)
     assert 0.75 * claimed < found.audited.low <= claimed
     assert "every noisy update" in found.assumes
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"clients": 4},
+        pytest.param({"clients": 16}, marks=pytest.mark.slow),
+        pytest.param(
+            {"clients": 16, "selection": "activity", "heaviest": 2.5}, marks=pytest.mark.slow
+        ),
+    ],
+)
+def test_most_of_a_claim_is_proven_of_whole_devices(options):
+    defense = DPFedAvg(10.0, rounds=3, per_round=4, local_rate=0.001, weights="biases", **options)
+    event = defense.mechanism(1_000).calibrated(10.0, DELTA).event
+    claimed = price(event, DELTA).epsilon
+    found = audit_at(defense, event_to_text(event), DELTA, claimed, RNG)
+    assert 0.75 * claimed < found.audited.low <= claimed
+    assert "all that is on one device" in found.assumes
 
 
 def test_less_noise_than_the_event_says_is_found_out(monkeypatch):

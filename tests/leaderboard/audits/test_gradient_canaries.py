@@ -17,6 +17,7 @@ from defenses.base import Trained
 from defenses.dpsgd import mechanism
 from defenses.dpsgd.adamix import AdaMix
 from defenses.dpsgd.scheme import DPSGD, EDPSGD
+from defenses.federated.scheme import DPFedAvg
 from leaderboard.audits.gradient_canaries import (
     Setting,
     many_runs,
@@ -71,6 +72,45 @@ def test_beside_public_speech_a_canary_moves_its_direction_by_one_norm(tensors):
     world = setting(AdaMix, rate=1.0, steps=2, tensors=tensors, public=3)
     np.testing.assert_allclose(train_and_watch(world, [True], RNG)[1], 1, rtol=1e-4)
     np.testing.assert_allclose(train_and_watch(world, [False], RNG)[1], 0, atol=1e-4)
+
+
+def devices(epsilon=10.0, rate=1.0, rounds=2, *, held=1, **options):
+    """Return a world of devices that hold one utterance on average, but the canary's `held`."""
+    settings = {"clients": round(4 / rate), "per_round": 4, "local_rate": 1.0}
+    defense = DPFedAvg(epsilon, rounds=rounds, **(settings | options))
+    return Setting(defense, defense.clients, DELTA, repetitions=held)
+
+
+@pytest.mark.parametrize("held", [1, 20])
+def test_a_device_moves_its_direction_by_one_norm_whatever_it_holds(monkeypatch, held):
+    monkeypatch.setattr("defenses.federated.mechanism.calibrated", lambda *_: 0.0)
+    world = replace(devices(held=held, clip=0.3), tensors=3, company=2)
+    _, updates = train_and_watch(world, [True, False], RNG)
+    np.testing.assert_allclose(updates[:, [0, 2, 3]], 1, rtol=1e-5)
+    assert not updates[:, [1, *range(4, 36)]].any()
+
+
+@pytest.mark.parametrize(("held", "times"), [(1, 0.2), (3, 0.6), (50, 0.8)])
+def test_an_active_device_is_drawn_more_often(monkeypatch, held, times):
+    monkeypatch.setattr("defenses.federated.mechanism.calibrated", lambda *_: 0.0)
+    world = devices(rate=0.2, rounds=400, held=held, selection="activity", heaviest=4.0)
+    _, updates = train_and_watch(world, [True], RNG)
+    assert updates.mean() == pytest.approx(times, abs=0.08)
+
+
+def test_the_unit_of_devices_is_the_speaker():
+    audit = conclude("dp-fedavg", "updates", many_runs(devices(2.0), 100, RNG), delta=DELTA)
+    assert audit.claimed.unit == "speaker"
+    assert audit.verdict == "consistent"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("held", [1, 8])
+def test_at_epsilon_ten_four_fifths_are_proven_of_whole_devices(held):
+    evidence = many_runs(devices(held=held), 1_500, RNG)
+    audit = conclude("dp-fedavg", "updates", evidence, delta=DELTA)
+    assert audit.verdict == "consistent"
+    assert 0.8 < audit.ratio < 1
 
 
 @pytest.mark.usefixtures("_no_noise")

@@ -32,6 +32,8 @@ SCHEMES_TRIED = {
     "edpsgd": {"epsilon": 4, "epochs": 1, "batch_size": 4},
     "dp-ftrl": {"epsilon": 4, "epochs": 1, "batch_size": 4},
     "adamix": {"epsilon": 4, "epochs": 1, "batch_size": 4, "components": 2},
+    "fedavg": {"clients": 2, "per_round": 2, "rounds": 2},
+    "dp-fedavg": {"epsilon": 4, "clients": 4, "per_round": 2, "rounds": 2},
     "pate-gnmax": {
         "epsilon": 4, "teachers": 2, "teacher_epochs": 1, "student_epochs": 1, "queries": 2,
         "verbalised": True, "choice": "cover", "rounds": 1,
