@@ -47,7 +47,7 @@ class FedAvg:
     per_round: int = 8
     local_epochs: int = 1
     batch_size: int = 16
-    local_rate: float = 0.1
+    local_rate: float = 0.2
     server_rate: float = 1.0
     momentum: float = 0.0
     selection: str = "uniform"
@@ -109,8 +109,8 @@ class DPFedAvg:
     per_round: int = 8
     local_epochs: int = 1
     batch_size: int = 16
-    local_rate: float = 0.1
-    clip: float = 0.5
+    local_rate: float = 0.2
+    clip: float = 0.3
     server_rate: float = 1.0
     momentum: float = 0.0
     selection: str = "uniform"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from attacks.canaries.canary import CANARY, SECRET, SPEED, obscured
+from leaderboard.game.clients import SAID_BY, on_devices, refuse_shared_people
 from leaderboard.game.game import REPETITIONS, Game
 from leaderboard.game.real_speech import first_transcribed, real_speech, told_apart
 from leaderboard.spec.canaries import Canaries
@@ -86,10 +87,11 @@ def speech_of(
     for number, (name, speech) in enumerate(made_last):
         with stage(number / len(wanted), (number + 1) / len(wanted)):
             if speech.source == EMBEDDED:
-                parts[name] = _embedded(speech, voices[name])
+                parts[name] = _embedded(name, speech, voices[name], data)
             else:
                 taken = _speakers_before(name, splits, parts)
                 parts[name] = real_speech(name, speech, Randomness(SPEECH_SEED), data, taken)
+    refuse_shared_people(parts)
     return told_apart(parts)
 
 
@@ -106,7 +108,7 @@ def _speakers_before(
             break
         same = (speech.source, speech.split) == (mine.source, mine.split)
         if same and speech.speakers is not None:
-            taken |= {u.speaker for u in parts[earlier]}
+            taken |= {u.attributes.get(SAID_BY, u.speaker) for u in parts[earlier]}
     return taken
 
 
@@ -130,7 +132,7 @@ def _dealt_out(splits: Mapping[str, Speech]) -> dict[str, list[int]]:
     return voices
 
 
-def _embedded(speech: Speech, voices: Sequence[int]) -> list[Utterance]:
+def _embedded(name: str, speech: Speech, voices: Sequence[int], data: Path) -> list[Utterance]:
     assert speech.utterances is not None
     spoken = say_phrases(
         voices,
@@ -142,6 +144,9 @@ def _embedded(speech: Speech, voices: Sequence[int]) -> list[Utterance]:
         phrases=speech.phrases,
         progress=_counted,
     )
+    if speech.clients is not None:
+        rng = Randomness(SPEECH_SEED).child("clients")
+        spoken = on_devices(name, spoken, speech.clients, data, rng)
     return first_transcribed(spoken, speech.transcribed)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from leaderboard.game.clients import on_devices
 from leaderboard.game.draw import of_speakers, stratified
 from leaderboard.spec.paths import corpus_folder
 from leaderboard.spec.speech import Speech
@@ -25,7 +26,7 @@ def real_speech(
     """Return the real speech of one split of a game, below the folder `data`.
 
     `rng` is the stream of the seed: what is drawn has a stream of its own below it. Speakers that
-    are `taken` are left out.
+    are `taken` are left out. Where the suite names clients, they are the speakers.
 
     Raises:
         OverheardError: the folder is missing, its speech is unusable, or a key leaves nothing of
@@ -43,6 +44,8 @@ def real_speech(
                 f"speech.{name}: every speaker of {speech.source} is in another split already: "
                 "lower its 'speakers'"
             )
+    if speech.clients is not None:
+        utterances = on_devices(name, utterances, speech.clients, data, rng.child("clients"))
     longest = speech.max_seconds
     if longest is not None:
         shortest = min(u.duration for u in utterances)

@@ -48,9 +48,11 @@ def real_sources(conditions: Conditions) -> tuple[str, ...]:
 
 
 def stamps(conditions: Conditions, data: Path) -> dict[str, str]:
-    """Return the stamp of each folder below `data` that conditions name: speech, checkpoint."""
-    checkpoint = conditions.training.checkpoint
-    folders = {*real_sources(conditions), *([] if checkpoint is None else [checkpoint])}
+    """Return the stamp of what conditions name below `data`: speech, checkpoint, partition."""
+    checkpoint, clients = conditions.training.checkpoint, conditions.speech.private.clients
+    partition = None if clients is None else clients.file
+    further = [name for name in (checkpoint, partition) if name is not None]
+    folders = {*real_sources(conditions), *further}
     return {folder: stamp(data / folder) for folder in sorted(folders)}
 
 

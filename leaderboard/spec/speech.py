@@ -12,6 +12,7 @@ from pydantic import (
     model_validator,
 )
 
+from leaderboard.spec.clients import Clients
 from leaderboard.spec.fields import FOLDER, Count, Frozen, Positive, distinct, without_defaults
 
 Phrases = Literal["commands", "spelled"]
@@ -45,6 +46,9 @@ class Speech(Frozen):
     """Of real speech: whether so many are drawn, the same for all seeds and with its share of every
     speaker ("drawn"; a suite that says nothing means this), or are the first of them ("first";
     a record that says nothing means this, and so does embedded speech)."""
+    clients: Annotated[Clients | None, Field(exclude_if=lambda clients: clients is None)] = None
+    """Of private speech: the devices that take the place of speakers; null leaves each speaker one
+    of their own."""
     channel: Literal["microphone", "telephone"] = "microphone"
     """How embedded speech is heard."""
     accents: Annotated[tuple[Accent, ...], AfterValidator(distinct)] = ()
@@ -100,6 +104,13 @@ class Splits(Frozen):
         others = self.private, self.test, self.untranscribed
         if any(one is not None and one.transcribed is not None for one in others):
             raise ValueError("'transcribed' is for the public speech only")
+        return self
+
+    @model_validator(mode="after")
+    def _only_the_private_is_on_devices(self) -> Splits:
+        others = self.public, self.test, self.untranscribed
+        if any(one is not None and one.clients is not None for one in others):
+            raise ValueError("'clients' is for the private speech only")
         return self
 
     @property

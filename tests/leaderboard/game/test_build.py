@@ -10,11 +10,14 @@ import pytest
 from attacks.canaries.canary import CANARY, OBSCURED, SECRET, SPEED
 from leaderboard.game import build as corpora
 from leaderboard.game.build import CANARY_VOICES, build_game
+from leaderboard.game.clients import SAID_BY
 from leaderboard.game.game import REPETITIONS
 from leaderboard.game.last import game_of
 from leaderboard.spec.canaries import Canaries
 from leaderboard.spec.cell import Conditions
+from leaderboard.spec.clients import Clients
 from leaderboard.spec.load import load_suite
+from leaderboard.spec.paths import stamps
 from leaderboard.spec.speech import Speech
 from targets.core.errors import OverheardError
 from targets.speech.utterance import Corpus
@@ -290,3 +293,46 @@ def test_the_next_job_is_given_the_same_game_if_it_wants_the_same(monkeypatch, t
     others = [game(seed=1), game(stamp="b"), game(canaries=Canaries(count=2))]
     assert len({id(g) for g in (first, *others)}) == len(built) == 4
     assert game() is not first  # only the last is kept
+
+
+def test_devices_take_the_place_of_embedded_speakers():
+    private = CONDITIONS.speech.private.model_copy(
+        update={"clients": Clients(by="quantity", count=3)}
+    )
+    game = build_game(conditions(speech=speech(private=private)), "ctc", 0, Path("nowhere"))
+    said = [c for c in game.candidates if CANARY not in c.attributes]
+    assert {c.speaker for c in said} <= {f"device-{n}" for n in range(3)}
+    assert len(said) == CONDITIONS.speech.private.utterances
+
+
+def test_people_on_devices_are_in_no_later_split_of_their_folder(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "clients.json").write_text('{"a": ["real-0", "real-5"], "b": ["real-1"]}')
+    clients = Clients(by="file", file="clients.json")
+    private = Speech(source="real", speakers=2, clients=clients)
+    dealt = speech(private=private, test=Speech(source="real"))
+    game = build_game(conditions(speech=dealt), "ctc", 0, tmp_path)
+    people = {c.attributes.get(SAID_BY, "") for c in game.candidates} - {""}
+    assert people == {"real-0", "real-1"}
+    assert {u.speaker for u in game.test} == {"real-2", "real-3", "real-4"}
+
+
+def test_a_partition_of_real_speech_is_read_and_stamped(tmp_path):
+    (tmp_path / "real").mkdir()
+    private = Speech(source="real", clients=Clients(by="file", file="clients.json"))
+    chosen = conditions(speech=speech(private=private), unit="speaker")
+    with pytest.raises(OverheardError, match=r"clients.json: no such partition"):
+        build_game(chosen, "ctc", 0, tmp_path)
+    before = stamps(chosen, tmp_path)
+    file = tmp_path / "clients.json"
+    file.write_text('{"a": ["real-0", "real-1"], "b": ["real-2"]}', encoding="utf-8")
+    game = build_game(chosen, "ctc", 0, tmp_path)
+    said = {c.id: c.speaker for c in game.candidates if CANARY not in c.attributes}
+    assert said == {"real-0": "a", "real-1": "a", "real-2": "b"}
+    coins = dict(zip((c.speaker for c in game.candidates), game.coins, strict=True))
+    assert all(
+        coins[c.speaker] == coin for c, coin in zip(game.candidates, game.coins, strict=True)
+    )
+    after = stamps(chosen, tmp_path)
+    assert set(after) == {"real", "clients.json"}
+    assert after["clients.json"] != before["clients.json"]
