@@ -25,7 +25,8 @@ from targets.training.recipe import Recipe, Schedule
 TARGETS = tuple(t.name for t in registry.TARGETS if not t.pretrained)
 # Made of parts that other targets have, too, or that their own tests ask the same of: what is asked
 # of each target is slow for them.
-COMPOSED = ("conformer-streaming", "conformer-rnnt", "convrnnt", "rnnt-adapters")
+QUANTISED = ("ctc-8bit", "ctc-5bit", "ctc-4bit", "ctc-2bit")
+COMPOSED = ("conformer-streaming", "conformer-rnnt", "convrnnt", "rnnt-adapters", *QUANTISED)
 EACH_TARGET = tuple(
     pytest.param(name, marks=pytest.mark.slow) if name in COMPOSED else name for name in TARGETS
 )

@@ -85,6 +85,30 @@ TARGETS: Registry[TargetEntry] = Registry(
             summary="the transducer with a frozen base, and a small adapter after every layer",
         ),
         TargetEntry(
+            name="ctc-8bit",
+            path="targets.models.quantised.ctc:CTC8",
+            summary="CTC whose weights take 256 values, trained so: 8 bits a weight",
+            frames_per_label=4,
+        ),
+        TargetEntry(
+            name="ctc-5bit",
+            path="targets.models.quantised.ctc:CTC5",
+            summary="CTC whose weights take 32 values, trained so: 5 bits a weight",
+            frames_per_label=4,
+        ),
+        TargetEntry(
+            name="ctc-4bit",
+            path="targets.models.quantised.ctc:CTC4",
+            summary="CTC whose weights take 16 values, trained so: 4 bits a weight",
+            frames_per_label=4,
+        ),
+        TargetEntry(
+            name="ctc-2bit",
+            path="targets.models.quantised.ctc:CTC2",
+            summary="CTC whose weights take 4 values, trained so: 2 bits a weight",
+            frames_per_label=4,
+        ),
+        TargetEntry(
             name="whisper",
             path="targets.models.whisper.decoder:Whisper",
             tokens="targets.models.whisper.tokens:WhisperTokens",

@@ -1,0 +1,1 @@
+"""Targets whose weights take few values: trained, kept and attacked with those."""
