@@ -10,10 +10,11 @@ from leaderboard.jobs.job import Job
 from leaderboard.records.run_folder import FOLDER
 from leaderboard.spec.cell import Cell, Conditions
 from leaderboard.spec.paths import corpus_folder, real_sources
+from targets.core.errors import OverheardError
 
 
 def check_sources(conditions: Conditions, data: Path, out: Path | None = None) -> None:
-    """Refuse conditions whose real speech is not there; opens nothing.
+    """Refuse conditions whose real speech or partition is not there; opens nothing.
 
     Where the folder `out` of a run has records, there may be nothing left to do that needs speech.
 
@@ -24,6 +25,13 @@ def check_sources(conditions: Conditions, data: Path, out: Path | None = None) -
         return
     for source in real_sources(conditions):
         corpus_folder(source, data)
+    clients = conditions.speech.private.clients
+    if clients is not None and clients.file is not None:
+        path = data / clients.file
+        if not path.is_file():
+            raise OverheardError(
+                f"{path}: no such partition; put it there, or name its folder with --data"
+            )
 
 
 def check_cache() -> None:

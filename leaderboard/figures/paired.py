@@ -23,6 +23,7 @@ from leaderboard.figures.intervals import mean_over_seeds, rate_difference, stud
 from leaderboard.figures.ranks import auc_difference
 from leaderboard.records.record import Record
 from targets.core.estimate import Estimate
+from targets.speech.utterance import Unit
 
 CONTROLS = ("public", "start")  # schemes that touch nothing private: every row is read beside them
 AUC_LESS = f"auc_less_{CONTROLS[0]}"
@@ -99,8 +100,8 @@ def _key(record: Record, scheme: str) -> Key:
 def rival_of(record: Record, records: Sequence[Record]) -> Record | None:
     """Return the best other row that promises as much, for the same target, seed and conditions.
 
-    Of the private schemes whose ε is no larger (`AS_MUCH`) it is the one with the lowest word error
-    rate.
+    Of the private schemes whose ε is no larger (`AS_MUCH`), and for no smaller unit, it is the one
+    with the lowest word error rate.
     """
     own = record.promised
     if own is None:
@@ -114,8 +115,15 @@ def rival_of(record: Record, records: Sequence[Record]) -> Record | None:
         and other.status == "ok"
         and other.wer.scored
         and 0 < (other.promised or 0) <= AS_MUCH * own
+        and unit_of(other) in (unit_of(record), "speaker")
     ]
     return min(rivals, key=lambda other: other.wer.value, default=None)
+
+
+def unit_of(record: Record) -> Unit | None:
+    """Return what a row's ε is for, None where nothing is promised or nothing private is used."""
+    promise = record.guarantee
+    return promise.unit if promise is not None and promise.promised else None
 
 
 def wer_less(rows: Sequence[Record], beside: Beside, control: str) -> Estimate:

@@ -212,6 +212,7 @@ def _point(entry: Entry) -> dict[str, Any]:
         "target": who["target"],
         "scheme": who["scheme"],
         "epsilon": who["epsilon"],
+        "unit": who["unit"],
         "status": entry.status,
         "wer": bar(entry.record.wer),
         "audited": bar(strongest(entry.record, entry.results)["strongest_audited"]),

@@ -170,15 +170,23 @@ def _correlations(parts: Sequence[Sequence[Row]], form: Format) -> str:
 
 
 def groups(found: Sequence[Row]) -> dict[str, list[Row]]:
-    """Return the rows among which ε is ranked: all schemes, these and no DP, each scheme alone."""
+    """Return the rows among which ε is ranked: all schemes, these and no DP, each scheme alone.
+
+    Two ε for different units have no order: where there are several, each has its groups. ε = 0
+    holds for any.
+    """
     promising = [row for row in found if row["epsilon"] is not None]
     undefended = [row for row in found if row["scheme"] == UNDEFENDED]
     schemes = sorted({row["scheme"] for row in promising})
-    return {
-        "all schemes": promising,
-        "all schemes and no DP": [*promising, *undefended],
-        **{scheme: [row for row in promising if row["scheme"] == scheme] for scheme in schemes},
-    }
+    units = sorted({row["unit"] for row in promising if row["epsilon"]})
+    named: dict[str, list[Row]] = {}
+    for unit in units or [None]:
+        said = f", per {unit}" if len(units) > 1 else ""
+        own = [row for row in promising if row["unit"] == unit or not row["epsilon"]]
+        named[f"all schemes{said}"] = own
+        named[f"all schemes and no DP{said}"] = [*own, *undefended]
+    alone = {scheme: [row for row in promising if row["scheme"] == scheme] for scheme in schemes}
+    return named | alone
 
 
 def correlation(found: Sequence[Row], figure: str) -> Estimate:

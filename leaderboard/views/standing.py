@@ -6,7 +6,14 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from leaderboard.figures.paired import CONTROLS, Beside, rival_of, wer_difference, wer_less
+from leaderboard.figures.paired import (
+    CONTROLS,
+    Beside,
+    rival_of,
+    unit_of,
+    wer_difference,
+    wer_less,
+)
 from leaderboard.figures.seeds import over_seeds
 from leaderboard.records.attack_result import AttackResult
 from leaderboard.records.board import statuses
@@ -14,6 +21,7 @@ from leaderboard.records.record import Record
 from leaderboard.records.strongest import strongest
 from leaderboard.views.table import compact
 from targets.core.estimate import Estimate
+from targets.speech.utterance import Unit
 
 NEAREST = 3
 DECADE = 10.0  # above the largest promise is where entries without one are placed
@@ -21,7 +29,10 @@ DECADE = 10.0  # above the largest promise is where entries without one are plac
 
 @dataclass(frozen=True)
 class Place:
-    """An entry as a point: word error rate, leakage, ε (infinite without a promise)."""
+    """An entry as a point: word error rate, leakage, ε (infinite without a promise).
+
+    `unit` is what ε is for, None without a promise, or where ε is 0.
+    """
 
     id: str
     target: str
@@ -29,10 +40,13 @@ class Place:
     wer: float
     leakage: float
     epsilon: float
+    unit: Unit | None = "utterance"
 
     def describe(self) -> str:
         """Return its coordinates in words."""
         promise = "no ε" if math.isinf(self.epsilon) else f"ε {self.epsilon:.3g}"
+        if self.unit == "speaker":
+            promise += " for a speaker"
         return f"{self.id} (WER {100 * self.wer:.1f} %, AUC {self.leakage:.2f}, {promise})"
 
 
@@ -44,16 +58,15 @@ def places(records: Sequence[Record], found: Sequence[AttackResult] = ()) -> lis
         if record.wer.scored and leakage.scored:
             epsilon = math.inf if record.promised is None else record.promised
             cell = record.cell
-            points.append(
-                Place(cell.id, cell.target, cell.seed, record.wer.value, leakage.value, epsilon)
-            )
+            at = record.wer.value, leakage.value, epsilon
+            points.append(Place(cell.id, cell.target, cell.seed, *at, unit_of(record)))
     return points
 
 
 def beaten_by(place: Place, others: Sequence[Place], axis: str) -> list[Place]:
     """Return who is at least as good in WER and in `axis` (lower is better), better in one.
 
-    Of the same target and seed: others say the same once more.
+    Of the same target and seed: others say the same once more. Of ε, for no smaller unit.
     """
 
     def point(p: Place) -> tuple[float, float]:
@@ -64,17 +77,18 @@ def beaten_by(place: Place, others: Sequence[Place], axis: str) -> list[Place]:
         other
         for other in others
         if _comparable(other, place)
+        and (axis != "epsilon" or _one_unit(other, place) or other.unit == "speaker")
         and point(other) != mine
         and all(theirs <= own for theirs, own in zip(point(other), mine, strict=True))
     ]
 
 
 def nearest(place: Place, others: Sequence[Place], count: int = NEAREST) -> list[Place]:
-    """Return the entries of the same target and seed nearest in WER, AUC and log ε.
+    """Return the entries of the same target, seed and unit nearest in WER, AUC and log ε.
 
     Each axis is measured in its own range among them; no promise counts as ten times the largest.
     """
-    pool = [p for p in others if _comparable(p, place)]
+    pool = [p for p in others if _comparable(p, place) and _one_unit(p, place)]
     promised = [p.epsilon for p in [*pool, place] if 0 < p.epsilon < math.inf]
     most = DECADE * max(promised, default=1.0)
     least = min(promised, default=1.0)
@@ -96,6 +110,10 @@ def nearest(place: Place, others: Sequence[Place], count: int = NEAREST) -> list
 
 def _comparable(one: Place, other: Place) -> bool:
     return (one.target, one.seed) == (other.target, other.seed)
+
+
+def _one_unit(one: Place, other: Place) -> bool:
+    return None in (one.unit, other.unit) or one.unit == other.unit
 
 
 def standing(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from tabulate import tabulate
 
+from tests.zoo.adept import ADEPT
 from tests.zoo.artefacts import ARTEFACTS
 from tests.zoo.federated import FEDERATED
 from tests.zoo.mechanisms import ZOO
@@ -34,5 +35,5 @@ def row(broken):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    rows = [row(broken) for broken in (*ZOO, *FEDERATED, *ARTEFACTS)]
+    rows = [row(broken) for broken in (*ZOO, *FEDERATED, *ADEPT, *ARTEFACTS)]
     print(tabulate(rows, HEADERS, tablefmt="github", disable_numparse=True))

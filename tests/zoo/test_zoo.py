@@ -7,11 +7,12 @@ import pytest
 from defenses.dpsgd.scheme import DPSGD, EDPSGD
 from leaderboard.audits.training_audit import SCHEMES, conclude
 from targets.core.randomness import Randomness
+from tests.zoo.adept import ADEPT
 from tests.zoo.artefacts import ARTEFACTS
 from tests.zoo.federated import FEDERATED
 from tests.zoo.mechanisms import DELTA, ZOO, descent, votes
 
-EVERY = (*ZOO, *FEDERATED, *ARTEFACTS)
+EVERY = (*ZOO, *FEDERATED, *ADEPT, *ARTEFACTS)
 AUDITS = 200
 LEVEL = 1 - 0.05 / AUDITS  # all of them together err once in twenty sessions
 RUNS = 60
@@ -23,6 +24,7 @@ QUICK = {
     "vocabulary of the members' transcripts", "white noise reused across steps",
     "private gradients not clipped", "noise shared over rounds", "a device twice in a round",
     "a secure sum that reveals one device, noise in shares",
+    "ADePT's published sensitivity, 64 entries",
 }  # fmt: skip
 
 

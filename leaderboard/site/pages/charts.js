@@ -75,7 +75,7 @@ function figures(estimate, scale = 1) {
 function told(entry, attack) {
   return [
     `<b>${entry.title}</b>`,
-    `ε ${entry.epsilon ?? "not promised"}`,
+    `ε ${entry.epsilon ?? "not promised"}${entry.epsilon && entry.unit !== "utterance" ? ` per ${entry.unit}` : ""}`,
     `WER % ${figures(entry.wer, 100)}`,
     `${overheard.attacks[attack].title} ${figures(entry.leak[attack])}`,
     `audited ε ${figures(entry.audited)}`,

@@ -201,3 +201,28 @@ def test_votes_with_a_byte_order_mark_are_read(tmp_path: Path) -> None:
     path = tmp_path / "votes.csv"
     path.write_bytes(b"\xef\xbb\xbf3,1\r\n2,2\r\n")
     assert run("--votes", str(path), *VOTES)["queries"] == 2
+
+
+def test_devices_by_activity_pay_each_at_their_rate_and_the_heaviest_is_the_epsilon():
+    rounds = ("--rate", "0.1", "--steps", "20", "--delta", "1e-5")
+    found = run(*rounds, "--epsilon", "4", "--activity", "0.5,1,4")
+    assert 3.9 < found["epsilon"] <= 4
+    assert found["unit"] == "speaker"
+    rates = [device["rate"] for device in found["devices"]]
+    assert rates == pytest.approx([0.05, 0.1, 0.4])
+    sigma = str(found["sigma"])
+    for device in found["devices"]:
+        alone = run("--rate", str(device["rate"]), *rounds[2:], "--sigma", sigma)
+        assert device["epsilon"] == pytest.approx(alone["epsilon"])
+    assert found["devices"][-1]["epsilon"] == found["epsilon"]
+    assert found["claimed_epsilon"] == found["devices"][1]["epsilon"] < 0.5 * found["epsilon"]
+    said = CliRunner().invoke(app, [*rounds, "--sigma", sigma, "--activity", "0.5,1,4"]).stdout
+    assert f"would claim ε = {found['claimed_epsilon']:.4g}" in said
+    assert "add or remove one speaker" in said
+
+
+@pytest.mark.parametrize("activity", ["", "a", "1,0", "4,1", "1,inf", "-1"])
+def test_activities_that_mean_nothing_are_refused(activity):
+    arguments = ["--rate", "0.1", "--steps", "2", "--delta", "1e-5", "--sigma", "1"]
+    with pytest.raises(OverheardError, match=r"--activity is .*; give rising numbers above 0"):
+        CliRunner().invoke(app, [*arguments, "--activity", activity], catch_exceptions=False)

@@ -62,6 +62,15 @@ def test_a_missing_folder_is_named_and_nothing_is_opened(tmp_path):
         check_sources(suite("an5").conditions, tmp_path)
 
 
+def test_a_partition_is_looked_for_before_anything_is_opened(data):
+    clients = 'split = "train"\nclients = { by = "file", file = "clients.json" }'
+    chosen = suite(clients=('split = "train"', clients))
+    with pytest.raises(OverheardError, match=r"clients.json: no such partition"):
+        check_sources(chosen.conditions, data)
+    (data / "clients.json").write_text("{}")
+    check_sources(chosen.conditions, data)
+
+
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_a_filter_that_leaves_nothing(data, tmp_path, split):
     key = {"train": "private", "test": "test"}[split]

@@ -105,6 +105,22 @@ def test_without_dp_epsilon_counts_as_infinite_and_only_there():
     assert ranked.value == pytest.approx(np.corrcoef(range(FEWEST), order)[0, 1])
 
 
+def test_epsilons_of_different_units_are_not_ranked_together():
+    utterances = rows_of("edpsgd", [1.0, 2.0], [0.5, 0.6])
+    speakers = [r | {"unit": "speaker"} for r in rows_of("dp-fedavg", [1.0, 2.0], [0.5, 0.6])]
+    public = rows_of("public", [0.0], [0.5])
+    found = groups([*utterances, *speakers, *public])
+    assert list(found)[:4] == [
+        "all schemes, per speaker",
+        "all schemes and no DP, per speaker",
+        "all schemes, per utterance",
+        "all schemes and no DP, per utterance",
+    ]
+    assert found["all schemes, per speaker"] == [*speakers, *public]
+    assert found["all schemes, per utterance"] == [*utterances, *public]
+    assert list(groups([*speakers, *public]))[:2] == ["all schemes", "all schemes and no DP"]
+
+
 def test_too_few_cells_are_said_to_be_too_few():
     rows = rows_of("dpsgd", range(1, FEWEST), [0.5] * (FEWEST - 1))
     assert correlation(rows, "membership").method.startswith(f"unscored: {FEWEST - 1} cells")

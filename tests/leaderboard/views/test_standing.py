@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
+from leaderboard.figures.paired import rival_of
 from leaderboard.records.record import failed_record
 from leaderboard.views.standing import Place, beaten_by, nearest, places, standing
-from tests.leaderboard.figures.making import row
+from tests.leaderboard.figures.making import promise, row
 from tests.leaderboard.views.test_table import CELLS, record
 
 
@@ -43,6 +45,28 @@ def test_neighbours_are_of_the_same_target_and_seed_and_not_oneself():
     near = nearest(place("mine", 0.32, 0.62, 9), EVERY)
     assert [p.id for p in near] == ["ten", "worse", "one"]
     assert nearest(OTHER, EVERY) == []
+
+
+def test_what_is_promised_for_a_speaker_is_beside_no_other_epsilon():
+    speaker = replace(place("speaker", 0.4, 0.6, 10), unit="speaker")
+    assert speaker.describe() == "speaker (WER 40.0 %, AUC 0.60, ε 10 for a speaker)"
+    better = place("better", 0.3, 0.6, 9)
+    # A smaller ε for an utterance promises no more than a speaker's; a speaker's does.
+    assert beaten_by(speaker, [better], "epsilon") == []
+    assert beaten_by(speaker, [better], "leakage") == [better]
+    assert beaten_by(place("mine", 0.5, 0.6, 10), [speaker], "epsilon") == [speaker]
+    public = replace(place("public", 0.35, 0.5, 0), unit=None)
+    assert beaten_by(speaker, [better, public], "epsilon") == [public]
+    assert nearest(speaker, [better, public]) == [public]
+
+
+def test_the_rival_promises_as_much_for_no_smaller_a_unit():
+    mine = row("dp-fedavg", 10.0, guarantee=replace(promise(10.0), unit="speaker"))
+    weaker = row("edpsgd", 10.0, rate=0.1)
+    assert rival_of(mine, [mine, weaker]) is None
+    assert rival_of(weaker, [mine, weaker]) == mine
+    also = row("pate-gnmax", 9.0, guarantee=replace(promise(9.0), unit="speaker"))
+    assert rival_of(mine, [mine, weaker, also]) == also
 
 
 def test_it_is_told_in_lines():
