@@ -23,3 +23,17 @@ def clients_of(utterances: Sequence[Utterance], examples: Sequence[Example]) -> 
     for utterance, example in zip(utterances, examples, strict=True):
         held.setdefault(unit_key(utterance, "speaker"), []).append(example)
     return [Client(name, held[name]) for name in sorted(held)]
+
+
+def of_period(clients: Sequence[Client], period: int, periods: int) -> list[Client]:
+    """Return the clients with what arrived in one of so many periods, from 0: the rest is gone.
+
+    What a device holds arrives in its order, evenly. Who has nothing of a period is not in it.
+    """
+    found = []
+    for client in clients:
+        ends = [len(client.examples) * n // periods for n in (period, period + 1)]
+        held = client.examples[ends[0] : ends[1]]
+        if held:
+            found.append(Client(client.name, held))
+    return found

@@ -16,8 +16,8 @@ from dp_accounting import DpEvent
 from defenses.accounting.price import calibrated, dp_sgd_event
 from defenses.base import device_of
 from defenses.dpsgd.clipping import Gradients, check_clip, zeros
-from defenses.dpsgd.mechanism import set_noisy_mean
-from defenses.federated.clients import Client
+from defenses.dpsgd.mechanism import set_noisy_mean, stage_of
+from defenses.federated.clients import Client, of_period
 from defenses.federated.local_training import LocalTraining, norm_of
 from defenses.federated.selection import Selection, drawn
 from targets.core.randomness import Randomness
@@ -31,6 +31,8 @@ class FederatedGaussian:
 
     Means are over `per_round`, a public number: how many really came is private. The noise has the
     deviation `noise_multiplier` times `clip`. `noise_multiplier` is 1 until it is calibrated.
+    In each of `periods` equal parts of the rounds devices hold what arrived in that period alone;
+    a device that has something in all of them is priced.
 
     Raises:
         OverheardError: the clipping norm is no number above 0.
@@ -42,6 +44,7 @@ class FederatedGaussian:
     per_round: float
     clip: float
     noise_multiplier: float = 1.0
+    periods: int = 1
 
     def __post_init__(self) -> None:
         """Refuse a clip norm that would let no update through, or no noise."""
@@ -81,7 +84,8 @@ class FederatedGaussian:
         """
         generator = rng.child("noise").torch(device_of(recognizer))
         for number in range(self.rounds):
-            came = drawn(clients, self.selection, rng.child("round", number))
+            present = of_period(clients, stage_of(number, self.rounds, self.periods), self.periods)
+            came = drawn(present, self.selection, rng.child("round", number))
             clipped = (
                 clipped_update(recognizer, c, self.local, self.clip, rng.child("local", number))
                 for c in came

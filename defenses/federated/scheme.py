@@ -18,8 +18,9 @@ from dp_accounting import NonPrivateDpEvent
 from defenses.accounting.price import price
 from defenses.base import Trained, weights_of
 from defenses.dpsgd.clipping import trained_parameters, zeros
+from defenses.dpsgd.mechanism import stage_of
 from defenses.dpsgd.trained_weights import trained_weights
-from defenses.federated.clients import Client, clients_of
+from defenses.federated.clients import Client, clients_of, of_period
 from defenses.federated.local_training import LocalTraining
 from defenses.federated.mechanism import FederatedGaussian
 from defenses.federated.selection import Selection
@@ -39,7 +40,8 @@ class FedAvg:
     trains `local_epochs` on its utterances, in batches of `batch_size`, by gradient descent at
     `local_rate`. Updates weigh as many utterances as they come from. The server adds their mean
     times `server_rate`, with `momentum`. `selection` is `uniform` or by `activity`, up to
-    `heaviest` times as often as the average device.
+    `heaviest` times as often as the average device. With several `periods` data arrives as training
+    goes on, and what is older than a period is dropped.
     """
 
     rounds: int = 20
@@ -52,6 +54,7 @@ class FedAvg:
     momentum: float = 0.0
     selection: str = "uniform"
     heaviest: float = 4.0
+    periods: int = 1
 
     def train(
         self,
@@ -66,18 +69,21 @@ class FedAvg:
             OverheardError: an option is out of range.
         """
         del public
-        check_rounds(self.rounds, self.server_rate, self.momentum)
+        check_rounds(self.rounds, self.periods, self.server_rate, self.momentum)
         average = rate_of(self.per_round, self.clients)
-        selection = Selection(
-            self.selection, average, recipe.expected_members / self.clients, self.heaviest
-        )
+        held = recipe.expected_members / self.clients / self.periods
+        selection = Selection(self.selection, average, held, self.heaviest)
         local = LocalTraining(self.local_epochs, self.batch_size, self.local_rate)
         recognizer = recipe.build()
         clients = clients_of(members, recognizer.examples(members))
 
         def rounds() -> Iterator[int]:
-            for number in range(self.rounds if clients else 0):
-                chosen = _distinct(clients, self.per_round, selection, rng.child("round", number))
+            for number in range(self.rounds):
+                period = stage_of(number, self.rounds, self.periods)
+                present = of_period(clients, period, self.periods)
+                if not present:
+                    continue
+                chosen = _distinct(present, self.per_round, selection, rng.child("round", number))
                 total = zeros(recognizer)
                 for client in chosen:
                     stream = rng.child("local", number, client.name)
@@ -115,6 +121,7 @@ class DPFedAvg:
     momentum: float = 0.0
     selection: str = "uniform"
     heaviest: float = 4.0
+    periods: int = 1
     weights: str = "all"
     rank: int = 4
 
@@ -124,13 +131,14 @@ class DPFedAvg:
         Raises:
             OverheardError: an option is out of range.
         """
-        check_rounds(self.rounds, self.server_rate, self.momentum)
+        check_rounds(self.rounds, self.periods, self.server_rate, self.momentum)
         average = rate_of(self.per_round, self.clients)
-        selection = Selection(
-            self.selection, average, expected_members / self.clients, self.heaviest
-        )
+        held = expected_members / self.clients / self.periods
+        selection = Selection(self.selection, average, held, self.heaviest)
         local = LocalTraining(self.local_epochs, self.batch_size, self.local_rate)
-        return FederatedGaussian(local, selection, self.rounds, self.per_round, self.clip)
+        return FederatedGaussian(
+            local, selection, self.rounds, self.per_round, self.clip, periods=self.periods
+        )
 
     def train(
         self,
@@ -197,10 +205,12 @@ def rate_of(per_round: int, clients: int) -> float:
     return per_round / clients
 
 
-def check_rounds(rounds: int, server_rate: float, momentum: float) -> None:
+def check_rounds(rounds: int, periods: int, server_rate: float, momentum: float) -> None:
     """Raise OverheardError unless a server goes somewhere."""
     if rounds < 1:
         raise OverheardError(f"rounds is {rounds}; give at least 1")
+    if not 1 <= periods <= rounds:
+        raise OverheardError(f"periods is {periods}; give 1 up to the {rounds} rounds")
     if not 0 < server_rate < math.inf:
         raise OverheardError(f"server_rate is {server_rate:g}; give a number above 0")
     if not 0 <= momentum < 1:

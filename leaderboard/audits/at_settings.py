@@ -117,12 +117,14 @@ def _watched(
         setting = Setting(plain, epoch * defense.batch_size, delta)
         return gradient_canaries.side_by_side(setting, CANARIES, runs, rng), OF_UPDATES
     if isinstance(defense, DPFedAvg):
+        most = 1 if defense.selection == "uniform" else math.ceil(defense.heaviest)
         setting = Setting(
-            # Local steps so long that every update is cut; one utterance on the average device.
+            # Local steps so long that every update is cut; on the average device one utterance in
+            # each period.
             replace(defense, weights="all", local_rate=defense.clip),
-            defense.clients,
+            defense.clients * defense.periods,
             delta,
-            repetitions=1 if defense.selection == "uniform" else math.ceil(defense.heaviest),
+            repetitions=most * defense.periods,
         )
         return gradient_canaries.side_by_side(setting, CANARIES, runs, rng), OF_DEVICES
     if isinstance(defense, PATE):

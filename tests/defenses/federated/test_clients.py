@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from defenses.federated.clients import clients_of
+import pytest
+
+from defenses.federated.clients import Client, clients_of, of_period
 from tests.fakes import speech
 
 
@@ -28,3 +30,12 @@ def test_one_speaker_more_leaves_the_others_alone():
 
 def test_nobody_is_no_client():
     assert clients_of([], []) == []
+
+
+@pytest.mark.parametrize("periods", [1, 2, 3, 7])
+def test_in_all_periods_together_everything_is_there_once(periods):
+    clients = [Client("a", list(range(7))), Client("b", [7]), Client("c", [8, 9])]
+    seen = [of_period(clients, period, periods) for period in range(periods)]
+    assert sorted(e for found in seen for c in found for e in c.examples) == list(range(10))
+    assert all(c.examples for found in seen for c in found)
+    assert max(len(c.examples) for found in seen for c in found) == -(-7 // periods)

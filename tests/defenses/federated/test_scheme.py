@@ -78,6 +78,25 @@ def test_by_activity_the_naive_price_stands_beside_the_true_one(recipe):
     assert trained.notes["claimed_epsilon"] < 0.6 * price(trained.event, recipe.delta).epsilon
 
 
+@pytest.mark.parametrize("scheme", [FedAvg(**FEW), DPFedAvg(1e7, clip=10.0, **FEW)])
+def test_what_is_older_than_a_period_is_dropped(recipe, monkeypatch, scheme):
+    heard = []
+    real = LocalTraining.update
+
+    def watched(self, recognizer, examples, rng):
+        heard.append(len(examples))
+        return real(self, recognizer, examples, rng)
+
+    monkeypatch.setattr(LocalTraining, "update", watched)
+    once = {"rounds": 2, "local_epochs": 1}
+    replace(scheme, **once).train(recipe, MEMBERS, [], Randomness(0))
+    assert sum(heard) == 2 * len(MEMBERS)
+    heard.clear()
+    trained = replace(scheme, **once, periods=2).train(recipe, MEMBERS, [], Randomness(0))
+    assert sum(heard) == len(MEMBERS)
+    assert trained.event == replace(scheme, **once).train(recipe, [], [], Randomness(0)).event
+
+
 def test_momentum_goes_on_where_it_went(recipe):
     plain, rolling = (
         FedAvg(rounds=3, momentum=m, local_rate=0.01, **FEW).train(
@@ -96,6 +115,8 @@ def test_momentum_goes_on_where_it_went(recipe):
     ("options", "complaint"),
     [
         ({"rounds": 0}, "rounds is 0; give at least 1"),
+        ({"periods": 0}, "periods is 0; give 1 up to the 20 rounds"),
+        ({"periods": 21}, "periods is 21; give 1 up to the 20 rounds"),
         ({"per_round": 0}, "per_round is 0; give at least 1"),
         ({"per_round": 33}, "per_round 33 is above the 32 expected clients"),
         ({"server_rate": 0.0}, "server_rate is 0; give a number above 0"),

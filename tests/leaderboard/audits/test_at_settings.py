@@ -66,7 +66,7 @@ def test_most_of_a_claim_is_proven_of_a_fixed_order():
 @pytest.mark.parametrize(
     "options",
     [
-        {"clients": 4},
+        {"clients": 4, "periods": 3},
         pytest.param({"clients": 16}, marks=pytest.mark.slow),
         pytest.param(
             {"clients": 16, "selection": "activity", "heaviest": 2.5}, marks=pytest.mark.slow
