@@ -84,9 +84,10 @@ def read_partition(path: Path, known: Collection[str], of: str) -> dict[str, str
     for client, ids in content.items():
         if not isinstance(ids, list) or not all(isinstance(i, str) for i in ids):
             raise OverheardError(f"{path}: client {client!r}: should have a list of utterance ids")
-        if not client or not ids:
+        if not client.strip() or not client.isprintable() or not ids:
             raise OverheardError(
-                f"{path}: client {client!r}: has no name or no utterance; leave it out"
+                f"{path}: client {client!r}: has no name that can be shown, or no utterance; "
+                "rename it or leave it out"
             )
         for identity in ids:
             if identity in home:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from leaderboard.game.clients import SAID_BY, dealt, on_devices, read_partition
 from leaderboard.game.clients import refuse_shared_people as refuse
@@ -49,8 +51,11 @@ def test_devices_take_the_place_of_speakers(tmp_path):
         ('{"a": ["p-0"], "a": ["p-1"]}', "client 'a' is there twice; join its lists"),
         ({"a": "p-0"}, "client 'a': should have a list of utterance ids"),
         ({"a": [0]}, "client 'a': should have a list of utterance ids"),
-        ({"a": []}, "client 'a': has no name or no utterance; leave it out"),
-        ({"": ["p-0"]}, "client '': has no name or no utterance"),
+        ({"a": []}, "client 'a': has no name that can be shown, or no utterance; rename it or"),
+        ({"": ["p-0"]}, "client '': has no name that can be shown"),
+        ({" ": ["p-0"]}, "client ' ': has no name that can be shown"),
+        ({"a\nb": ["p-0"]}, r"client 'a\\nb': has no name that can be shown"),
+        ('{"\\ud800": ["p-0"]}', r"client '.ud800': has no name that can be shown"),
         ({"a": ["p-0", "p-0"]}, "client 'a': utterance 'p-0' is there twice"),
         ({"a": ["p-0"], "b": ["p-0"]}, "client 'b': utterance 'p-0' is there at 'a', too"),
         (
@@ -73,6 +78,31 @@ def test_a_partition_that_is_not_there_or_no_text_is_refused(tmp_path):
     (tmp_path / "bytes.json").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(OverheardError, match="cannot be read as text"):
         read_partition(tmp_path / "bytes.json", KNOWN, "speech.private")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner),
+    max_leaves=6,
+)
+
+
+PARTITIONS = st.dictionaries(st.text(max_size=2), st.lists(st.sampled_from(sorted(KNOWN))))
+
+
+@settings(max_examples=60, deadline=None)
+@given(content=JSON | PARTITIONS)
+def test_whatever_the_file_says_it_is_read_or_refused_in_a_line(tmp_path_factory, content):
+    path, refusal = written(tmp_path_factory.mktemp("any"), json.dumps(content)), ""
+    try:
+        held = read_partition(path, KNOWN, "speech.private")
+    except OverheardError as error:
+        refusal = str(error)
+    if refusal:
+        assert refusal.startswith(f"{path}: ")
+        assert len(refusal.splitlines()) == 1
+    else:
+        assert held == {u: client for client, ids in content.items() for u in ids}
 
 
 def topics(count=4_000, values=5):
