@@ -47,6 +47,8 @@ def is_audited(out: Path, cell: Cell) -> bool:
     if not found:
         return False
     record = found[-1].record
+    if record.status == "failed":  # it is tried again, and then there is something to audit
+        return False
     promise = record.guarantee
     if promise is None or promise.promised is None or promise.delta is None:
         return True

@@ -13,6 +13,7 @@ from leaderboard.experiment.plan import plan
 from leaderboard.jobs import scheduler
 from leaderboard.jobs.job import check
 from leaderboard.records.mechanism_audit import read_audits
+from leaderboard.records.record import failed_record
 from leaderboard.records.run_folder import write_record
 from leaderboard.spec.load import load_suite
 from tests.leaderboard.records.test_mechanism_audit import ROW
@@ -54,6 +55,11 @@ def test_a_job_leaves_what_it_proved(tmp_path, monkeypatch):
     (kept,) = read_audits(tmp_path)
     assert (kept.scheme, kept.event, kept.epsilon) == ("dpsgd", event, 9.98)
     assert kept.audited == ROW.audited_epsilon
+
+
+def test_a_cell_that_failed_is_audited_once_it_is_done(tmp_path):
+    write_record(failed_record(ROW.cell, "it raised OSError"), tmp_path)
+    assert not is_audited(tmp_path, ROW.cell)
 
 
 def test_what_nothing_watches_keeps_the_reason(tmp_path):
