@@ -26,7 +26,14 @@ TARGETS = tuple(t.name for t in registry.TARGETS if not t.pretrained)
 # Made of parts that other targets have, too, or that their own tests ask the same of: what is asked
 # of each target is slow for them.
 QUANTISED = ("ctc-8bit", "ctc-5bit", "ctc-4bit", "ctc-2bit")
-COMPOSED = ("conformer-streaming", "conformer-rnnt", "convrnnt", "rnnt-adapters", *QUANTISED)
+COMPOSED = (
+    "conformer-streaming",
+    "conformer-rnnt",
+    "convrnnt",
+    "rnnt-adapters",
+    "ctc-context",
+    *QUANTISED,
+)
 EACH_TARGET = tuple(
     pytest.param(name, marks=pytest.mark.slow) if name in COMPOSED else name for name in TARGETS
 )

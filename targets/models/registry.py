@@ -109,6 +109,12 @@ TARGETS: Registry[TargetEntry] = Registry(
             frames_per_label=4,
         ),
         TargetEntry(
+            name="ctc-context",
+            path="targets.models.context.ctc:ContextCTC",
+            summary="CTC with losses at inner layers, and an adapter that listens for a list",
+            frames_per_label=4,
+        ),
+        TargetEntry(
             name="whisper",
             path="targets.models.whisper.decoder:Whisper",
             tokens="targets.models.whisper.tokens:WhisperTokens",
