@@ -43,7 +43,7 @@ class ContextCTC(nn.Module):
         *inner, width = self.encoder.widths
         self.inner_outputs = nn.ModuleList([Linear(inputs, vocabulary) for inputs in inner])
         self.output = Linear(width, vocabulary)
-        self.adapter = ContextualAdapter(vocabulary, inner[-1] + width, width, max(4, hidden // 3))
+        self.adapter = ContextualAdapter(vocabulary, inner[-1] + width, width, max(8, hidden))
 
     def adapter_weights(self) -> Sequence[nn.Parameter]:
         """See `HasAdapters`."""

@@ -1,0 +1,83 @@
+"""Boosting of listed words: it changes what is written, and gives back what is not finished."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+import torch
+
+from targets.models.context.boosting import PrefixBoost
+from targets.models.context.search import prefix_beam
+from targets.speech.tokens import Characters
+
+TOKENS = Characters()
+(SPACE,) = TOKENS.encode(" ")
+
+
+def labels(text):
+    return tuple(TOKENS.encode(text))
+
+
+def heard(*alternatives):
+    """Return frames (T, V): of each letter those that may have been said, with their shares."""
+    frames = torch.full((2 * len(alternatives), TOKENS.size), 1e-6, dtype=torch.float64)
+    for place, shares in enumerate(alternatives):
+        for letter, share in shares.items():
+            frames[2 * place, labels(letter)[0]] = share
+        frames[2 * place + 1, 0] = 1.0
+    return (frames / frames.sum(1, keepdim=True)).log()
+
+
+def sure(text):
+    return [{letter: 1.0} for letter in text]
+
+
+# "call jon" as heard, with a name that might as well be "jan".
+FRAMES = heard(*sure("call j"), {"o": 0.8, "a": 0.2}, *sure("n"))
+
+
+def written(frames, *entries, nats=1.0, width=4):
+    boost = PrefixBoost([labels(e) for e in entries], SPACE, nats)
+    return TOKENS.decode(prefix_beam(frames, width, [boost], boost.labels)[0][0])
+
+
+def test_a_listed_name_is_written_and_others_are_not():
+    assert written(FRAMES) == "call jon"
+    assert written(FRAMES, "jan") == "call jan"
+    assert written(FRAMES, "jan", "jon") == "call jon"
+    assert written(FRAMES, "zoe", "call") == "call jon"
+    assert written(FRAMES, "jan", nats=0.1) == "call jon"
+
+
+def test_a_beginning_of_an_entry_is_no_entry():
+    # It would pay to write "jan" if the bonus of a spelling that ends early were kept.
+    assert written(FRAMES, "janet") == "call jon"
+    assert written(heard(*sure("call j"), {"o": 0.8, "a": 0.2}, *sure("n x")), "janx") == (
+        "call jon x"
+    )
+
+
+def test_a_label_outside_the_best_is_reached():
+    shares = {"o": 0.5, "e": 0.2, "i": 0.15, "u": 0.1, "a": 0.05}
+    assert written(heard(*sure("j"), shares, *sure("n")), "jan", width=2) == "jan"
+
+
+def test_the_bonus_grows_while_an_entry_is_spelled_and_is_taken_back():
+    boost = PrefixBoost([labels("anna")], SPACE)
+    grown = [boost.of(labels("call anna")[:n]) for n in range(5, 10)]
+    steps = [b - a for a, b in pairwise(grown)]
+    assert grown[0] == 0
+    assert steps == sorted(steps)
+    assert grown[-1] == boost.at_end(labels("call anna")) == pytest.approx(4.0)
+    assert boost.of(labels("call annx")) == boost.of(labels("call annaa")) == 0
+    assert boost.at_end(labels("call ann")) == 0
+    assert boost.of(labels("call anna is")) == pytest.approx(4.0)
+
+
+def test_without_a_label_between_words_entries_are_found_anywhere():
+    boost = PrefixBoost([(5, 6), (6, 7, 8)], 0)
+    assert boost.at_end((9, 5, 6, 9)) == 2
+    assert boost.at_end((6, 7)) == 0
+    assert 0 < boost.of((9, 6, 7)) < 3
+    assert boost.of((5, 6, 6, 7, 8)) == 5
