@@ -5,32 +5,12 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-import torch
 
 from targets.models.context.boosting import PrefixBoost
 from targets.models.context.search import prefix_beam
-from targets.speech.tokens import Characters
+from tests.targets.models.context.frames import TOKENS, heard, labels, sure
 
-TOKENS = Characters()
 (SPACE,) = TOKENS.encode(" ")
-
-
-def labels(text):
-    return tuple(TOKENS.encode(text))
-
-
-def heard(*alternatives):
-    """Return frames (T, V): of each letter those that may have been said, with their shares."""
-    frames = torch.full((2 * len(alternatives), TOKENS.size), 1e-6, dtype=torch.float64)
-    for place, shares in enumerate(alternatives):
-        for letter, share in shares.items():
-            frames[2 * place, labels(letter)[0]] = share
-        frames[2 * place + 1, 0] = 1.0
-    return (frames / frames.sum(1, keepdim=True)).log()
-
-
-def sure(text):
-    return [{letter: 1.0} for letter in text]
 
 
 # "call jon" as heard, with a name that might as well be "jan".

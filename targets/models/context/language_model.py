@@ -1,0 +1,108 @@
+"""An external language model with a class for words it has never read, where a list belongs.
+
+Words of public text have their bigrams. All others share the class: a listed word has its part of
+the class's probability, whoever it is, and a word that nobody knows pays for every letter. So a
+listed word costs what a rare word costs, and not what an unknown one would.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+from targets.models.context.search import Prefix
+from targets.speech.tokens import Tokens
+
+UNKNOWN = "<unknown>"  # the class; no transcript has such a word
+START = "<start>"
+PER_LETTER = math.log(27)  # nats of an unlisted word in the class, a letter each
+LISTED = 0.5  # of the class's probability is the list's, where there is one
+
+
+@dataclass(frozen=True)
+class ClassBigrams:
+    """Bigrams of words, smoothed by single words (Witten and Bell 1991), with an unknown class.
+
+    `listed` are the words of a private list; the model itself is public.
+    """
+
+    pairs: Counter[tuple[str, str]]
+    after: Counter[str]
+    kinds_after: Counter[str]
+    words: Counter[str]
+    listed: Collection[str] = field(default=frozenset(), repr=False)
+
+    @classmethod
+    def learn(cls, texts: Sequence[str]) -> ClassBigrams:
+        """Return the model of public texts; a word that occurs once is of the unknown class."""
+        seen = Counter(word for text in texts for word in text.split())
+        pairs: Counter[tuple[str, str]] = Counter()
+        words: Counter[str] = Counter()
+        for text in texts:
+            row = [START, *(w if seen[w] > 1 else UNKNOWN for w in text.split())]
+            pairs.update(pairwise(row))
+            words.update(row[1:])
+        after: Counter[str] = Counter()
+        for (before, _), count in pairs.items():
+            after[before] += count
+        kinds_after = Counter(before for before, _ in pairs)
+        words[UNKNOWN] += 1  # it is never impossible
+        return cls(pairs, after, kinds_after, words)
+
+    def with_list(self, listed: Collection[str]) -> ClassBigrams:
+        """Return the model that knows a list."""
+        return replace(self, listed=frozenset(listed))
+
+    def log_probability(self, word: str, before: str = START) -> float:
+        """Return ln P(word | the word before), in nats."""
+        known = word in self.words
+        total = self._class(word if known else UNKNOWN, before if self._has(before) else UNKNOWN)
+        if known:
+            return math.log(total)
+        if word in self.listed:
+            return math.log(total * LISTED / len(self.listed))
+        rest = 1 - LISTED if self.listed else 1.0
+        return math.log(total * rest) - PER_LETTER * (len(word) + 1)
+
+    def _has(self, word: str) -> bool:
+        return word in self.words or word == START
+
+    def _class(self, word: str, before: str) -> float:
+        single = self.words[word] / self.words.total()
+        kinds = self.kinds_after[before]
+        if not kinds:
+            return single
+        return (self.pairs[before, word] + kinds * single) / (self.after[before] + kinds)
+
+
+@dataclass(frozen=True)
+class WordScores:
+    """What a language model says of the finished words of a text. See `Bonus`.
+
+    `weight` scales its log-probabilities, and `a_word` nats are added for every word, without
+    which long texts would never be written.
+    """
+
+    model: ClassBigrams
+    tokens: Tokens
+    weight: float = 0.5
+    a_word: float = 1.0
+
+    def of(self, prefix: Prefix) -> float:
+        """See `Bonus`; a word counts once the next one has begun."""
+        words = self.tokens.decode(prefix).split()
+        return self._of_words(words[:-1])
+
+    def at_end(self, prefix: Prefix) -> float:
+        """See `Bonus`."""
+        return self._of_words(self.tokens.decode(prefix).split())
+
+    def _of_words(self, words: Sequence[str]) -> float:
+        before = [START, *words]
+        return sum(
+            self.weight * self.model.log_probability(word, earlier) + self.a_word
+            for earlier, word in zip(before, words, strict=False)
+        )
