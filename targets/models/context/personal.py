@@ -73,7 +73,8 @@ class Personal:
     ) -> list[tuple[str, float]]:
         listed = self.words if "adapter" in self.kinds else ()
         entries = [tuple(recognizer.tokens.encode(word)) for word in listed]
-        log_probs, counts = network.log_probabilities(*recognizer.logmel(batch), entries)
+        features, counts = recognizer.logmel(batch)
+        log_probs, counts = network.log_probabilities(features, counts, entries)
         rows = zip(log_probs.double().cpu(), counts.tolist(), strict=True)
         return [self.best(frames[:n]) for frames, n in rows]
 
