@@ -32,16 +32,16 @@ from targets.speech.utterance import Utterance
 from targets.training.recipe import Recipe
 
 
-@dataclass(frozen=True)
-class FedAvg:
-    """Federated averaging without privacy: what devices reveal by their updates alone.
+@dataclass(frozen=True, kw_only=True)
+class Rounds:
+    """The options of every kind of federated averaging.
 
     `clients` is how many devices are expected, `per_round` how many take part in a round. A device
     trains `local_epochs` on its utterances, in batches of `batch_size`, by gradient descent at
-    `local_rate`. Updates weigh as many utterances as they come from. The server adds their mean
-    times `server_rate`, with `momentum`. `selection` is `uniform` or by `activity`, up to
-    `heaviest` times as often as the average device. With several `periods` data arrives as training
-    goes on, and what is older than a period is dropped.
+    `local_rate`. The server adds the mean of their updates times `server_rate`, with `momentum`.
+    `selection` is `uniform` or by `activity`, up to `heaviest` times as often as the average
+    device. With several `periods` data arrives as training goes on, and what is older than a period
+    is dropped.
     """
 
     rounds: int = 20
@@ -56,6 +56,38 @@ class FedAvg:
     heaviest: float = 4.0
     periods: int = 1
 
+    def parts(self, expected_members: int) -> tuple[LocalTraining, Selection]:
+        """Return what a device does, and which devices are drawn.
+
+        Raises:
+            OverheardError: an option is out of range.
+        """
+        check_rounds(self.rounds, self.periods, self.server_rate, self.momentum)
+        average = rate_of(self.per_round, self.clients)
+        held = expected_members / self.clients / self.periods
+        selection = Selection(self.selection, average, held, self.heaviest)
+        return LocalTraining(self.local_epochs, self.batch_size, self.local_rate), selection
+
+    def serve(self, recognizer: Recognizer, rounds: Iterable[int]) -> None:
+        """Go along the means that are set before each round's number is yielded."""
+        optimizer = torch.optim.SGD(
+            trained_parameters(recognizer),
+            lr=self.server_rate,
+            momentum=self.momentum,
+            maximize=True,
+        )
+        for number in rounds:
+            optimizer.step()
+            report((number + 1) / self.rounds)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FedAvg(Rounds):
+    """Federated averaging without privacy: what devices reveal by their updates alone.
+
+    Updates weigh as many utterances as they come from.
+    """
+
     def train(
         self,
         recipe: Recipe,
@@ -69,11 +101,7 @@ class FedAvg:
             OverheardError: an option is out of range.
         """
         del public
-        check_rounds(self.rounds, self.periods, self.server_rate, self.momentum)
-        average = rate_of(self.per_round, self.clients)
-        held = recipe.expected_members / self.clients / self.periods
-        selection = Selection(self.selection, average, held, self.heaviest)
-        local = LocalTraining(self.local_epochs, self.batch_size, self.local_rate)
+        local, selection = self.parts(recipe.expected_members)
         recognizer = recipe.build()
         clients = clients_of(members, recognizer.examples(members))
 
@@ -94,34 +122,23 @@ class FedAvg:
                     parameter.grad = part / sum(len(client.examples) for client in chosen)
                 yield number
 
-        serve(recognizer, rounds(), self.rounds, self.server_rate, self.momentum)
+        self.serve(recognizer, rounds())
         return Trained(weights_of(recognizer), NonPrivateDpEvent(), unit="speaker")
 
 
 @dataclass(frozen=True)
-class DPFedAvg:
+class DPFedAvg(Rounds):
     """Federated averaging with a guarantee for a whole speaker.
 
     A device is in a round by a coin of its own, of probability `per_round` / `clients` on average.
     Its whole update is cut to norm `clip`, noise is added to their sum, and all weigh the same. The
     noise is calibrated to `epsilon` for the device that is drawn most often. `weights` are those
     that training moves, `rank` that of the adapters: see `defenses.dpsgd.trained_weights`. The rest
-    is as in `FedAvg`.
+    is as in `Rounds`.
     """
 
     epsilon: float
-    rounds: int = 20
-    clients: int = 32
-    per_round: int = 8
-    local_epochs: int = 1
-    batch_size: int = 16
-    local_rate: float = 0.2
     clip: float = 0.3
-    server_rate: float = 1.0
-    momentum: float = 0.0
-    selection: str = "uniform"
-    heaviest: float = 4.0
-    periods: int = 1
     weights: str = "all"
     rank: int = 4
 
@@ -131,11 +148,7 @@ class DPFedAvg:
         Raises:
             OverheardError: an option is out of range.
         """
-        check_rounds(self.rounds, self.periods, self.server_rate, self.momentum)
-        average = rate_of(self.per_round, self.clients)
-        held = expected_members / self.clients / self.periods
-        selection = Selection(self.selection, average, held, self.heaviest)
-        local = LocalTraining(self.local_epochs, self.batch_size, self.local_rate)
+        local, selection = self.parts(expected_members)
         return FederatedGaussian(
             local, selection, self.rounds, self.per_round, self.clip, periods=self.periods
         )
@@ -159,7 +172,7 @@ class DPFedAvg:
             count = sum(p.numel() for p in trained_parameters(recognizer))
             clients = clients_of(members, recognizer.examples(members))
             released = mechanism.updates(recognizer, clients, rng)
-            serve(recognizer, released, self.rounds, self.server_rate, self.momentum)
+            self.serve(recognizer, released)
         notes: dict[str, float | str] = {
             "noise_multiplier": mechanism.noise_multiplier,
             "sampling_rate": mechanism.selection.worst,
@@ -171,22 +184,6 @@ class DPFedAvg:
             # What would be claimed if every device were taken for an average one.
             notes["claimed_epsilon"] = price(mechanism.naive_event, recipe.delta).epsilon
         return Trained(weights_of(recognizer), mechanism.event, notes, mechanism.unit)
-
-
-def serve(
-    recognizer: Recognizer,
-    rounds: Iterable[int],
-    count: int,
-    server_rate: float,
-    momentum: float,
-) -> None:
-    """Go along the means that are set before each round's number is yielded; there are `count`."""
-    optimizer = torch.optim.SGD(
-        trained_parameters(recognizer), lr=server_rate, momentum=momentum, maximize=True
-    )
-    for number in rounds:
-        optimizer.step()
-        report((number + 1) / count)
 
 
 def rate_of(per_round: int, clients: int) -> float:

@@ -179,16 +179,21 @@ def _cell(cell: Repeated, beside: Sequence[Repeated], seeds: Sequence[Voted]) ->
 def rival_of(cell: Repeated, beside: Iterable[Repeated], scheme: str) -> Repeated | Estimate:
     """Return the rows of a scheme that a cell is compared with; or why there are none.
 
-    They have its target, its seeds, and its ε if they have one. Of several it is the first.
+    They have its target, conditions and seeds, and its ε if they have one. Of several it is the
+    first.
     """
     own, seeds = cell.first.cell, set(cell.seeds)
     for other in beside:
         theirs = other.first.cell
         rows = tuple(r for r in other.measured if r.cell.seed in seeds)
-        same = theirs.scheme == scheme and theirs.target == own.target
+        same = (theirs.scheme, theirs.target, theirs.conditions.digest) == (
+            scheme,
+            own.target,
+            own.conditions.digest,
+        )
         if same and theirs.epsilon in (None, own.epsilon) and rows:
             return Repeated(rows)
-    return Estimate.unscored(f"no row {scheme} of its target, seeds and ε beside it")
+    return Estimate.unscored(f"no row {scheme} of its target, conditions, seeds and ε beside it")
 
 
 def _less(cell: Repeated, rival: Repeated | Estimate) -> Estimate:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from itertools import groupby, pairwise
 from typing import ClassVar
@@ -13,7 +12,8 @@ from torch.nn import functional as F
 
 from targets.nn.encoder import Encoder, MakeEncoder, for_all
 from targets.nn.layers import Linear
-from targets.nn.search import NEVER, Hypothesis, logaddexp
+from targets.nn.prefix_search import prefix_beam
+from targets.nn.search import NEVER, Hypothesis
 from targets.nn.trie import Trie
 from targets.speech.tokens import BLANK
 
@@ -57,7 +57,7 @@ class CTC(nn.Module):
         log_probs, counts = self.log_probabilities(features, counts)
         # The search looks at every number: one copy from an accelerator serves all its steps.
         rows = zip(log_probs.double().cpu(), counts.tolist(), strict=True)
-        return [_prefix_beam(frames[:n], width) for frames, n in rows]
+        return [prefix_beam(frames[:n], width) for frames, n in rows]
 
     @torch.no_grad()
     def nll_of_each(
@@ -102,29 +102,3 @@ def ctc_nll(log_probs: Tensor, counts: Tensor, labels: Sequence[Sequence[int]]) 
     needed = [len(row) + sum(a == b for a, b in pairwise(row)) for row in labels]
     fits = torch.tensor(needed, device=device) <= counts
     return torch.where(fits, losses, IMPOSSIBLE)
-
-
-def _prefix_beam(log_probs: Tensor, width: int) -> list[Hypothesis]:
-    """Prefix beam search (Hannun et al. 2014) over the frames (T, V) of one utterance."""
-    # Log-probabilities of having written a prefix and ending in blank, or in its last label.
-    beams: dict[tuple[int, ...], tuple[float, float]] = {(): (0.0, NEVER)}
-    candidates = min(width + 1, log_probs.shape[1])
-    for frame in log_probs:
-        top = frame.topk(candidates).indices.tolist()
-        frame_list = frame.tolist()
-        grown: dict[tuple[int, ...], list[float]] = defaultdict(lambda: [NEVER, NEVER])
-        for prefix, (in_blank, in_unit) in beams.items():
-            both = logaddexp(in_blank, in_unit)
-            slot = grown[prefix]
-            slot[0] = logaddexp(slot[0], both + frame_list[BLANK])
-            if prefix:
-                slot[1] = logaddexp(slot[1], in_unit + frame_list[prefix[-1]])
-            for label in top:
-                if label == BLANK:
-                    continue
-                source = in_blank if prefix and label == prefix[-1] else both
-                longer = grown[(*prefix, label)]
-                longer[1] = logaddexp(longer[1], source + frame_list[label])
-        ranked = sorted(grown.items(), key=lambda item: -logaddexp(*item[1]))[:width]
-        beams = {prefix: (b, u) for prefix, (b, u) in ranked}
-    return [(prefix, logaddexp(*scores)) for prefix, scores in beams.items()]

@@ -51,7 +51,8 @@ def _time(steps: Entries, name: str, beside: str | None) -> str:
         return "-"
     if beside is None:
         return f"{1000 * steps[name]['stats']['min']:.0f} ms"
-    return f"{steps[name]['extra_info']['over'][beside]:.2f}x"
+    over = steps[name]["extra_info"]["over"].get(beside)
+    return "-" if over is None else f"{over:.2f}x"
 
 
 def _size(steps: Entries, name: str, beside: str | None) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from targets.models.context.lists import Entry
-from targets.models.context.search import Prefix
+from targets.nn.prefix_search import Prefix
 
 
 @dataclass(frozen=True)

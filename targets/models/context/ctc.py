@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from targets.models.context.adapter import ContextualAdapter
 from targets.models.context.encoder import LayeredEncoder
 from targets.models.context.lists import Entry, drawn_list, padded
-from targets.models.context.search import prefix_beam
 from targets.models.ctc import ctc_nll
 from targets.nn.encoder import for_all
 from targets.nn.layers import Linear
+from targets.nn.prefix_search import prefix_beam
 from targets.nn.search import Hypothesis
 from targets.speech.tokens import BLANK
 

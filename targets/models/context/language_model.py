@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from targets.models.context.search import Prefix
+from targets.nn.prefix_search import Prefix
 from targets.speech.tokens import Tokens
 
 UNKNOWN = "<unknown>"  # the class; no transcript has such a word

@@ -14,9 +14,9 @@ from targets.models.context.ctc import ContextCTC
 from targets.models.context.language_model import ClassBigrams, WordScores
 from targets.models.context.lexicon import Lexicon
 from targets.models.context.rescoring import PhoneticRescoring
-from targets.models.context.search import Bonus, prefix_beam
 from targets.models.context.variants import Respelled
 from targets.models.recognizer import Recognizer, in_batches
+from targets.nn.prefix_search import Bonus, prefix_beam
 from targets.speech.tokens import Characters
 from targets.speech.utterance import Utterance
 

@@ -10,7 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from targets.models.ctc import CTC, IMPOSSIBLE, _prefix_beam
+from targets.models.ctc import CTC, IMPOSSIBLE
+from targets.nn.prefix_search import prefix_beam
 from targets.nn.search import logaddexp
 from targets.speech.tokens import BLANK
 
@@ -45,7 +46,7 @@ def test_a_wide_beam_finds_every_text_exactly(T, V, seed):
     generator = torch.Generator().manual_seed(seed)
     log_probs = torch.randn(T, V, generator=generator, dtype=torch.float64).log_softmax(-1)
     truth = every_text(log_probs)
-    found = _prefix_beam(log_probs, 4 ** (T + 1))
+    found = prefix_beam(log_probs, 4 ** (T + 1))
     possible = {text: p for text, p in found if p > -math.inf}
     assert possible == {text: pytest.approx(p) for text, p in truth.items()}
     scores = [p for _, p in found]
@@ -59,7 +60,7 @@ def test_a_narrow_beam_never_overstates(T, seed, width):
     generator = torch.Generator().manual_seed(seed)
     log_probs = torch.randn(T, 4, generator=generator, dtype=torch.float64).log_softmax(-1)
     truth = every_text(log_probs)
-    found = _prefix_beam(log_probs, width)
+    found = prefix_beam(log_probs, width)
     assert 1 <= len(found) <= width
     assert len({text for text, _ in found}) == len(found)
     assert all(p <= truth.get(text, -math.inf) + 1e-9 for text, p in found)

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from targets.models.context.boosting import PrefixBoost
-from targets.models.context.search import prefix_beam
+from targets.nn.prefix_search import prefix_beam
 from tests.targets.models.context.frames import TOKENS, heard, labels, sure
 
 (SPACE,) = TOKENS.encode(" ")

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from targets.models.context.language_model import START, UNKNOWN, ClassBigrams, WordScores
-from targets.models.context.search import prefix_beam
+from targets.nn.prefix_search import prefix_beam
 from tests.targets.models.context.frames import TOKENS, heard, labels, sure
 
 TEXTS = ["call anna", "call peter", "call peter", "call john", "turn on the fan", "turn on the fan"]

@@ -31,9 +31,8 @@ def prefix_beam(
 ) -> list[Hypothesis]:
     """Prefix beam search (Hannun et al. 2014) over the frames (T, V) of one utterance.
 
-    Texts are ranked by their log-probability and all bonuses; without any, this is the search of
-    `targets.models.ctc`. `reached` are labels that are tried at every frame, however improbable:
-    those that a bonus may lift.
+    Texts are ranked by their log-probability and all bonuses. `reached` are labels that are tried
+    at every frame, however improbable: those that a bonus may lift.
 
     Returns:
         Up to `width` texts, best first, with log-probability plus bonuses.
@@ -41,6 +40,10 @@ def prefix_beam(
     # Log-probabilities of having written a prefix and ending in blank, or in its last label.
     beams: dict[Prefix, tuple[float, float]] = {(): (0.0, NEVER)}
     known: dict[Prefix, float] = {(): 0.0}
+
+    def worse(item: tuple[Prefix, list[float]]) -> float:
+        return -logaddexp(*item[1]) - (known[item[0]] if bonuses else 0.0)
+
     candidates = min(width + 1, log_probs.shape[1])
     for frame in log_probs:
         top = dict.fromkeys([*frame.topk(candidates).indices.tolist(), *reached])
@@ -58,10 +61,9 @@ def prefix_beam(
                 source = in_blank if prefix and label == prefix[-1] else both
                 longer = grown[(*prefix, label)]
                 longer[1] = logaddexp(longer[1], source + frame_list[label])
-        known = {
-            p: known[p] if p in known else sum(bonus.of(p) for bonus in bonuses) for p in grown
-        }
-        ranked = sorted(grown.items(), key=lambda item: -logaddexp(*item[1]) - known[item[0]])
+        if bonuses:
+            known = {p: known[p] if p in known else sum(b.of(p) for b in bonuses) for p in grown}
+        ranked = sorted(grown.items(), key=worse)
         beams = {prefix: (b, u) for prefix, (b, u) in ranked[:width]}
     ended = [
         (prefix, logaddexp(*scores) + sum(bonus.at_end(prefix) for bonus in bonuses))
