@@ -30,7 +30,7 @@ bench: $(VENV)/installed
 		--benchmark-timer=time.process_time --benchmark-json=$(VENV)/bench.json
 	$(BIN)/python -m tests.bench.table $(VENV)/bench.json
 	$(BIN)/python -m pytest tests/bench/test_layers.py tests/bench/test_ensemble.py \
-		tests/bench/test_audits.py tests/bench/test_growth.py --benchmark-enable \
+		tests/bench/test_audits.py tests/bench/growth --benchmark-enable \
 		--benchmark-timer=time.process_time --benchmark-columns=min \
 		--benchmark-sort=name --benchmark-group-by=group
 

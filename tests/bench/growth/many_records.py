@@ -1,7 +1,8 @@
 """The folder of a run with as many records as wanted, all of them copies of published ones.
 
 They differ in the seed, and so in the digest. A suite file beside them asks for exactly these
-cells, so that nothing is left to do of it.
+cells, so that nothing is left to do of it. `python -m tests.bench.growth.many_records OUT RECORDS
+[CANDIDATES]` makes one, in a process of its own, of records with as many candidates each.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import sys
 from importlib.resources import files
 from pathlib import Path
 
@@ -20,16 +22,17 @@ from leaderboard.records.store import DIGEST
 from leaderboard.spec.cell import Cell
 from leaderboard.spec.load import parse_suite
 from targets.core.digests import canonical
+from tests.bench.growth.records import FILE
 
 SUITE, TARGET = "schemes", "ctc"  # 200 kB a record: 800 candidates, four attacks
-FILE = "suite.toml"
 SEED_MARK, DIGEST_MARK = 987_654_321_987, "digest of the content"
 
 
-def make_run(out: Path, count: int) -> int:
+def make_run(out: Path, count: int, candidates: int | None = None) -> int:
     """Fill a folder with at least `count` records and return how many it has now.
 
-    The cells of one target, at as many seeds as it takes.
+    The cells of one target, at as many seeds as it takes. Each record has as many `candidates` as
+    wanted, or its own.
     """
     published = {
         _setting(record.cell): record
@@ -49,7 +52,9 @@ def make_run(out: Path, count: int) -> int:
     for cell in cells:
         setting = _setting(cell)
         if setting not in copies:
-            copies[setting] = Copies(published[setting], cell)
+            record = published[setting]
+            wanted = record if candidates is None else with_candidates(record, candidates)
+            copies[setting] = Copies(wanted, cell)
         path = out / FOLDER / f"{cell.id}.json"
         path.write_text(copies[setting].at(cell.seed), encoding="utf-8")
     return len(cells)
@@ -76,5 +81,30 @@ class Copies:
         return self.text.replace(mark, number).replace(DIGEST_MARK, digest) + "\n"
 
 
+def with_candidates(record: Record, count: int) -> Record:
+    """Return a record with `count` candidates: its own, again and again by other names.
+
+    It names no speakers: those that are copied here do not.
+    """
+    assert not record.speakers
+    rounds = range(-(-count // len(record.coins)))
+    named = [(f"{old}/{n}", old) for n in rounds for old in record.coins][:count]
+    changes = {
+        "coins": {new: record.coins[old] for new, old in named},
+        "repetitions": {
+            new: record.repetitions[old] for new, old in named if old in record.repetitions
+        },
+        "scores": {
+            attack: {new: found[old] for new, old in named if old in found}
+            for attack, found in record.scores.items()
+        },
+    }
+    return record.model_copy(update=changes)
+
+
 def _setting(cell: Cell) -> str:
     return json.dumps([cell.label, cell.epsilon])
+
+
+if __name__ == "__main__":
+    make_run(Path(sys.argv[1]), *map(int, sys.argv[2:]))
