@@ -62,7 +62,31 @@ class Convolution(nn.Module):
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """Return (B, ceil(T / stride), O) of x (B, T, I)."""
         x = F.pad(x * mask, (0, 0, self.width // 2, self.width // 2))
-        return self.linear(x.unfold(1, self.width, self.stride).flatten(2))
+        return self.linear(_Windows.apply(x, self.width, self.stride))
+
+
+class _Windows(torch.autograd.Function):
+    """Windows of frames, side by side.
+
+    Its own backward pass: a sum for each place in a window takes half the time of torch's own.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, width: int, stride: int) -> Tensor:
+        """Return windows (B, N, I * width) of x (B, T, I), one every `stride` frames."""
+        ctx.shape, ctx.width, ctx.stride = x.shape, width, stride
+        return x.unfold(1, width, stride).flatten(2)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        """Return the gradient of x."""
+        windows = gradients[0].unflatten(2, (-1, ctx.width))
+        reach = (windows.shape[1] - 1) * ctx.stride + 1
+        dx = windows.new_zeros(ctx.shape)
+        for place in reversed(range(ctx.width)):  # a frame's sum begins with its first window
+            dx[:, place : place + reach : ctx.stride] += windows[..., place]
+        return dx, None, None
 
 
 class Embedding(nn.Embedding):
@@ -139,18 +163,24 @@ class _Recurrence(torch.autograd.Function):
         Weights are (D, H, 4H), the mask is (T, D, B, 1).
         """
         T, D, B, H = *gates.shape[:3], weights.shape[1]
-        h, c = gates.new_zeros(D, B, H), gates.new_zeros(D, B, H)
         states, cells, tanhs = (gates.new_empty(T, D, B, H) for _ in range(3))
         activations = torch.empty_like(gates)
-        for t in range(T):
-            a = torch.baddbmm(gates[t], h, weights, out=activations[t])
-            a[..., : 3 * H].sigmoid_()
-            a[..., 3 * H :].tanh_()
-            i, f, o, g = a.split(H, -1)
-            c = torch.mul(f * c + i * g, mask[t], out=cells[t])
-            torch.tanh(c, out=tanhs[t])
-            h = torch.mul(o, tanhs[t], out=states[t])
-            h *= mask[t]
+        h = c = gates.new_zeros(D, B, H)
+        added = torch.empty_like(c)
+        # Views of all steps at once: one by one they cost as much as what is computed.
+        parts = (activations[..., : 3 * H], *activations.split(H, -1))
+        times = (gates, activations, *parts, cells, tanhs, states, mask)
+        for gate, a, ifo, i, f, o, g, cell, tanh, state, real in zip(
+            *map(torch.unbind, times), strict=True
+        ):
+            torch.baddbmm(gate, h, weights, out=a)
+            ifo.sigmoid_()
+            g.tanh_()
+            torch.mul(f, c, out=cell)
+            cell += torch.mul(i, g, out=added)
+            c = cell.mul_(real)
+            torch.tanh(c, out=tanh)
+            h = torch.mul(o, tanh, out=state).mul_(real)
         ctx.save_for_backward(activations, states, cells, tanhs, weights, mask)
         return states
 
@@ -161,32 +191,27 @@ class _Recurrence(torch.autograd.Function):
         (incoming,) = gradients
         activations, states, cells, tanhs, weights, mask = ctx.saved_tensors
         T, D, B, H = states.shape
-        out = torch.empty_like(activations)
-        dh, dc = torch.zeros_like(states[0]), torch.zeros_like(states[0])
         back = weights.transpose(1, 2)
-        i, f, o, g = activations.split(H, -1)
+        ifo, (i, f, o, g) = activations[..., : 3 * H], activations.split(H, -1)
         # What does not depend on the step before is computed for all steps at once.
-        slope_ifo = activations[..., : 3 * H] * (1 - activations[..., : 3 * H])
-        slope_i, slope_f, slope_o = slope_ifo.split(H, -1)
+        slope_i, slope_f, slope_o = (ifo * (1 - ifo)).mul_(mask).split(H, -1)
         previous = torch.cat([torch.zeros_like(cells[:1]), cells[:-1]])
-        to_o = tanhs * slope_o * mask
-        to_c = o * (1 - tanhs.square()) * mask
-        to_i, to_f, to_g = (
-            g * slope_i * mask,
-            previous * slope_f * mask,
-            i * (1 - g.square()) * mask,
-        )
-        keep = f * mask
-        for t in range(T - 1, -1, -1):
-            dh = dh + incoming[t]
-            dc = torch.addcmul(dc, dh, to_c[t])
-            o_t = out[t]
-            torch.mul(dc, to_i[t], out=o_t[..., :H])
-            torch.mul(dc, to_f[t], out=o_t[..., H : 2 * H])
-            torch.mul(dh, to_o[t], out=o_t[..., 2 * H : 3 * H])
-            torch.mul(dc, to_g[t], out=o_t[..., 3 * H :])
-            dc = dc * keep[t]
-            dh = torch.bmm(o_t, back)
+        to_i, to_f, to_o = g * slope_i, previous * slope_f, tanhs * slope_o
+        to_g = (i * (1 - g.square())).mul_(mask)
+        to_c = (o * (1 - tanhs.square())).mul_(mask)
+        out = torch.empty_like(activations)
+        dh = dc = torch.zeros_like(states[0])
+        parts = (out, *out.split(H, -1), to_i, to_f, to_o, to_g, to_c, f * mask, incoming)
+        steps = zip(*map(torch.unbind, parts), strict=True)
+        for d, d_i, d_f, d_o, d_g, by_i, by_f, by_o, by_g, by_c, keep, seen in reversed([*steps]):
+            dh = dh + seen
+            dc = torch.addcmul(dc, dh, by_c)
+            torch.mul(dc, by_i, out=d_i)
+            torch.mul(dc, by_f, out=d_f)
+            torch.mul(dh, by_o, out=d_o)
+            torch.mul(dc, by_g, out=d_g)
+            dc = dc * keep
+            dh = torch.bmm(d, back)
         dw = None
         if ctx.needs_input_grad[1]:
             before = torch.cat([torch.zeros_like(states[:1]), states[:-1]])

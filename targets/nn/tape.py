@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 
 ROUNDING = 1e-6  # relative error of single-precision products of a few hundred terms
+LARGER = 4  # times its inputs and output gradients, up to which a per-example gradient is kept
 
 Named = list[tuple[Tensor, Tensor]]
 
@@ -88,6 +89,9 @@ class LinearUse:
     activation: Tensor
     output: Tensor
     columns: slice = field(default_factory=lambda: slice(None))
+    # Per-example gradients that norms were read from, by the gradient of the output: the sum needs
+    # them again, and to weigh them costs less than to multiply all frames once more.
+    kept: dict[Tensor, Named] = field(default_factory=dict, repr=False)
 
     @property
     def parameters(self) -> tuple[Tensor, ...]:
@@ -103,8 +107,9 @@ class LinearUse:
     def square_norms(self, gradient: Tensor) -> Tensor:
         """See `Use`."""
         T, wide = self.activation.shape[1], self.weight.numel()
-        if T * sum(self.weight.shape) >= wide:
-            return _square_norms(self.per_example(gradient))
+        if LARGER * T * sum(self.weight.shape) >= wide:
+            self.kept[gradient] = self.per_example(gradient)
+            return _square_norms(self.kept[gradient])
         # Ghost norm: two (T, T) Gram matrices are cheaper than the gradient itself.
         gradient = gradient[..., self.columns]
         gram = self.activation @ self.activation.transpose(1, 2)
@@ -119,6 +124,8 @@ class LinearUse:
 
     def weighted_sums(self, gradient: Tensor, weights: Tensor) -> Named:
         """See `Use`."""
+        if gradient in self.kept:
+            return [(p, torch.tensordot(weights, g, 1)) for p, g in self.kept[gradient]]
         scaled = (gradient[..., self.columns] * weights[:, None, None]).flatten(0, 1)
         pairs: Named = [(self.weight, scaled.T @ self.activation.flatten(0, 1))]
         return pairs if self.bias is None else [*pairs, (self.bias, scaled.sum(0))]
@@ -225,7 +232,9 @@ class TapsUse:
 
 
 def _square_norms(pairs: Named) -> Tensor:
-    return torch.stack([g.flatten(1).square().sum(1) for _, g in pairs]).sum(0)
+    # Row by row: the squares are never stored, and a row is short enough to lose no digits.
+    rows = [torch.linalg.vector_norm(g, dim=-1).view(len(g), -1) for _, g in pairs]
+    return torch.stack([r.square().sum(1) for r in rows]).sum(0)
 
 
 @dataclass(frozen=True)
