@@ -1,4 +1,4 @@
-"""Every pair of a grid as a parameter: some in the quick tests, the rest left to CI as slow."""
+"""Pairs of a grid as parameters: some in the quick tests, others left to CI as slow."""
 
 from __future__ import annotations
 
@@ -8,20 +8,29 @@ import pytest
 
 
 def grid(
-    columns: Sequence[str], rows: Sequence[str], *, slow: Collection[str] = ()
+    columns: Sequence[str],
+    rows: Sequence[str],
+    *,
+    slow: Collection[str] = (),
+    thin: Collection[str] = (),
+    every: int = 3,
 ) -> list[object]:
-    """Return the parameters (column, row) of every pair, of which a diagonal is quick.
+    """Return the parameters (column, row) of pairs, of which a diagonal is quick.
 
     Row i is quick in column i modulo their number, so that every row is tried once, and every
-    column with some rows. Rows named in `slow` are slow in every column.
+    column with some rows. Rows named in `slow` are slow in every column. Of a column named in
+    `thin` one pair in `every` is there beside the diagonal, another one from column to column: so
+    few where columns share their code that a row which fails in one fails in others.
     """
     return [
         pytest.param(
             column,
             row,
-            marks=[] if j == i % len(columns) and row not in slow else [pytest.mark.slow],
+            marks=[] if diagonal and row not in slow else [pytest.mark.slow],
             id=f"{column}-{row}",
         )
         for j, column in enumerate(columns)
         for i, row in enumerate(rows)
+        for diagonal in [j == i % len(columns)]
+        if diagonal or column not in thin or (i + j) % every == 0
     ]

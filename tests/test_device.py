@@ -24,7 +24,7 @@ from targets.training.ensemble import fit_ensemble
 from targets.training.fit import fit, public_start
 from targets.training.recipe import Schedule
 from tests.devices import Far, named, pretended
-from tests.fakes import COMPOSED, EACH_TARGET, TARGETS, canary, recipe_for, speech
+from tests.fakes import ALIKE, COMPOSED, EACH_TARGET, TARGETS, canary, recipe_for, speech
 from tests.grid import grid
 
 PUBLIC = speech(3, "public")
@@ -50,7 +50,11 @@ PRIVATE = {
 }
 # The hybrid is made of the parts of ctc and las.
 SLOWER = ("hybrid", *COMPOSED)
-OF_PARTS = [pytest.param(t, marks=[pytest.mark.slow] if t in SLOWER else []) for t in TARGETS]
+OF_PARTS = [
+    pytest.param(t, marks=[pytest.mark.slow] if t in SLOWER else [])
+    for t in TARGETS
+    if t not in ALIKE
+]
 
 
 @pytest.fixture
@@ -102,7 +106,9 @@ def test_plain_training(recipe, device):
     assert same(contents(far), near)
 
 
-@pytest.mark.parametrize(("recipe", "name"), grid(TARGETS, list(PRIVATE)), indirect=["recipe"])
+@pytest.mark.parametrize(
+    ("recipe", "name"), grid(TARGETS, list(PRIVATE), thin=COMPOSED), indirect=["recipe"]
+)
 def test_private_training(recipe, name, device):
     scheme = PRIVATE[name]
     far, near = (
@@ -139,7 +145,11 @@ def test_ensembles(recipe, device):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("device")
-@pytest.mark.parametrize("name", ATTACKS.names())
+@pytest.mark.parametrize(
+    ("recipe", "name"),
+    grid(TARGETS, ATTACKS.names(), thin=TARGETS, every=4),
+    indirect=["recipe"],
+)
 def test_attacks(there, name):
     attack = ATTACKS[name](**SMALL.get(name, {}))
     candidates = [*SPOKEN, CANARY] if name.startswith("canary") else SPOKEN

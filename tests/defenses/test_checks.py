@@ -18,7 +18,7 @@ from defenses.registry import SCHEMES
 from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
 from targets.training.checks import ContractError, global_randomness
-from tests.fakes import TARGETS, recipe_for, speech, without_text
+from tests.fakes import COMPOSED, TARGETS, recipe_for, speech, without_text
 from tests.grid import grid
 
 PUBLIC = [*speech(4, "public"), *without_text(speech(3, "audio"))]
@@ -63,7 +63,9 @@ def recipe(request):
 
 
 @pytest.mark.parametrize(
-    ("recipe", "name"), grid(TARGETS, SCHEMES.names(), slow=SLOW), indirect=["recipe"]
+    ("recipe", "name"),
+    grid(TARGETS, SCHEMES.names(), slow=SLOW, thin=COMPOSED),
+    indirect=["recipe"],
 )
 def test_every_scheme_keeps_the_contract(recipe, name):
     options = OPTIONS.get(name, {"epsilon": 4})
@@ -279,9 +281,12 @@ class Remembers(Honest):
 )
 def test_the_contract_names_what_is_broken(defense, complaint):
     recipe = recipe_for("ctc", PUBLIC)
-    check_defense(Honest, recipe, MEMBERS, PUBLIC)
     with pytest.raises(ContractError, match=complaint):
         check_defense(defense, recipe, MEMBERS, PUBLIC)
+
+
+def test_the_one_they_spoil_keeps_the_contract():
+    check_defense(Honest, recipe_for("ctc", PUBLIC), MEMBERS, PUBLIC)
 
 
 def test_a_broken_contract_is_one_line_for_the_user():

@@ -13,7 +13,7 @@ from targets.core.randomness import Randomness
 from tests.fakes import recipe_for, speech, without_text
 
 PUBLIC = speech(4, "public")
-MEMBERS = speech(6, "private")
+MEMBERS = speech(4, "private")
 SETTINGS = {"epochs": 2, "batch_size": 4}
 
 

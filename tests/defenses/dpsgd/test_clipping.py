@@ -34,7 +34,12 @@ def recognizer(request):
 
 @pytest.fixture(scope="module")
 def batch(recognizer):
-    return recognizer.examples(speech(7, "members", words=3))
+    return recognizer.examples(speech(5, "members", words=3))
+
+
+@pytest.fixture(scope="module")
+def gradients(recognizer, batch):
+    return [gradient(recognizer, example) for example in batch]
 
 
 def flat(gradients):
@@ -48,21 +53,15 @@ def gradient(recognizer, example):
 
 
 @pytest.mark.parametrize("clip", [0.01, 1.0, 30.0, 1e6])
-def test_one_by_one_is_the_definition(recognizer, batch, clip):
-    expected = torch.zeros(())
-    for example in batch:
-        g = gradient(recognizer, example)
-        expected = expected + g * min(1.0, clip / g.norm().item())
+def test_one_by_one_is_the_definition(recognizer, batch, gradients, clip):
+    expected = sum(g * min(1.0, clip / g.norm().item()) for g in gradients)
     total = flat(clipped_sum_one_by_one(recognizer, batch, clip))
     torch.testing.assert_close(total, expected, rtol=1e-4, atol=1e-5 * min(clip, 10))
 
 
 @pytest.mark.parametrize("clip", [0.01, 1.0, 30.0])
-def test_normalised_is_its_definition(recognizer, batch, clip):
-    expected = torch.zeros(())
-    for example in batch:
-        g = gradient(recognizer, example)
-        expected = expected + g * clip / (g.norm() + 0.01)
+def test_normalised_is_its_definition(recognizer, batch, gradients, clip):
+    expected = sum(g * clip / (g.norm() + 0.01) for g in gradients)
     total = flat(normalised_sum(recognizer, batch, clip))
     torch.testing.assert_close(total, expected, rtol=1e-3, atol=1e-4 * clip)
 
@@ -79,14 +78,16 @@ def test_no_example_weighs_more_than_the_clip(recognizer, clipped_sum, seed, lou
 
 @pytest.mark.parametrize("clipped_sum", SUMS)
 @pytest.mark.parametrize("clip", [0.1, 2.0])
-def test_neighbours_differ_by_at_most_the_sensitivity(recognizer, batch, clipped_sum, clip):
+def test_neighbours_differ_by_at_most_the_sensitivity(
+    recognizer, batch, gradients, clipped_sum, clip
+):
     whole = flat(clipped_sum(recognizer, batch, clip))
     for removed in range(len(batch)):
         rest = batch[:removed] + batch[removed + 1 :]
         distance = (whole - flat(clipped_sum(recognizer, rest, clip))).norm().item()
         assert distance <= clip * (1 + 1e-4)
         # And not much less: a real gradient is cut, not lost.
-        assert distance >= 0.9 * min(clip, gradient(recognizer, batch[removed]).norm().item())
+        assert distance >= 0.9 * min(clip, gradients[removed].norm().item())
 
 
 def test_physical_batches_give_the_same_sum(recognizer, batch, monkeypatch):
@@ -113,14 +114,15 @@ def test_an_empty_batch_sums_to_zero(recognizer, clipped_sum):
 
 
 @pytest.mark.parametrize("clipped_sum", SUMS)
-@pytest.mark.parametrize("poison", [math.nan, math.inf, 1e38])
-def test_a_diverged_example_spoils_nothing(recognizer, batch, clipped_sum, poison):
-    bad = Example(torch.full((40, 64), poison), [1, 2])
-    sound = flat(clipped_sum(recognizer, batch, 1.0))
-    spoilt = flat(clipped_sum(recognizer, [bad, *batch], 1.0))
-    assert torch.isfinite(spoilt).all()
-    assert (spoilt - sound).norm() <= 1 + 1e-4
-    assert not flat(clipped_sum(recognizer, [bad], 1.0)).isnan().any()
+def test_a_diverged_example_spoils_nothing(recognizer, batch, clipped_sum):
+    few = batch[:2]
+    sound = flat(clipped_sum(recognizer, few, 1.0))
+    for poison in (math.nan, math.inf, 1e38):
+        bad = Example(torch.full((40, 64), poison), [1, 2])
+        spoilt = flat(clipped_sum(recognizer, [bad, *few], 1.0))
+        assert torch.isfinite(spoilt).all(), poison
+        assert (spoilt - sound).norm() <= 1 + 1e-4, poison
+        assert not flat(clipped_sum(recognizer, [bad], 1.0)).isnan().any(), poison
 
 
 def test_zeros_are_one_for_every_parameter(recognizer):

@@ -18,7 +18,7 @@ from targets.core.randomness import Randomness
 from tests.fakes import EACH_TARGET, recipe_for, speech
 
 PUBLIC = speech(4, "public")
-MEMBERS = speech(6, "private")
+MEMBERS = speech(4, "private")
 SCHEMES = [DPSGD, EDPSGD]
 
 

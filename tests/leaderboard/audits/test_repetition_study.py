@@ -39,17 +39,17 @@ def test_the_likelihood_is_that_of_every_number_that_may_be_drawn(repetitions, r
 
 def test_every_entry_of_a_canary_is_drawn_by_its_own_coin(monkeypatch):
     monkeypatch.setattr("defenses.dpsgd.mechanism.calibrated", lambda *_: 0.0)
-    defense = DPSGD(4.0, epochs=500, batch_size=4)
+    defense = DPSGD(4.0, epochs=300, batch_size=4)
     _, updates = train_and_watch(Setting(defense, 16, DELTA, repetitions=3), [True, False], RNG)
     assert not updates[:, 1].any()
     drawn = updates[:, 0].round(4)
     assert set(np.unique(drawn)) == {0.0, 1.0, 2.0, 3.0}
-    assert drawn.mean() == pytest.approx(3 * 0.25, abs=0.08)
-    assert drawn.var() == pytest.approx(3 * 0.25 * 0.75, abs=0.08)
+    assert drawn.mean() == pytest.approx(3 * 0.25, abs=0.1)
+    assert drawn.var() == pytest.approx(3 * 0.25 * 0.75, abs=0.1)
 
 
 def test_more_is_proven_of_what_is_repeated_and_never_more_than_of_its_group():
-    audits = list(repeated_audits("dpsgd", 2.0, [1, 8], RNG, delta=DELTA, runs=300))
+    audits = list(repeated_audits("dpsgd", 2.0, [1, 8], RNG, delta=DELTA, runs=120))
     once, often = audits
     assert once.audited.low < often.audited.low
     # Eight times would refute the guarantee of one, which was never promised to eight.

@@ -40,8 +40,8 @@ template = "pin3"
 [training]
 checkpoint = "toy-whisper"
 adapter_rank = 2
-public_epochs = 2
-epochs = 2
+public_epochs = 1
+epochs = 1
 batch_size = 4
 learning_rate = 1e-2
 
@@ -54,7 +54,7 @@ name = "start"
 [[schemes]]
 name = "edpsgd"
 epsilon = [4]
-options = { epochs = 2, batch_size = 6 }
+options = { epochs = 1, batch_size = 6 }
 
 [[attacks]]
 name = "membership"

@@ -90,7 +90,7 @@ JSON = st.recursive(
 PARTITIONS = st.dictionaries(st.text(max_size=2), st.lists(st.sampled_from(sorted(KNOWN))))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(content=JSON | PARTITIONS)
 def test_whatever_the_file_says_it_is_read_or_refused_in_a_line(tmp_path_factory, content):
     path, refusal = written(tmp_path_factory.mktemp("any"), json.dumps(content)), ""

@@ -39,8 +39,13 @@ def test_secrets_are_a_leak_beyond_chance_alone(rows, says):
     assert says in _of_canaries(rows)
 
 
-def test_words_that_nobody_said_are_a_leak_beyond_chance_alone(tmp_path):
-    found = audit_model(game(tmp_path), Fake(), tmp_path / "out", Asked(1e-5))
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("audit")
+    return audit_model(game(folder), Fake(), folder / "out", Asked(1e-5))
+
+
+def test_words_that_nobody_said_are_a_leak_beyond_chance_alone(found):
     words = Untargeted((), 9, Share(6, 50), Share(0, 50), 0.01, Share(0, 6), Share(0, 6), ())
     said = [
         any("Where nobody speaks" in line for line in advice(replace(found, untargeted=one)))
@@ -49,8 +54,7 @@ def test_words_that_nobody_said_are_a_leak_beyond_chance_alone(tmp_path):
     assert said == [True, False, False, False]
 
 
-def test_whole_secrets_that_nobody_said_are_a_leak_beyond_chance_alone(tmp_path):
-    found = audit_model(game(tmp_path), Fake(), tmp_path / "out", Asked(1e-5))
+def test_whole_secrets_that_nobody_said_are_a_leak_beyond_chance_alone(found):
     some = Untargeted((), 9, Share(0, 50), Share(0, 50), 0.5, Share(6, 60), Share(0, 60), ())
     said = [
         any("writes whole secrets (6 of 60" in x for x in advice(replace(found, untargeted=one)))

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 from functools import partial
 
 import pytest
@@ -12,33 +11,8 @@ from leaderboard.model_audit.asking import AskingError
 from leaderboard.model_audit.crew import FOLDER, Crew, ask_at_once
 from leaderboard.model_audit.questions import MODEL, Hearing, Question
 from leaderboard.model_audit.run import Asked, audit_model
-from leaderboard.recognisers.base import RecogniserError, UnheardError
-from targets.speech.audio import read_audio
-from tests.leaderboard.model_audit.fakes import Fake, game
-
-
-class Deaf(Fake):
-    """Cannot hear one recording, refuses at another, and ends its process at a third."""
-
-    def __init__(self, trained, unheard=None, refused=None, deadly=None):
-        super().__init__(trained)
-        self.unheard, self.refused, self.deadly = (
-            None if path is None else read_audio(path).samples.tobytes()
-            for path in (unheard, refused, deadly)
-        )
-
-    def log_likelihood(self, audio, rate, text):
-        if audio.tobytes() == self.unheard:
-            raise UnheardError("fake: too long")
-        if audio.tobytes() == self.refused:
-            raise RecogniserError("fake: refuses")
-        if audio.tobytes() == self.deadly:
-            os._exit(2)
-        return super().log_likelihood(audio, rate, text)
-
-
-def opened(trained, **moods):
-    return {MODEL: Deaf(trained, **moods)}
+from tests.leaderboard.model_audit.by_heart import Deaf, Fake, opened
+from tests.leaderboard.model_audit.fakes import game
 
 
 @pytest.fixture
@@ -81,8 +55,8 @@ def test_two_ask_as_one_does(tmp_path, planted):
         assert again.values == answers.values
 
 
-def test_what_one_answered_is_kept_where_another_refuses_and_where_one_dies(tmp_path, planted):
-    first, second = planted.candidates[10], planted.candidates[20]
+def test_what_one_answered_is_kept_where_another_refuses(tmp_path, planted):
+    first = planted.candidates[10]
     path = tmp_path / "a.jsonl"
     with pytest.raises(
         AskingError, match=r"refuses \(the same command goes on: .*a\.jsonl\)$"
@@ -92,6 +66,12 @@ def test_what_one_answered_is_kept_where_another_refuses_and_where_one_dies(tmp_
     with Answers(path, planted.digest) as answers:
         kept = len(answers.values)
     assert 10 < kept < len(planted.candidates)
+
+
+@pytest.mark.slow  # three times two processes
+def test_what_one_answered_is_kept_where_another_dies(tmp_path, planted):
+    second = planted.candidates[20]
+    path = tmp_path / "a.jsonl"
     for _ in range(2):
         with pytest.raises(AskingError, match=r"ended itself with exit code 2 .*the same command"):
             asked(planted, path, deadly=second.audio)

@@ -17,6 +17,11 @@ from targets.core.errors import OverheardError
 from tests.leaderboard.model_audit.fakes import Fake, game
 
 
+@pytest.fixture(autouse=True)
+def _few_replicates(monkeypatch):
+    monkeypatch.setattr("leaderboard.model_audit.rules.speakers.REPLICATES", 50)
+
+
 def test_who_knows_its_training_by_heart_is_caught(tmp_path):
     planted = game(tmp_path)
     model, base = Fake(planted.folder / "train"), Fake(name="base")

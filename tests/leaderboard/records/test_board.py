@@ -45,10 +45,10 @@ def test_undefended_scores_claimed_as_ten_are_not_ok():
 
 def test_one_of_many_rows_is_above_its_claim_by_chance():
     by_chance = row(0.0, 0.02, status="falsified", audited_p=0.03)
-    others = [row(1.0, 0.5) for _ in range(50)]
+    others = [row(1.0, 0.5)] * 50
     assert statuses([by_chance, *others]) == [BY_CHANCE, *["ok"] * 50]
     # Rows without a promise are no hypotheses.
-    free = [row(math.inf, 5.0) for _ in range(50)]
+    free = [row(math.inf, 5.0)] * 50
     assert statuses([by_chance, *free]) == ["falsified", *["ok"] * 50]
 
 

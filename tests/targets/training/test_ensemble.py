@@ -15,7 +15,7 @@ from targets.training import ensemble
 from targets.training.ensemble import _batches, _groups, fit_ensemble
 from targets.training.fit import MOST_GRADIENT, rate
 from targets.training.recipe import Schedule
-from tests.fakes import COMPOSED, EACH_TARGET, TARGETS, recipe_for, speech, utterance
+from tests.fakes import ALIKE, COMPOSED, EACH_TARGET, TARGETS, recipe_for, speech, utterance
 
 SPEECH = speech(24, "private", words=3)
 RAGGED = [SPEECH[:7], [], SPEECH[7:8], SPEECH[8:20], SPEECH[5:12]]
@@ -24,7 +24,11 @@ RAGGED = [SPEECH[:7], [], SPEECH[7:8], SPEECH[8:20], SPEECH[5:12]]
 IDLE = "decoder.key.bias"
 # The hybrid is made of the parts of ctc and las.
 SLOWER = ("hybrid", *COMPOSED)
-OF_PARTS = [pytest.param(t, marks=[pytest.mark.slow] if t in SLOWER else []) for t in TARGETS]
+OF_PARTS = [
+    pytest.param(t, marks=[pytest.mark.slow] if t in SLOWER else [])
+    for t in TARGETS
+    if t not in ALIKE
+]
 SCHEDULE = Schedule(2, batch_size=4, learning_rate=3e-3)
 
 

@@ -66,13 +66,21 @@ def test_the_right_text_where_the_secret_is_not_heard(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "kind", ["whisper", "wav2vec2", "parakeet-ctc", "parakeet-rnnt", "parakeet-tdt"]
+    ("kind", "draws"),
+    [
+        ("whisper", 80),
+        ("wav2vec2", 250),
+        ("parakeet-ctc", 250),
+        ("parakeet-rnnt", 120),
+        ("parakeet-tdt", 120),
+        *(pytest.param(kind, 400, marks=pytest.mark.slow) for kind in ("whisper", "parakeet-rnnt")),
+    ],
 )
-def test_a_text_is_drawn_as_often_as_its_likelihood_says(kind, tmp_path_factory):
+def test_a_text_is_drawn_as_often_as_its_likelihood_says(kind, draws, tmp_path_factory):
     from leaderboard.recognisers.hf.recogniser import open_hf
 
     recogniser = open_hf(str(folder_of(kind, tmp_path_factory)), Opening())
-    sound, text, draws = audio(0.3), "hi", 250
+    sound, text = audio(0.3), "hi"
     weights = [w for n, w in recogniser.loaded.model.named_parameters() if "encoder.conv" not in n]
     optimiser = torch.optim.Adam(weights, lr=1e-2)
     for _ in range(200):  # until it remembers a little: a random model would hardly write it
