@@ -177,9 +177,8 @@ def test_at_epsilon_ten_the_audit_proves_four_fifths(scheme):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scheme", ["dpsgd", "edpsgd"])
-def test_at_epsilon_four_the_audit_proves_four_fifths(scheme):
-    many, one = audit_descent(scheme, 4.0, RNG, delta=DELTA)
+def test_at_epsilon_four_the_audit_proves_four_fifths():
+    many, one = audit_descent("edpsgd", 4.0, RNG, delta=DELTA)
     assert 0.8 < many.ratio < 1
     # Valid whatever the canaries do to each other, and the weaker for it.
     assert 0.4 < one.ratio < many.ratio
