@@ -121,4 +121,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
 
 
 if __name__ == "__main__":
-    serve(sys.stdin.buffer, sys.stdout.buffer)
+    # Buffered, whatever PYTHONUNBUFFERED says: without a buffer the rest of an answer is lost when
+    # the process is stopped and continued in the middle of it.
+    with open(sys.stdout.fileno(), "wb", closefd=False) as answers:
+        serve(sys.stdin.buffer, answers)

@@ -1,7 +1,14 @@
 """The speaking process: reproducible to the sample, aligned word by word, and failing in words."""
 
 import dataclasses
+import fcntl
 import itertools
+import json
+import os
+import signal
+import struct
+import termios
+import time
 
 import numpy as np
 import pytest
@@ -44,6 +51,29 @@ def test_same_samples_in_another_process_in_another_order(speaker):
             again[j] = other.say(text, voice(index), rate=rate, seed=5)[0]
     for j, samples in enumerate(forward):
         np.testing.assert_array_equal(samples, again[j], err_msg=str(jobs[j]))
+
+
+def test_an_answer_is_whole_though_the_process_is_stopped_in_the_middle_of_it(monkeypatch):
+    monkeypatch.setenv("PYTHONUNBUFFERED", "1")
+    long = " ".join(TEXTS)
+    with Speaker() as one:
+        process = one._process
+        asked = {"language": "gmw/en-US", "variant": voice(0).variant, "rate": 100, "seed": 1}
+        process.stdin.write(json.dumps({**asked, "text": long}).encode() + b"\n")
+        process.stdin.close()  # so that it ends after its answer, and nothing waits for more
+        room = fcntl.fcntl(process.stdout, fcntl.F_GETPIPE_SZ)
+        while waiting(process.stdout) < room:
+            time.sleep(0.01)
+        for sent, state in ((signal.SIGSTOP, os.WUNTRACED), (signal.SIGCONT, os.WCONTINUED)):
+            process.send_signal(sent)
+            os.waitpid(process.pid, state)
+        answer = json.loads(process.stdout.readline())
+        assert len(process.stdout.read()) == 2 * answer["samples"] > room
+
+
+def waiting(pipe) -> int:
+    """Return how many bytes of a pipe can be read."""
+    return struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))[0]
 
 
 def test_rate_shortens_and_stays_loud(speaker):
