@@ -19,7 +19,7 @@ from tests.bench.growth.curves import Growth, Panel, slope
 
 SIZES = (1, 2)
 ROUNDS = 2
-CELLS = 8
+CELLS = 6
 SUITE = """
 name = "equal"
 description = "Equal cells, to be shared out among workers."
@@ -44,7 +44,7 @@ utterances = 10
 
 [training]
 public_epochs = 1
-epochs = 4
+epochs = 30
 batch_size = 16
 learning_rate = 2e-3
 channels = 96
@@ -60,7 +60,7 @@ PROCESSES, RAY = "processes", "Ray"
 
 
 def measure(
-    home: Path, sizes: Sequence[int] = SIZES, *, cells: int = CELLS, utterances: int = 800
+    home: Path, sizes: Sequence[int] = SIZES, *, cells: int = CELLS, utterances: int = 60
 ) -> Growth:
     """Return the wall times of the suite with so many workers of each kind that is installed."""
     suite = home / "suite.toml"
