@@ -54,6 +54,7 @@ def untrained_recipe(
         expected_members=max(1, round(sum(map(repetitions, game.candidates)) / 2)),
         device=device,
         pretrained=pretrained,
+        precision=training.precision,
     )
 
 

@@ -22,6 +22,7 @@ import torch
 from tabulate import tabulate
 
 from leaderboard.scale.checks import Row, Size, checks
+from leaderboard.scale.throughput import throughput
 from leaderboard.spec.load import load_suite
 from targets.core.device import CPU, resolve_device
 from targets.core.errors import OverheardError
@@ -47,7 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     began = monotonic()
     try:
         device = resolve_device(given.device)
-        rows = list(checks(device, SMALL if given.small else Size(), Randomness(0)))
+        size, rng = SMALL if given.small else Size(), Randomness(0)
+        rows = [*checks(device, size, rng), *throughput(device, size, rng)]
         if given.suite != "none":
             rows.append(end_to_end(given.suite, device, LIMIT))
     except OverheardError as error:

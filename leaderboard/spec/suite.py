@@ -81,6 +81,11 @@ class Suite(Conditions):
         if not all(pretrained.values()):
             names = ", ".join(name for name, begins in pretrained.items() if not begins)
             raise ValueError(f"targets: pretrained ones have a suite of their own, without {names}")
+        if self.training.precision != "single":
+            raise ValueError(
+                f"training.precision: target '{self.targets[0]}' computes in single precision; "
+                f"leave it out"
+            )
         if self.training.checkpoint is None:
             raise ValueError(
                 f"target '{self.targets[0]}' needs 'training.checkpoint', a folder under the data "

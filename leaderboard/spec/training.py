@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
@@ -33,9 +33,12 @@ class Training(Frozen):
     adapter_rank: Count | None = None
     """Rank of the adapters that are trained of a pretrained target; null takes the target's."""
 
+    precision: Literal["single", "bf16"] = "single"
+    """Of matrix products in training; bf16 cuts their factors to 16 bits, for accelerators."""
+
     @model_serializer(mode="wrap")
     def _without_what_goes_without_saying(
         self, dump: SerializerFunctionWrapHandler
     ) -> dict[str, Any]:
-        names = ("self_training", "checkpoint", "adapter_rank")
+        names = ("self_training", "checkpoint", "adapter_rank", "precision")
         return without_defaults(self, dump(self), names)

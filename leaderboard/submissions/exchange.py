@@ -89,6 +89,7 @@ def job_of(
             "schedule": asdict(recipe.schedule),
             "delta": recipe.delta,
             "expected_members": recipe.expected_members,
+            "precision": recipe.precision,
         },
         "speech": speech.described,
     }

@@ -41,3 +41,16 @@ def resolve_device(name: str) -> str:
         there = f"only cuda:0 to cuda:{count - 1}" if count else "no CUDA device"
         raise OverheardError(f"device {name}: this machine has {there}; use auto or cpu")
     return f"cuda:{number}"
+
+
+def free_bytes(device: str) -> int | None:
+    """Return the memory that a CUDA device has left for this process; None of any other device.
+
+    What torch keeps from tensors that are gone counts as left.
+    """
+    if not device.startswith("cuda"):
+        return None
+    import torch
+
+    kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return int(torch.cuda.mem_get_info(device)[0]) + kept

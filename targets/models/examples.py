@@ -12,7 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from targets.core.device import free_bytes
+
 IN_MEMORY = 256 << 20  # bytes of features, a bit more than an hour of speech
+SHARE = 4  # features may take one in so many bytes that an accelerator has left
 
 
 class Example(NamedTuple):
@@ -75,9 +78,16 @@ class StoredExample:
         return self.labels
 
 
-def within_bound(examples: Iterator[Example], bound: int = IN_MEMORY) -> list[Prepared]:
-    """Return examples of which the first `bound` bytes of features stay in memory.
+def bound_on(device: torch.device) -> int:
+    """Return how many bytes of features may stay in a device's memory."""
+    free = free_bytes(str(device))
+    return IN_MEMORY if free is None else max(IN_MEMORY, free // SHARE)
 
+
+def within_bound(examples: Iterator[Example], bound: int | None = None) -> list[Prepared]:
+    """Return examples of which the first `bound` bytes of features stay where they are.
+
+    Without a bound it is that of their device: on an accelerator they are moved there once.
     The others go to a file without a name in the temporary folder (`TMPDIR`), which is gone with
     the last of them; where it is full, they stay in memory too.
     """
@@ -86,6 +96,8 @@ def within_bound(examples: Iterator[Example], bound: int = IN_MEMORY) -> list[Pr
     file: _Unnamed | None = None
     full = False
     for example in examples:
+        if bound is None:
+            bound = bound_on(example.features.device)
         size = example.features.numel() * example.features.element_size()
         used += size
         if used <= bound or full:

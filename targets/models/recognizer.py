@@ -14,6 +14,7 @@ from targets.models.examples import Example as Example
 from targets.models.examples import within_bound
 from targets.models.pretrained import HearsItself, Pretrained
 from targets.models.registry import TARGETS
+from targets.nn.precision import SINGLE, products_in
 from targets.speech.features import LogMel
 from targets.speech.tokens import Tokens
 from targets.speech.utterance import Utterance
@@ -31,6 +32,8 @@ class Recognizer(nn.Module):
 
     Its frames are standardised log-mel, unless its network hears otherwise (`HearsItself`): then
     `logmel` is what makes the frames that it takes.
+
+    `precision` is that of matrix products in training, and there alone: see `targets.nn.precision`.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class Recognizer(nn.Module):
         self.tokens = tokens
         self.logmel: Any = network.front_end() if isinstance(network, HearsItself) else LogMel()
         self.network = network
+        self.precision = SINGLE
 
     def examples(self, utterances: Sequence[Utterance]) -> list[Example]:
         """Return what training needs of each utterance, computed once.
@@ -61,7 +65,8 @@ class Recognizer(nn.Module):
         """Return the losses (B,) in nats of a non-empty batch, with gradients to the weights."""
         features = nn.utils.rnn.pad_sequence([e.features for e in batch], batch_first=True)
         counts = torch.tensor([len(e.features) for e in batch], device=features.device)
-        return self.network.nll(features, counts, [e.labels for e in batch])
+        with products_in(self.precision):
+            return self.network.nll(features, counts, [e.labels for e in batch])
 
     def nll_of(self, features: Tensor, counts: Tensor, texts: Sequence[str]) -> Tensor:
         """Return the losses (B,) in nats of standardised log-mel frames, differentiable in them.

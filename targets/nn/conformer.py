@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from targets.nn.encoder import Slower
 from targets.nn.layers import Depthwise, LayerNorm, Linear
+from targets.nn.precision import product
 from targets.nn.search import NEVER
 
 BLOCKS = 2
@@ -51,12 +52,12 @@ class SelfAttention(nn.Module):
         B, T, D = x.shape
         heads = self.maps(self.norm(x)).view(B, T, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         queries, keys, values = rotated(heads[0]), rotated(heads[1]), heads[2]
-        logits = queries @ keys.transpose(-1, -2) * keys.shape[-1] ** -0.5  # (B, N, T, T)
+        logits = product(queries, keys.transpose(-1, -2)) * keys.shape[-1] ** -0.5  # (B, N, T, T)
         hidden = (mask == 0).view(B, 1, 1, T)
         if self.causal:
             hidden = hidden | torch.ones(T, T, dtype=torch.bool, device=x.device).triu(1)
         weights = logits.masked_fill(hidden, NEVER).softmax(-1)
-        return self.output((weights @ values).transpose(1, 2).reshape(B, T, D))
+        return self.output(product(weights, values).transpose(1, 2).reshape(B, T, D))
 
 
 def rotated(x: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from targets.nn.layers import LSTM, Depthwise, Embedding, LayerNorm, Linear, _flip, _Recurrence
+from targets.nn.precision import linear_of_each
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -51,10 +52,7 @@ class _StackedLinear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return (E * B, ..., O)."""
         rows, maps = x.reshape(len(self.weight), -1, x.shape[-1]), self.weight.transpose(1, 2)
-        if self.bias is None:
-            y = torch.bmm(rows, maps)
-        else:
-            y = torch.baddbmm(self.bias[:, None], rows, maps)
+        y = linear_of_each(rows, maps, self.bias)
         return y.view(*x.shape[:-1], -1)
 
 

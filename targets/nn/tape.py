@@ -23,6 +23,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from targets.core.errors import OverheardError
+
+SHORT = (torch.bfloat16, torch.float16)
 ROUNDING = 1e-6  # relative error of single-precision products of a few hundred terms
 LARGER = 4  # times its inputs and output gradients, up to which a per-example gradient is kept
 
@@ -262,8 +265,16 @@ class Tape:
         """Return every use with the gradient of its output, by one backward pass.
 
         `losses` is (B,), one per example; the gradient of their sum holds each example's own.
+
+        Raises:
+            OverheardError: a layer computed what stands on the tape in less than single precision.
         """
         outputs = [use.output for use in self.uses]
+        if any(output.dtype in SHORT for output in outputs):
+            raise OverheardError(
+                "a layer of the target gives numbers of 16 bits, of which norms can come out too "
+                "small: compute in single precision what per-example gradients are read from"
+            )
         return list(zip(self.uses, torch.autograd.grad(losses.sum(), outputs), strict=True))
 
 

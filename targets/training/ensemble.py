@@ -26,6 +26,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from targets.core.device import free_bytes
 from targets.core.progress import report, stage
 from targets.core.randomness import Randomness
 from targets.models.recognizer import Example, Recognizer, in_batches
@@ -35,6 +36,8 @@ from targets.training.fit import MOST_GRADIENT, POOL, rate
 from targets.training.recipe import Recipe, Schedule
 
 ROWS = 64  # of one pass, all its models' together: more would leave the processor's caches
+FILLED = 0.5  # of an accelerator's free memory, at most
+BACKWARD, STATES = 2, 4  # of a pass's memory, its way back too; weights, gradients, Adam's moments
 ASKED = 8  # utterances that several models hear at once
 
 Weights = Mapping[str, Tensor]
@@ -132,7 +135,8 @@ def fit_ensemble(
         for name, weight in alone.network.state_dict().items()
     }
     done, total = 0, sum(map(len, shards))
-    for models in _groups([len(shard) for shard in shards], schedule.batch_size):
+    most = _models_at_once(alone, list(examples.values()), schedule.batch_size)
+    for models in _groups([len(shard) for shard in shards], schedule.batch_size, most):
         chosen = [[examples[u] for u in shards[k]] for k in models]
         places = torch.tensor(models, device=recipe.device)
         part = {name: weight.index_select(0, places) for name, weight in weights.items()}
@@ -151,8 +155,27 @@ def _many(alone: Recognizer, weights: Weights) -> Recognizer:
     return many
 
 
-def _groups(sizes: Sequence[int], batch_size: int) -> list[list[int]]:
-    """Return the numbers of the models to train together, empty shards left out.
+def _models_at_once(alone: Recognizer, examples: Shard, batch_size: int) -> int:
+    """Return how many models are trained in one pass: as many as `ROWS` rows, or more.
+
+    More where an accelerator has memory left: what a batch of the longest examples holds there is
+    measured.
+    """
+    usual = max(1, ROWS // batch_size)
+    device = str(next(alone.network.parameters()).device)
+    free = free_bytes(device)
+    if free is None or not examples:
+        return usual
+    batch = sorted(examples, key=lambda e: len(e.features))[-batch_size:]
+    losses = alone.example_nll(batch)  # holds what the way back needs
+    held = free - (free_bytes(device) or 0)
+    del losses
+    weights = sum(p.numel() * p.element_size() for p in alone.network.parameters())
+    return max(usual, int(FILLED * free / (BACKWARD * held + STATES * weights)))
+
+
+def _groups(sizes: Sequence[int], batch_size: int, most: int) -> list[list[int]]:
+    """Return the numbers of the models to train together, at most so many, no empty shards.
 
     Those of a group take equally many steps, and have shards of about the same size.
     """
@@ -160,7 +183,6 @@ def _groups(sizes: Sequence[int], batch_size: int) -> list[list[int]]:
     for k in sorted(range(len(sizes)), key=sizes.__getitem__):
         equal[math.ceil(sizes[k] / batch_size)].append(k)
     equal.pop(0, None)
-    most = max(1, ROWS // batch_size)
     return [
         models[a:b]
         for models in equal.values()

@@ -11,6 +11,7 @@ from targets.core.randomness import Randomness
 from targets.models.base import train_adapters_alone
 from targets.models.pretrained import Pretrained
 from targets.models.recognizer import Recognizer, untrained
+from targets.nn.precision import SINGLE
 from targets.speech.tokens import Tokens
 
 
@@ -36,6 +37,8 @@ class Recipe:
     that was really drawn is private.
     `device` is where recognisers are built, and with them all that is trained, decoded and attacked
     ("cpu", "cuda:0"; see `targets.core.device`); `start` and `student` may be elsewhere.
+    `precision` is that of matrix products in training, "single" or "bf16": see
+    `targets.nn.precision`. What is decoded or attacked is computed in single precision.
     `pretrained` is the checkpoint that a target begins at which is not built from random weights.
     """
 
@@ -50,6 +53,7 @@ class Recipe:
     student: Mapping[str, Tensor] = field(default_factory=dict)
     device: str = "cpu"
     pretrained: Pretrained | None = None
+    precision: str = SINGLE
 
     def build(self) -> Recognizer:
         """Return the target with the weights of the public start, on the recipe's device.
@@ -67,7 +71,7 @@ class Recipe:
 
     def untrained(self, rng: Randomness) -> Recognizer:
         """Return the target with random weights and uncalibrated features, on that device."""
-        return untrained(
+        recognizer = untrained(
             self.target,
             self.tokens,
             self.channels,
@@ -76,3 +80,5 @@ class Recipe:
             self.device,
             self.pretrained,
         )
+        recognizer.precision = self.precision
+        return recognizer

@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from leaderboard.scale import checks
-from leaderboard.scale.checks import Row, losses, noise, norms, precision, throughput
+from leaderboard.scale.checks import PRECISIONS, losses, noise, norms, precision, sensitivity
 from leaderboard.scale.device_check import SMALL
 from targets.core.randomness import Randomness
+from targets.nn.precision import BF16, SINGLE
 from tests.devices import pretended
 
 RNG = Randomness(0)
@@ -24,6 +25,42 @@ def test_losses_and_norms_hold(target):
     assert row.figure < 1e-4
 
 
+@pytest.mark.parametrize("target", checks.TARGETS)
+def test_short_products_are_compared_with_exact_ones(target):
+    for row in (losses(target, "cpu", SMALL, RNG, BF16), norms(target, "cpu", SMALL, RNG, BF16)):
+        assert row.passed
+        assert row.name.endswith(", bf16")
+        assert row.figure > 1e-5  # they were cut
+
+
+@pytest.mark.parametrize("used", PRECISIONS)
+@pytest.mark.parametrize("target", checks.TARGETS)
+def test_an_utterance_weighs_the_clip_norm_at_most(target, used):
+    weight, others = sensitivity(target, "cpu", SMALL, RNG, used)
+    assert weight.passed
+    assert others.passed
+    assert 0.9 < weight.figure <= 1
+
+
+def test_what_weighs_more_or_moves_the_others_is_seen(monkeypatch):
+    true = checks.normalised_sum
+
+    def heavier(recognizer, batch, clip):
+        return {p: 1.01 * sum_ for p, sum_ in true(recognizer, batch, clip).items()}
+
+    monkeypatch.setattr(checks, "normalised_sum", heavier)
+    assert [row.passed for row in sensitivity("ctc", "cpu", SMALL, RNG)] == [False, True]
+
+    def by_company(recognizer, batch, clip):
+        share = 1 - 0.005 * len(batch)
+        return {p: share * sum_ for p, sum_ in true(recognizer, batch, clip).items()}
+
+    monkeypatch.setattr(checks, "normalised_sum", by_company)
+    for used in PRECISIONS:
+        found = [row.passed for row in sensitivity("ctc", "cpu", SMALL, RNG, used)]
+        assert found == [True, False]
+
+
 def test_losses_elsewhere_are_compared_with_the_cpu():
     with pretended() as device:
         assert losses("conformer", device, SMALL, RNG).passed
@@ -32,8 +69,8 @@ def test_losses_elsewhere_are_compared_with_the_cpu():
 def test_a_device_that_rounds_too_much_is_seen(monkeypatch):
     true = checks.recognizer_of
 
-    def coarse(target, size, rng, device):
-        recognizer = true(target, size, rng, "cpu")
+    def coarse(target, size, rng, device, used=SINGLE):
+        recognizer = true(target, size, rng, "cpu", used)
         return recognizer.bfloat16().float() if device == "coarse" else recognizer
 
     monkeypatch.setattr(checks, "recognizer_of", coarse)
@@ -72,15 +109,3 @@ def test_products_of_less_than_single_precision_are_seen():
         assert precision().passed is False
     finally:
         torch.set_float32_matmul_precision(before)
-
-
-def test_throughput_is_counted_work_over_measured_time(monkeypatch):
-    seconds = iter([9.0, 9.0, *[2.0, 3.0] * checks.ROUNDS])
-    monkeypatch.setattr(checks, "timed", lambda *_: next(seconds))
-    plain, private, ratio = throughput("cpu", SMALL, RNG)
-    assert isinstance(plain, Row)
-    assert {row.passed for row in (plain, private, ratio)} == {None}
-    assert ratio.figure == 1.5
-    network = checks.shape_of("conformer", 28, SMALL.channels, SMALL.hidden)
-    work = checks.plain_work(network, SMALL.timed_examples, SMALL.frames)
-    assert plain.figure == pytest.approx(work.operations / 2, rel=0.05)

@@ -20,7 +20,8 @@ BROKEN = Row("norms of ctc", "0.1 off", "at most 0.001", False, 0.1)
 
 @pytest.mark.parametrize(("rows", "code"), [([HELD, MEASURED], 0), ([HELD, BROKEN], 1)])
 def test_what_was_found_is_printed_and_kept(rows, code, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(device_check, "checks", lambda *_: iter(rows))
+    monkeypatch.setattr(device_check, "checks", lambda *_: iter(rows[:1]))
+    monkeypatch.setattr(device_check, "throughput", lambda *_: iter(rows[1:]))
     out = tmp_path / "deep" / "found.json"
     assert main(["--device", "cpu", "--suite", "none", "--out", str(out)]) == code
     printed = capsys.readouterr().out

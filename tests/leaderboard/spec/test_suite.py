@@ -316,7 +316,21 @@ def test_a_pretrained_target_names_its_checkpoint():
 
 def test_what_begins_nowhere_else_leaves_digests_as_they_were(edited):
     training = edited("seeds = [0]", "seeds = [0]").conditions.model_dump(mode="json")["training"]
-    assert not {"checkpoint", "adapter_rank"} & set(training)
+    assert not {"checkpoint", "adapter_rank", "precision"} & set(training)
+
+
+def test_the_precision_of_products_is_a_condition(edited):
+    usual = edited("seeds = [0]", "seeds = [0]")
+    said, cut = (
+        edited("public_epochs = 1", f'public_epochs = 1\nprecision = "{name}"')
+        for name in ("single", "bf16")
+    )
+    assert said.conditions.digest == usual.conditions.digest
+    assert cut.conditions.digest != usual.conditions.digest
+    assert cut.cells()[0].training_digest != usual.cells()[0].training_digest
+    assert cut.conditions.model_dump(mode="json")["training"]["precision"] == "bf16"
+    with pytest.raises(SuiteError, match=r"training\.precision"):
+        edited("public_epochs = 1", 'public_epochs = 1\nprecision = "half"')
 
 
 @pytest.mark.parametrize(
@@ -338,6 +352,11 @@ def test_what_begins_nowhere_else_leaves_digests_as_they_were(edited):
             "public_epochs = 1",
             'public_epochs = 1\ncheckpoint = "../elsewhere"',
             "training.checkpoint: String",
+        ),
+        (
+            "public_epochs = 1",
+            'public_epochs = 1\ncheckpoint = "tiny-whisper"\nprecision = "bf16"',
+            "training.precision: target 'whisper' computes in single precision; leave it",
         ),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -150,7 +151,7 @@ def answers(monkeypatch, answer):
 
 def test_what_it_is_given_tells_nothing_else(mine, monkeypatch):
     public = speech(3, "public")
-    recipe = recipe_for("ctc", public)
+    recipe = replace(recipe_for("ctc", public), precision="bf16")
     members = [*speech(5, "private"), *[canary(1, 123, repetitions=4)] * 4]
     weights = {EVENT: b'{"kind": "no_op"}', UNIT: b"utterance", WEIGHTS: save(dict(recipe.start))}
     given = answers(monkeypatch, lambda _: weights)
@@ -159,6 +160,7 @@ def test_what_it_is_given_tells_nothing_else(mine, monkeypatch):
     assert trained.notes == {}
 
     job, tensors = given["job"], given["tensors"]
+    assert job["recipe"]["precision"] == "bf16"
     described = json.dumps({k: v for k, v in job.items() if k != "source"})
     for secret in ("canary", REPETITIONS, "12345", "private", "secret", *(m.id for m in members)):
         assert secret not in described

@@ -8,7 +8,7 @@ import sys
 import pytest
 import torch
 
-from targets.core.device import resolve_device
+from targets.core.device import free_bytes, resolve_device
 from targets.core.errors import OverheardError
 
 
@@ -70,3 +70,12 @@ def test_mps_is_taken_by_name_alone(cards, monkeypatch):
 def test_a_suite_can_be_read_without_torch():
     code = "import sys, targets.core.device; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_what_a_card_has_left_counts_what_torch_keeps(monkeypatch):
+    assert free_bytes("cpu") is None
+    assert free_bytes("mps") is None
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (1_000, 9_000))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda _: 300)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda _: 100)
+    assert free_bytes("cuda:1") == 1_200

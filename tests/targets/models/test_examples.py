@@ -8,7 +8,7 @@ import torch
 
 from targets.core.randomness import Randomness
 from targets.models import examples as module
-from targets.models.examples import Example, StoredExample, within_bound
+from targets.models.examples import Example, StoredExample, bound_on, within_bound
 from targets.speech.features import LogMel
 from targets.training import fit as fitting
 from tests.fakes import recipe_for, speech
@@ -28,6 +28,18 @@ def test_the_first_stay_and_the_others_are_the_same_from_a_file():
         assert torch.equal(one.features, other.features)
         assert one.labels == other.labels == other.units
     assert within_bound(iter(before)) == before
+
+
+def test_an_accelerator_keeps_as_many_as_its_memory_has_room_for(monkeypatch):
+    here = torch.device("cpu")
+    assert bound_on(here) == module.IN_MEMORY
+    monkeypatch.setattr(module, "free_bytes", lambda _: 80 << 30)
+    assert bound_on(here) == 20 << 30
+    monkeypatch.setattr(module, "free_bytes", lambda _: 0)
+    assert bound_on(here) == module.IN_MEMORY
+    monkeypatch.setattr(module, "bound_on", lambda device: 4 * 3 * 5 * (device == here))
+    kept = within_bound(iter(made()))
+    assert [isinstance(e, StoredExample) for e in kept] == [False] + [True] * 5
 
 
 def test_the_file_is_gone_with_the_last_of_them(tmp_path, monkeypatch):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from targets.core.progress import listening
 from targets.core.randomness import Randomness
 from targets.training import ensemble
-from targets.training.ensemble import _batches, _groups, fit_ensemble
+from targets.training.ensemble import _batches, _groups, _models_at_once, fit_ensemble
 from targets.training.fit import MOST_GRADIENT, rate
 from targets.training.recipe import Schedule
 from tests.fakes import ALIKE, COMPOSED, EACH_TARGET, TARGETS, recipe_for, speech, utterance
@@ -141,11 +141,44 @@ def test_progress_ends_with_the_last_epoch():
 
 @given(sizes=st.lists(st.integers(0, 40), max_size=80), size=st.integers(1, 20))
 def test_groups_hold_every_shard_once_and_step_alike(sizes, size):
-    groups = _groups(sizes, size)
+    most = max(1, ensemble.ROWS // size)
+    groups = _groups(sizes, size, most)
     assert sorted(k for g in groups for k in g) == [k for k, n in enumerate(sizes) if n]
     for group in groups:
         assert len({math.ceil(sizes[k] / size) for k in group}) == 1
-        assert len(group) <= max(1, ensemble.ROWS // size)
+        assert len(group) <= most
+
+
+def test_an_accelerator_trains_as_many_models_at_once_as_its_memory_holds(monkeypatch):
+    recipe = recipe_for("ctc", speech(6, "public"))
+    alone = recipe.build()
+    examples = alone.examples(SPEECH[:6])
+    weights = 4 * sum(p.numel() for p in alone.network.parameters())
+    assert _models_at_once(alone, examples, 4) == 16  # 64 rows: the processor's
+    asked = []
+
+    def free(device):
+        asked.append(device)
+        # A batch holds 1,000 bytes on the way there, and as many on the way back.
+        return left - 1_000 * (len(asked) % 2 == 0)
+
+    monkeypatch.setattr(ensemble, "free_bytes", free)
+    left = 2 * 50 * (2_000 + 4 * weights)
+    assert _models_at_once(alone, examples, 4) == 50
+    assert _models_at_once(alone, [], 4) == 16
+    left = 1_000
+    asked.clear()
+    assert _models_at_once(alone, examples, 4) == 16
+    assert set(asked) == {"cpu"}
+
+
+def test_how_many_are_trained_at_once_changes_no_model(monkeypatch):
+    recipe = recipe_for("ctc", speech(6, "public"))
+    together = fit_ensemble(recipe, RAGGED, SCHEDULE, Randomness(5))
+    monkeypatch.setattr(ensemble, "_models_at_once", lambda *_: 1)
+    one_by_one = fit_ensemble(recipe, RAGGED, SCHEDULE, Randomness(5))
+    for k in range(len(RAGGED)):
+        assert_near(together.recognizer(k).network, one_by_one.recognizer(k).network)
 
 
 class Numbered:
