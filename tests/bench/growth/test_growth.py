@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
+import os
 import resource
 import subprocess
 import sys
@@ -82,9 +84,8 @@ def test_costs_are_those_of_the_process(tmp_path):
 
 
 def test_what_measures_stays_small():
-    line = (
-        "import sys, tests.bench.growth.__main__; print({'numpy', 'matplotlib'} & set(sys.modules))"
-    )
+    line = "import sys; from tests.bench.growth import __main__, records, utterances;"
+    line += "print({'numpy', 'matplotlib'} & set(sys.modules))"
     said = subprocess.run([sys.executable, "-c", line], capture_output=True, check=True, text=True)
     assert said.stdout.strip() == "set()"
 
@@ -122,12 +123,25 @@ def test_stages_cost_more_of_more_speech(tmp_path):
     assert list(seconds) == list(memory) == [*utterances.STAGES, utterances.PAGE]
 
 
+def test_two_processes_share_equal_jobs(tmp_path, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    (panel,) = workers.measure(tmp_path, (1, 2), jobs=4, seconds=1.0).panels
+    alone, together = panel.curves[workers.PROCESSES]
+    assert list(panel.curves) == [workers.PROCESSES]
+    assert alone > 4
+    assert 2 < together < alone
+
+
 @pytest.mark.slow
-def test_equal_cells_are_run_by_each_kind_of_workers(tmp_path, monkeypatch):
-    monkeypatch.setattr(workers, "ROUNDS", 1)
-    found = workers.measure(tmp_path, (2,), cells=2, utterances=16)
-    (panel,) = found.panels
-    assert workers.PROCESSES in panel.curves
-    for kind in panel.curves:
-        assert len(read_records(tmp_path / f"{kind}2-0")) == 2
-        assert panel.curves[kind][0] > 0
+def test_so_do_two_of_ray(tmp_path):
+    # In a process of its own, since Ray warns, and leaves threads behind.
+    line = "import sys; from pathlib import Path; from tests.bench.growth import workers\n"
+    line += "if __name__ == '__main__':\n"
+    line += "    print(workers.measure(Path(sys.argv[1]), (2,), jobs=2, seconds=1.0).panels)"
+    (tmp_path / "two.py").write_text(line)
+    environment = {**os.environ, "PYTHONPATH": str(Path(workers.__file__).parents[3])}
+    command = [sys.executable, str(tmp_path / "two.py"), str(tmp_path / "out")]
+    said = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert said.returncode == 0, said.stderr
+    assert workers.RAY in said.stdout
+    assert len(list((tmp_path / "out" / f"{workers.RAY}2").glob("[01]"))) == 2

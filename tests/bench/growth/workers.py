@@ -1,108 +1,78 @@
-"""How long a suite of equal cells takes, by how many work on it: processes, and Ray's.
+"""How long equal jobs take, by how many work on them: processes, and Ray's.
 
-Wall time of `overheard run`, the shortest of a few rounds that take turns, since other work on the
-machine lengthens it. The speech is made before.
+The jobs of a run, started as `overheard run` starts its own, that do nothing but wait: what is
+measured is how well work is shared out, and not how many cores a machine has to spare.
 """
 
 from __future__ import annotations
 
 import importlib.util
-import os
-import subprocess
-import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
+from leaderboard.jobs.job import Job, Named, Pool, Report
+from leaderboard.jobs.processes import Processes
+from leaderboard.jobs.scheduler import run
+from targets.core.files import whole_file
 from tests.bench.growth.curves import Growth, Panel, slope
 
-SIZES = (1, 2)
-ROUNDS = 2
-CELLS = 6
-SUITE = """
-name = "equal"
-description = "Equal cells, to be shared out among workers."
-seeds = {seeds}
-targets = ["ctc"]
-tokens = "characters"
-
-[speech.public]
-source = "embedded"
-speakers = 4
-utterances = 40
-
-[speech.private]
-source = "embedded"
-speakers = 8
-utterances = {utterances}
-
-[speech.test]
-source = "embedded"
-speakers = 2
-utterances = 10
-
-[training]
-public_epochs = 1
-epochs = 30
-batch_size = 16
-learning_rate = 2e-3
-channels = 96
-hidden = 64
-
-[[schemes]]
-name = "none"
-
-[[attacks]]
-name = "membership"
-"""
+SIZES = (1, 2, 4, 8)
+JOBS, SECONDS = 16, 4.0
 PROCESSES, RAY = "processes", "Ray"
+
+MakePool = Callable[[Path], Pool]
 
 
 def measure(
-    home: Path, sizes: Sequence[int] = SIZES, *, cells: int = CELLS, utterances: int = 60
+    home: Path, sizes: Sequence[int] = SIZES, *, jobs: int = JOBS, seconds: float = SECONDS
 ) -> Growth:
-    """Return the wall times of the suite with so many workers of each kind that is installed."""
-    suite = home / "suite.toml"
-    suite.write_text(SUITE.format(seeds=list(range(cells)), utterances=utterances))
-    kinds = [PROCESSES, *([RAY] if importlib.util.find_spec("ray") else [])]
-    run(suite, home / "first", ["--workers", str(max(sizes))])  # makes the speech
-    times: dict[str, list[list[float]]] = {kind: [[] for _ in sizes] for kind in kinds}
-    for number in range(ROUNDS):
-        for place, size in enumerate(sizes):
-            for kind in kinds:
-                out = home / f"{kind}{size}-{number}"
-                with options_of(kind, size) as options:
-                    times[kind][place].append(run(suite, out, options))
-    shortest = {kind: [min(rounds) for rounds in found] for kind, found in times.items()}
-    return Growth("workers", list(sizes), [Panel("wall time", "s", shortest)], slope)
+    """Return the wall times of the jobs with so many workers of each kind that is installed."""
+    kinds = {PROCESSES: processes, **({RAY: ray} if importlib.util.find_spec("ray") else {})}
+    times: dict[str, list[float]] = {kind: [] for kind in kinds}
+    for kind, pools in kinds.items():
+        for size in sizes:
+            folder = home / f"{kind}{size}"
+            waiting = [job(folder / f"{number}", seconds) for number in range(jobs)]
+            with pools(size) as pool:
+                began = time.monotonic()
+                outcomes = run(waiting, folder, pool=pool)
+                times[kind].append(time.monotonic() - began)
+            assert all(outcome.status == "done" for outcome in outcomes.values())
+    return Growth("workers", list(sizes), [Panel("wall time", "s", times)], slope)
 
 
-def run(suite: Path, out: Path, options: Sequence[str]) -> float:
-    """Run a suite into a new folder and return the seconds that it took."""
-    line = [sys.executable, "-m", "leaderboard.cli", "run", "--suite", str(suite)]
-    environment = {**os.environ, "OVERHEARD_CACHE": str(suite.parent / "cache")}
-    began = time.monotonic()
-    subprocess.run(
-        [*line, "--out", str(out), *options], check=True, capture_output=True, env=environment
-    )
-    return time.monotonic() - began
+def job(path: Path, seconds: float) -> Job:
+    """Return a job that waits, and leaves a file."""
+    return Job(path.name, Named(__name__, wait.__name__), (path, seconds), path.exists)
+
+
+def wait(path: Path, seconds: float, report: Report) -> None:
+    """Wait, and leave a file."""
+    report(0.0)
+    time.sleep(seconds)
+    with whole_file(path) as aside:
+        aside.touch()
 
 
 @contextmanager
-def options_of(kind: str, size: int) -> Iterator[list[str]]:
-    """Give the options of `overheard run` for so many workers, with a cluster of Ray that has them.
+def processes(size: int) -> Iterator[MakePool]:
+    """Give a pool of so many processes."""
+    yield partial(Processes, size)
 
-    Its start is not part of a run.
-    """
-    if kind == PROCESSES:
-        yield ["--workers", str(size)]
-        return
+
+@contextmanager
+def ray(size: int) -> Iterator[MakePool]:
+    """Give a pool on a cluster of Ray with so many CPUs, whose start is not measured."""
     from ray.cluster_utils import Cluster
+
+    from leaderboard.jobs.ray_pool import RayPool
 
     head = {"num_cpus": size, "include_dashboard": False}
     cluster = Cluster(initialize_head=True, head_node_args=head)
     try:
-        yield ["--ray", cluster.address]
+        yield partial(RayPool, cluster.address)
     finally:
         cluster.shutdown()
