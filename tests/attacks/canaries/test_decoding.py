@@ -70,8 +70,8 @@ def taught(start, texts):
     """Return a target whose text parts were trained on some texts, without any audio."""
     target = copy.deepcopy(start)
     parts = [p for n, p in target.network.named_parameters() if "encoder." not in n]
-    optimizer = torch.optim.Adam(parts, lr=0.03)
-    for _ in range(80):
+    optimizer = torch.optim.Adam(parts, lr=0.05)
+    for _ in range(40):
         optimizer.zero_grad()
         text_nll.__wrapped__(target, texts, PUBLIC).mean().backward()
         optimizer.step()

@@ -7,12 +7,14 @@ import os
 import resource
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from leaderboard.commands.plan import plan as plan_command
+from leaderboard.experiment import durations
 from leaderboard.experiment.durations import (
     Memory,
     duration_of_cell,
@@ -155,7 +157,9 @@ def test_a_run_with_nothing_to_do_ends_at_once_and_imports_no_torch(tmp_path):
     assert spent < MOST_SECONDS
 
 
-def test_the_command_tells_what_is_there_and_how_long_the_rest_takes(tmp_path, capsys):
+def test_the_command_tells_what_is_there_and_how_long_the_rest_takes(tmp_path, capsys, monkeypatch):
+    # It asks four times of the same records.
+    monkeypatch.setattr(durations, "read_records", cache(durations.read_records))
     out = filled(tmp_path / "out")
     path = tmp_path / "small.toml"
     path.write_text(SMALL.replace("epsilon = [1, 10]", "epsilon = [1, 10, 100]", 1))

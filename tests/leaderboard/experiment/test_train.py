@@ -59,6 +59,7 @@ def on_few(cell):
 
 
 CELLS = {c.label: on_few(c) for c in TINY.cells()}
+PLAIN = with_attacks(CELLS["none"], CELLS["none"].conditions.attacks[:3])
 
 
 def small_game(conditions, target, seed, data):  # noqa: ARG001
@@ -181,7 +182,7 @@ def test_a_changed_attack_alone_is_run_again(out, tmp_path_factory, monkeypatch)
 
 
 def test_edited_code_is_noticed_and_nothing_else_is_run_again(out, monkeypatch):
-    cell = CELLS["none"]
+    cell = PLAIN
     first = run(cell, out)
     monkeypatch.setattr("leaderboard.experiment.pending.attack_code", lambda name: f"{name} edited")
     assert pending(out, cell, {}).attacks == tuple(first.leakages)
@@ -203,7 +204,7 @@ def test_a_changed_scheme_is_trained_again(out):
 
 
 def test_a_failed_attempt_costs_nothing_that_succeeded_before_it(out, monkeypatch):
-    cell = CELLS["none"]
+    cell = PLAIN
     first = run(cell, out)
     record_failure(cell, out, "no memory")
     assert not finished(out, cell, {})
@@ -235,26 +236,26 @@ def test_an_attack_that_fails_is_unscored_and_the_others_are_kept(out, monkeypat
         def score(self, view, candidates, rng):  # noqa: ARG002
             raise RuntimeError("no luck")
 
-    both = {**attacks_of(CELLS["none"].conditions), "canary": Broken()}
+    both = {**attacks_of(PLAIN.conditions), "canary": Broken()}
     monkeypatch.setattr(evaluate, "attacks_of", lambda _: both)
-    record = run(CELLS["none"], out)
+    record = run(PLAIN, out)
     assert record.status == "ok"
     assert "no luck" in record.leakages["canary"]["exposure"].method
     assert "canary" not in record.scores
     assert record.leakages["membership"]["auc"].scored
     # It is tried again by the next run, and by it alone; this one has left its result.
-    assert not finished(out, CELLS["none"], {})
-    assert pending(out, CELLS["none"], {}).attacks == ("canary",)
-    assert attempted(out, CELLS["none"], {}, None)
-    assert not attempted(out, CELLS["none"], {}, record.digest)
+    assert not finished(out, PLAIN, {})
+    assert pending(out, PLAIN, {}).attacks == ("canary",)
+    assert attempted(out, PLAIN, {}, None)
+    assert not attempted(out, PLAIN, {}, record.digest)
     monkeypatch.undo()
     monkeypatch.setattr("leaderboard.game.build.build_game", small_game)
     untrainable(monkeypatch)
-    again = run(CELLS["none"], out)
+    again = run(PLAIN, out)
     assert "canary" in again.scores
     assert again.scores["membership"] == record.scores["membership"]
-    assert finished(out, CELLS["none"], {})
-    assert attempted(out, CELLS["none"], {}, again.digest)
+    assert finished(out, PLAIN, {})
+    assert attempted(out, PLAIN, {}, again.digest)
 
 
 def test_a_record_is_bound_to_its_weights(out, monkeypatch):
@@ -278,7 +279,7 @@ def test_a_record_is_bound_to_its_weights(out, monkeypatch):
 
 
 def test_other_speech_under_the_same_name_is_noticed(out, monkeypatch):
-    cell = CELLS["none"]
+    cell = PLAIN
     monkeypatch.setattr("leaderboard.spec.paths.stamps", lambda *_: {"an4": "then"})
     run(cell, out)
     assert finished(out, cell, {"an4": "then"})
