@@ -125,9 +125,10 @@ def test_stages_cost_more_of_more_speech(tmp_path):
 
 def test_two_processes_share_equal_jobs(tmp_path, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    (panel,) = workers.measure(tmp_path, (1, 2), jobs=4, seconds=1.0).panels
-    alone, together = panel.curves[workers.PROCESSES]
-    assert list(panel.curves) == [workers.PROCESSES]
+    of_jobs, of_start = workers.measure(tmp_path, (1, 2), jobs=4, seconds=1.0).panels
+    alone, together = of_jobs.curves[workers.PROCESSES]
+    assert list(of_jobs.curves) == list(of_start.curves) == [workers.PROCESSES]
+    assert min(of_start.curves[workers.PROCESSES]) > 0
     assert alone > 4
     assert 2 < together < alone
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.bench.growth.cost import Cost, cost_of, panels
 from tests.bench.growth.curves import Growth, slope_of_added
 
-SIZES = (1_000, 3_000, 10_000, 30_000)
+SIZES = (300, 1_000, 3_000, 10_000)
 STAGES = {  # of `tests.bench.growth.stage`: the first makes the speech of the others
     "making speech": "speech",
     "training, plain": "plain",

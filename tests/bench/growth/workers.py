@@ -1,7 +1,8 @@
 """How long equal jobs take, by how many work on them: processes, and Ray's.
 
-The jobs of a run, started as `overheard run` starts its own, that do nothing but wait: what is
-measured is how well work is shared out, and not how many cores a machine has to spare.
+The jobs of a run, shared out as `overheard run` shares out its own, that do nothing but wait: what
+is measured is how well that goes, and not how many cores a machine has to spare. The start of the
+workers is measured apart: it takes cores.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from pathlib import Path
 
 from leaderboard.jobs.job import Job, Named, Pool, Report
 from leaderboard.jobs.processes import Processes
-from leaderboard.jobs.scheduler import run
+from leaderboard.jobs.scheduler import LOGS, run
 from targets.core.files import whole_file
 from tests.bench.growth.curves import Growth, Panel, slope
 
-SIZES = (1, 2, 4, 8)
+SIZES = (1, 2, 4)
 JOBS, SECONDS = 16, 4.0
+FIRST = 2.0  # seconds of the jobs that start workers: long enough for each to get one
 PROCESSES, RAY = "processes", "Ray"
 
 MakePool = Callable[[Path], Pool]
@@ -29,19 +31,45 @@ MakePool = Callable[[Path], Pool]
 def measure(
     home: Path, sizes: Sequence[int] = SIZES, *, jobs: int = JOBS, seconds: float = SECONDS
 ) -> Growth:
-    """Return the wall times of the jobs with so many workers of each kind that is installed."""
+    """Return the wall times of the jobs, and of the start, of each kind that is installed."""
     kinds = {PROCESSES: processes, **({RAY: ray} if importlib.util.find_spec("ray") else {})}
+    starts: dict[str, list[float]] = {kind: [] for kind in kinds}
     times: dict[str, list[float]] = {kind: [] for kind in kinds}
     for kind, pools in kinds.items():
         for size in sizes:
             folder = home / f"{kind}{size}"
+            first = [job(folder / f"first{number}", FIRST) for number in range(size)]
             waiting = [job(folder / f"{number}", seconds) for number in range(jobs)]
-            with pools(size) as pool:
+            with pools(size) as make:
                 began = time.monotonic()
-                outcomes = run(waiting, folder, pool=pool)
-                times[kind].append(time.monotonic() - began)
-            assert all(outcome.status == "done" for outcome in outcomes.values())
-    return Growth("workers", list(sizes), [Panel("wall time", "s", times)], slope)
+                pool = Kept(make(folder / LOGS))
+                try:
+                    done(first, folder, pool)
+                    starts[kind].append(time.monotonic() - began - FIRST)
+                    began = time.monotonic()
+                    done(waiting, folder, pool)
+                    times[kind].append(time.monotonic() - began)
+                finally:
+                    pool.pool.stop()
+    panels = [Panel("wall time of the jobs", "s", times), Panel("start of workers", "s", starts)]
+    return Growth("workers", list(sizes), panels, slope)
+
+
+class Kept:
+    """A pool that outlives a run."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+        self.free, self.give, self.listen = pool.free, pool.give, pool.listen
+
+    def stop(self) -> None:
+        """Stop nothing."""
+
+
+def done(jobs: Sequence[Job], folder: Path, pool: Pool) -> None:
+    """Do jobs, none of which may fail."""
+    outcomes = run(jobs, folder, pool=lambda _: pool)
+    assert all(outcome.status == "done" for outcome in outcomes.values())
 
 
 def job(path: Path, seconds: float) -> Job:
