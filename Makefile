@@ -26,8 +26,8 @@ docs: $(VENV)/installed-docs
 # Ratios to plain training, measured within one run: see docs/cost.md. CPU time of one thread, so
 # that what else the machine does counts little.
 bench: $(VENV)/installed
-	$(BIN)/python -m pytest tests/bench/test_steps.py --benchmark-enable --benchmark-quiet \
-		--benchmark-timer=time.process_time --benchmark-json=$(VENV)/bench.json
+	$(BIN)/python -m pytest tests/bench/test_steps.py -m "slow or not slow" --benchmark-enable \
+		--benchmark-quiet --benchmark-timer=time.process_time --benchmark-json=$(VENV)/bench.json
 	$(BIN)/python -m tests.bench.table $(VENV)/bench.json
 	$(BIN)/python -m pytest tests/bench/test_layers.py tests/bench/test_ensemble.py \
 		tests/bench/test_audits.py tests/bench/growth --benchmark-enable \
