@@ -94,14 +94,15 @@ def ghost_step(recognizer: Recognizer, clip: float) -> Callable[[Batch], list[Te
     )
 
     def step(batch: Batch) -> list[Tensor]:
-        optimizer.zero_grad()
+        sums = [torch.zeros_like(parameter) for parameter in optimizer.params]
         for part in physical(batch):
             losses = twin.example_nll(part)
             DPTensorFastGradientClipping(network, optimizer, losses, "sum").backward()
-            optimizer.accumulate()
-            for parameter in optimizer.params:
+            # Not by the optimizer: before the second backward pass it forgets earlier parts.
+            for total, parameter in zip(sums, optimizer.params, strict=True):
+                total += parameter.grad
                 parameter.grad = None
-        return [parameter.summed_grad for parameter in optimizer.params]
+        return sums
 
     return step
 

@@ -51,7 +51,7 @@ def _time(steps: Entries, name: str, beside: str | None) -> str:
         return "-"
     if beside is None:
         return f"{1000 * steps[name]['stats']['min']:.0f} ms"
-    over = steps[name]["extra_info"]["over"].get(beside)
+    over = steps[name]["extra_info"].get("over", {}).get(beside)  # none of a step that was wrong
     return "-" if over is None else f"{over:.2f}x"
 
 

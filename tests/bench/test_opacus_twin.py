@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from defenses.dpsgd.clipping import clipped_sum_one_by_one, trained_parameters
+from tests.bench import opacus_twin
 from tests.bench.opacus_twin import HARMLESS, OPACUS, ghost_step, hooks_step
 from tests.bench.twins import layout, twin_of
 from tests.fakes import EACH_TARGET, recipe_for, speech
@@ -35,8 +36,9 @@ def test_the_twin_is_the_same_function(recognizer, batch):
 @pytest.mark.filterwarnings(HARMLESS)
 @pytest.mark.parametrize("step", [hooks_step, ghost_step])
 @pytest.mark.parametrize("clip", [0.1, 1e6])
-def test_opacus_and_the_definition_agree(recognizer, batch, step, clip):
-    """Entry for entry: the two lay their parameters out differently."""
+def test_opacus_and_the_definition_agree(recognizer, batch, step, clip, monkeypatch):
+    """Entry for entry, over two physical batches: the two lay their parameters out differently."""
+    monkeypatch.setattr(opacus_twin, "PHYSICAL_BATCH", 4)
     ours = clipped_sum_one_by_one(recognizer, batch, clip)
     theirs = step(recognizer, clip)(batch)
     found, wanted = (
