@@ -27,7 +27,6 @@ from targets.core.errors import OverheardError
 
 SHORT = (torch.bfloat16, torch.float16)
 ROUNDING = 1e-6  # relative error of single-precision products of a few hundred terms
-LARGER = 4  # times its inputs and output gradients, up to which a per-example gradient is kept
 
 Named = list[tuple[Tensor, Tensor]]
 
@@ -110,7 +109,7 @@ class LinearUse:
     def square_norms(self, gradient: Tensor) -> Tensor:
         """See `Use`."""
         T, wide = self.activation.shape[1], self.weight.numel()
-        if LARGER * T * sum(self.weight.shape) >= wide:
+        if T * sum(self.weight.shape) >= wide:
             self.kept[gradient] = self.per_example(gradient)
             return _square_norms(self.kept[gradient])
         # Ghost norm: two (T, T) Gram matrices are cheaper than the gradient itself.

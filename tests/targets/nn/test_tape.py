@@ -88,7 +88,7 @@ def test_both_ways_to_a_norm_are_taken(target, monkeypatch):
 
     monkeypatch.setattr(LinearUse, "square_norms", spied)
     recognizer = network(target, 40, 40)
-    batch = ragged(0, [(32, [1]), (32, [2, 3])])
+    batch = ragged(0, [(40, [1]), (96, [2, 3])])
     with recording() as tape:
         losses = recognizer.example_nll(batch)
     square_norms(tape.gradients(losses))
