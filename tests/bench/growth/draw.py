@@ -6,12 +6,12 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
 from leaderboard.views.compare_plot import STYLES
 from tests.bench.growth.curves import Growth, Panel, slope_text
 
-WIDTH, HEIGHT, DPI = 5.0, 4.0, 90  # inches of a panel
+WIDTH, HEIGHT, DPI = 5.0, 4.3, 90  # inches of a panel
 
 
 def draw(growth: Growth, path: Path) -> None:
@@ -32,8 +32,10 @@ def _panel(axes: Axes, growth: Growth, panel: Panel) -> None:
     axes.xaxis.set_major_locator(FixedLocator(list(growth.sizes)))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda size, _: f"{size:,.0f}"))
+    axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
     axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
-    axes.tick_params(axis="y", which="minor", labelsize=7)
+    axes.tick_params(axis="y", which="minor", labelsize=8)
     axes.grid(alpha=0.3)
-    axes.legend(title="slope", fontsize=8, title_fontsize=8)
+    below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.15), "ncols": 2, "frameon": False}
+    axes.legend(title="slope", fontsize=8, title_fontsize=8, **below)
