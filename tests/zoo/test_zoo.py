@@ -18,11 +18,11 @@ LEVEL = 1 - 0.05 / AUDITS  # all of them together err once in twenty sessions
 RUNS = 60
 # A second or two each, of every scheme some; the others are left to CI.
 QUICK = {
-    "noise divided by the batch size twice", "clipping the mean, not each example",
+    "clipping the mean, not each example",
     "no normalisation", "no noise on empty batches", "noise reused across steps",
     "everybody in every batch, priced at 1/4", "the same shard to all teachers",
     "vocabulary of the members' transcripts", "white noise reused across steps",
-    "private gradients not clipped", "noise shared over rounds", "a device twice in a round",
+    "private gradients not clipped", "noise shared over rounds",
     "a secure sum that reveals one device, noise in shares",
     "ADePT's published sensitivity, 64 entries",
 }  # fmt: skip
