@@ -2,8 +2,8 @@
 
 The CPU is the oracle of losses, and one example at a time that of norms, both in single precision.
 Products of factors cut to bfloat16 (`targets.nn.precision`) may be further off. What no precision
-may do is let an utterance weigh more than the clip norm, or change what the others weigh: that is
-what ε rests on, and checked by taking utterances away.
+may do is let an utterance weigh more than the clip norm, or move what the others weigh by more than
+rounding: that is what ε rests on, and checked by taking utterances away.
 """
 
 from __future__ import annotations

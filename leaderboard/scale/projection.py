@@ -28,7 +28,7 @@ FEATURE_BYTES = 4 * 64 * FRAMES  # a second, as training keeps them
 STATE_BYTES = 16  # a weight in single precision: itself, its gradient, and two moments of Adam
 NOISY_BYTES = 8  # more a weight under DP: the sum, and the noise on it
 PHYSICAL_BATCH = 32  # as `defenses.dpsgd.clipping` has it
-ROWS = 64  # of stacked models, as `targets.training.ensemble` has it
+ROWS = 64  # of stacked models at least, as `targets.training.ensemble` has it
 LABELS = 28  # characters; of subwords the output layer is a bit larger
 PRIVATE_EPOCHS = 10.0  # of dpsgd and edpsgd where a suite does not say
 

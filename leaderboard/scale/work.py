@@ -20,7 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from targets.core.errors import OverheardError
 from targets.models.registry import TARGETS
-from targets.nn.tape import recording, square_norms, weighted_sums
+from targets.nn.tape import LinearUse, recording, square_norms, weighted_sums
 from targets.speech.features import MELS
 
 PRODUCTS = {"mm", "addmm", "bmm", "baddbmm"}  # convolutions are products of windows here
@@ -55,7 +55,10 @@ def private_work(network: Any, batch: int, frames: int) -> Work:
         for tensor in vars(use).values():
             if isinstance(tensor, Tensor):
                 held.add(tensor)
-    # Per-example gradients are there for one layer at a time.
+        if isinstance(use, LinearUse):
+            for _, rows in use.kept.get(gradient, ()):
+                held.add(rows)
+    # Other per-example gradients are there for one layer at a time.
     largest = max(batch * 4 * p.numel() for use, _ in gradients for p in use.parameters)
     return Work(_operations(counted), held.bytes + largest)
 

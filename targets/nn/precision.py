@@ -23,6 +23,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from targets.core.errors import OverheardError
+
 SINGLE, BF16 = "single", "bf16"
 
 _cut: ContextVar[bool] = ContextVar("cut", default=False)
@@ -30,7 +32,13 @@ _cut: ContextVar[bool] = ContextVar("cut", default=False)
 
 @contextmanager
 def products_in(precision: str) -> Iterator[None]:
-    """Compute the products of the layers called inside in `SINGLE` precision or in `BF16`."""
+    """Compute the products of the layers called inside in `SINGLE` precision or in `BF16`.
+
+    Raises:
+        OverheardError: it is neither.
+    """
+    if precision not in (SINGLE, BF16):
+        raise OverheardError(f"precision is {precision!r}; use {SINGLE!r} or {BF16!r}")
     token = _cut.set(precision == BF16)
     try:
         yield

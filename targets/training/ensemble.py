@@ -168,7 +168,7 @@ def _models_at_once(alone: Recognizer, examples: Shard, batch_size: int) -> int:
         return usual
     batch = sorted(examples, key=lambda e: len(e.features))[-batch_size:]
     losses = alone.example_nll(batch)  # holds what the way back needs
-    held = free - (free_bytes(device) or 0)
+    held = max(0, free - (free_bytes(device) or 0))  # others may free some meanwhile
     del losses
     weights = sum(p.numel() * p.element_size() for p in alone.network.parameters())
     return max(usual, int(FILLED * free / (BACKWARD * held + STATES * weights)))

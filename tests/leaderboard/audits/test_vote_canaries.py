@@ -105,7 +105,7 @@ def test_a_sound_vote_is_consistent_and_much_is_proven(noise, epsilon, runs):
 
 @pytest.mark.slow
 def test_the_counts_prove_four_fifths_and_the_labels_less():
-    counts, labels = audit_votes("pate-gnmax", 10.0, RNG, delta=DELTA)
+    counts, labels = audit_votes("pate-gnmax", 4.0, RNG, delta=DELTA)
     assert 0.8 < counts.ratio < 1
     assert 0.4 < labels.ratio < counts.ratio
 

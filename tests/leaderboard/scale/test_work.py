@@ -50,11 +50,13 @@ def test_privacy_multiplies_once_more_for_the_norms(network):
     assert T * (MELS + H) < MELS * H
     ghost = 2 * B * T * T * (MELS + H)
     found = private_work(network, B, T)
-    assert found.operations == 2 * FIRST + ghost + 4 * SECOND
-    # What is heard, both outputs, the gradients of one (the other's is a single number), and of one
-    # layer those of each example.
-    kept = B * T * (MELS + 2 * H + V) + 1
-    assert found.held_bytes == FLOAT * (kept + B * MELS * H)
+    # The second layer's gradients of each example are kept, and only weighed for the sum.
+    kept = B * (H + 1) * V  # and those of its bias
+    assert found.operations == 2 * FIRST + ghost + 3 * SECOND + 2 * kept
+    # What is heard, both outputs, the gradients of one (the other's is a single number), those of
+    # each example that are kept, and of one layer more.
+    held = B * T * (MELS + 2 * H + V) + 1 + kept
+    assert found.held_bytes == FLOAT * (held + B * MELS * H)
 
 
 def test_a_larger_batch_asks_for_more_of_all(network):
