@@ -168,7 +168,7 @@ class _Recurrence(torch.autograd.Function):
         activations = torch.empty_like(gates)
         h = c = gates.new_zeros(D, B, H)
         added = torch.empty_like(c)
-        # Views of all steps at once: one by one they cost as much as what is computed.
+        # Views of all steps are made at once: one by one they take time of their own.
         parts = (activations[..., : 3 * H], *activations.split(H, -1))
         times = (gates, activations, *parts, cells, tanhs, states, mask)
         for gate, a, ifo, i, f, o, g, cell, tanh, state, real in zip(

@@ -95,10 +95,14 @@ def test_convolution_is_torchs_and_ignores_padding(T, width, stride, padding):
     with torch.no_grad():
         theirs.weight.copy_(ours.linear.weight.view(3, 4, width))
         theirs.bias.copy_(ours.linear.bias)
-    x = torch.randn(1, T, 4)
+    x = torch.randn(1, T, 4, requires_grad=True)
     counts = torch.tensor([T])
     alone = ours(x, torch.ones(1, T, 1))
-    torch.testing.assert_close(alone, theirs(x.transpose(1, 2)).transpose(1, 2))
+    wanted = theirs(x.transpose(1, 2)).transpose(1, 2)
+    torch.testing.assert_close(alone, wanted)
+    steep = torch.randn(alone.shape)
+    slopes = [torch.autograd.grad(y, x, steep)[0] for y in (alone, wanted)]
+    torch.testing.assert_close(*slopes, rtol=1e-4, atol=1e-5)
     assert ours.counts(counts).item() == alone.shape[1]
     padded = torch.cat([x, torch.randn(1, padding, 4)], 1)
     inside = ours(padded, sequence_mask(counts, T + padding))
