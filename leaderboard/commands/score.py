@@ -18,6 +18,7 @@ from leaderboard.jobs.job import Job
 from leaderboard.jobs.progress import watching
 from leaderboard.records import provenance
 from leaderboard.records.attack_result import read_results
+from leaderboard.records.mechanism_audit import read_audits
 from leaderboard.records.run_folder import FOLDER, read_records
 from leaderboard.spec.load import load_suite
 from leaderboard.submissions import sandbox
@@ -84,7 +85,8 @@ def score(
     check_speech(cells, [*known, *own], data)
     failed = _run([*known, *own], out, workers)
     typer.echo(table(out, Format.TEXT) + "\n")
-    for line in standing(read_records(out), {cell.id for cell in cells}, read_results(out)):
+    ids = {cell.id for cell in cells}
+    for line in standing(read_records(out), ids, read_results(out), read_audits(out)):
         typer.echo(line)
     _end(failed, out)
 

@@ -3,13 +3,15 @@
 Each row's own audited ε may exceed a true ε in one audit of twenty; of fifty true rows two or three
 would do so. `falsified` is held for the board as a whole: all rows of a folder together are falsely
 accused at most once in twenty (Holm 1979) by the suite's own audits; at most once in twenty by all
-attacks that were submitted later; and by audits of the mechanisms.
+attacks that were submitted later; and by audits of the mechanisms. An audit of a mechanism that
+several rows share is one hypothesis.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from attacks.statistics.verdict import Verdict, holm, verdict
 from leaderboard.records.attack_result import ERROR, AttackResult
@@ -57,6 +59,13 @@ class Board:
 NO_BOARD = Board()
 
 
+class _Hypothesis(NamedTuple):
+    """What may be rejected, by how much is against it, and the places of the records it is of."""
+
+    p_value: float
+    places: tuple[int, ...]
+
+
 def statuses(
     records: Sequence[Record],
     found: Sequence[AttackResult] = (),
@@ -70,13 +79,14 @@ def statuses(
     results = [results_on(record, found) for record in records]
     promising = [n for n, record in enumerate(records) if _promised(record) is not None]
     false: set[int] = set()
-    for p_values in (
-        [_own_p_value(records[n]) for n in promising],
-        [_submitted_p_value(records[n], results[n]) for n in promising],
-        [_mechanism_p_value(records[n], audits) for n in promising],
+    for hypotheses in (
+        [_Hypothesis(_own_p_value(records[n]), (n,)) for n in promising],
+        [_Hypothesis(_submitted_p_value(records[n], results[n]), (n,)) for n in promising],
+        _of_mechanisms(records, promising, audits),
     ):
-        rejected = holm(p_values, ERROR)
-        false |= {n for n, is_false in zip(promising, rejected, strict=True) if is_false}
+        rejected = holm([each.p_value for each in hypotheses], ERROR)
+        for each, is_false in zip(hypotheses, rejected, strict=True):
+            false |= set(each.places) if is_false else set()
     return [
         "falsified" if n in false else _own_status(record, results[n])
         for n, record in enumerate(records)
@@ -118,8 +128,28 @@ def _submitted_p_value(record: Record, results: Sequence[AttackResult]) -> float
     return min(shares)
 
 
-def _mechanism_p_value(record: Record, audits: Sequence[MechanismAudit]) -> float:
-    audit = audit_of(record, audits)
-    if audit is None or audit.p_value is None:
+def _of_mechanisms(
+    records: Sequence[Record], promising: Sequence[int], audits: Sequence[MechanismAudit]
+) -> list[_Hypothesis]:
+    """Return a hypothesis for each audit of a mechanism that speaks of any of the records.
+
+    Seeds and targets share a mechanism and its promise, and so the canaries of one audit: it can be
+    wrong once, however many records show it. A promise that no audit speaks of cannot be rejected,
+    and whether there is one is settled before any canary is drawn.
+    """
+    spoken_of: dict[int, tuple[MechanismAudit, list[int]]] = {}
+    for place in promising:
+        audit = audit_of(records[place], audits)
+        if audit is not None:
+            spoken_of.setdefault(id(audit), (audit, []))[1].append(place)
+    return [
+        _Hypothesis(_mechanism_p_value(audit), tuple(places))
+        for audit, places in spoken_of.values()
+    ]
+
+
+def _mechanism_p_value(audit: MechanismAudit) -> float:
+    if audit.p_value is None:
         return 1.0
-    return audit.p_value if verdict(audit.audited, _promised(record)) == "falsified" else 1.0
+    # The promise of the audit is that of every record it speaks of.
+    return audit.p_value if verdict(audit.audited, audit.epsilon) == "falsified" else 1.0

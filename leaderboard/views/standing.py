@@ -17,6 +17,7 @@ from leaderboard.figures.paired import (
 from leaderboard.figures.seeds import over_seeds
 from leaderboard.records.attack_result import AttackResult
 from leaderboard.records.board import statuses
+from leaderboard.records.mechanism_audit import MechanismAudit
 from leaderboard.records.record import Record
 from leaderboard.records.strongest import strongest
 from leaderboard.views.table import compact
@@ -117,12 +118,15 @@ def _one_unit(one: Place, other: Place) -> bool:
 
 
 def standing(
-    records: Sequence[Record], own: Collection[str], found: Sequence[AttackResult] = ()
+    records: Sequence[Record],
+    own: Collection[str],
+    found: Sequence[AttackResult] = (),
+    audits: Sequence[MechanismAudit] = (),
 ) -> list[str]:
     """Return in lines where the entries with the ids `own` stand."""
     every = places(records, found)
     by_id = {place.id: place for place in every}
-    judged, beside = statuses(records, found), Beside.of(records)
+    judged, beside = statuses(records, found, audits), Beside.of(records)
     lines: list[str] = []
     for record, status in zip(records, judged, strict=True):
         if record.cell.id not in own:

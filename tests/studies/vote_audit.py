@@ -42,6 +42,7 @@ def main(seeds: int, path: Path) -> None:
     ]
     p_values = np.array([f.p_value for f in found])
     bounds = np.array([f.audited.low for f in found])
+    print(f"seed 1: p {p_values[0]:.2g}, proves {bounds[0]:.2f} of {promise.promised:g}")
     for level in LEVELS:
         print(f"p at most {level}: {(p_values <= level).mean():.1%}")
     print(f"p, mean: {p_values.mean():.2f}")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 from leaderboard.records.board import BY_CHANCE, statuses
-from leaderboard.records.record import failed_record
+from leaderboard.records.mechanism_audit import MechanismAudit
+from leaderboard.records.record import Record, failed_record
 from targets.core.estimate import Estimate
 from tests.leaderboard.records.test_attack_result import attack_result
 from tests.leaderboard.views.test_table import CELLS, promise, record
@@ -75,3 +77,65 @@ def test_a_submitted_attack_falsifies_by_its_bounds_at_smaller_errors():
     barely = sure.model_copy(update={"audited_later": ()})
     assert statuses([claim, *others], [barely])[0] == BY_CHANCE
     assert statuses([claim], [barely]) == ["falsified"]
+
+
+MECHANISMS, SEEDS = 4, 3  # of a board whose seeds share the audits of their mechanisms
+ERROR = 0.05
+AUDIT = MechanismAudit(
+    kind="mechanism",
+    scheme="dpsgd",
+    event="",
+    delta=1e-4,
+    epsilon=1.0,
+    audited=Estimate.unscored("no canary yet"),
+    assumes="that it is of its kind",
+)
+
+
+def board_of(seeds: int = SEEDS) -> list[Record]:
+    """Return the rows of a board: of each mechanism as many as there are seeds."""
+    events = [f"mechanism {mechanism}" for mechanism in range(MECHANISMS)]
+    return [one for event in events for one in [row(1.0, 0.5, event=event)] * seeds]
+
+
+def audited(*p_values: float) -> list[MechanismAudit]:
+    """Return an audit of each mechanism, which contradicts its promise where p is at most 5 %."""
+    lows = [1.2 if p <= ERROR else 0.8 for p in p_values]
+    bounds = [Estimate(low, low, math.inf, 0.95, "its own curve", 40.0) for low in lows]
+    return [
+        AUDIT.model_copy(update={"event": f"mechanism {m}", "audited": bound, "p_value": p})
+        for m, (bound, p) in enumerate(zip(bounds, p_values, strict=True))
+    ]
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_an_audit_that_seeds_share_counts_once(seeds):
+    rows, rest = board_of(seeds), ["ok"] * seeds * (MECHANISMS - 1)
+    # It is of all rows of its mechanism, and of no other.
+    sure = audited(ERROR / MECHANISMS, 0.5, 0.5, 0.5)
+    assert statuses(rows, (), sure) == ["falsified"] * seeds + rest
+    less_sure = audited(1.01 * ERROR / MECHANISMS, 0.5, 0.5, 0.5)
+    assert statuses(rows, (), less_sure) == ["ok"] * seeds + rest
+
+
+def test_a_promise_that_no_audit_speaks_of_is_no_hypothesis():
+    unwatched = [row(0.0, 0.0, name="rnnt-pate-gnmax-eps1-seed0")] * 20
+    sure = audited(ERROR / MECHANISMS, 0.5, 0.5, 0.5)
+    assert statuses([*board_of(), *unwatched], (), sure)[:SEEDS] == ["falsified"] * SEEDS
+
+
+@pytest.mark.parametrize("false", [0, 1], ids=["all true", "one false"])
+@pytest.mark.parametrize("alike", [False, True], ids=["by themselves", "all alike"])
+def test_shared_audits_accuse_a_true_promise_once_in_twenty_boards(false, alike):
+    boards, accused = 1_000, 0
+    rows, rng = board_of(), np.random.default_rng(7)
+    for _ in range(boards):
+        p_values = np.full(MECHANISMS, rng.random()) if alike else rng.random(MECHANISMS)
+        p_values[:false] = 1e-9
+        said = statuses(rows, (), audited(*p_values))
+        assert said[: false * SEEDS] == ["falsified"] * false * SEEDS
+        accused += "falsified" in said[false * SEEDS :]
+    deviation = math.sqrt(ERROR * (1 - ERROR) / boards)
+    assert accused / boards <= ERROR + 2 * deviation
+    # Independent audits use nearly all of the error: that seeds share them costs nothing.
+    assert alike or accused / boards >= ERROR - 2 * deviation

@@ -11,6 +11,7 @@ from leaderboard.figures.paired import rival_of
 from leaderboard.records.record import failed_record
 from leaderboard.views.standing import Place, beaten_by, nearest, places, standing
 from tests.leaderboard.figures.making import promise, row
+from tests.leaderboard.records.test_mechanism_audit import ROW, audit
 from tests.leaderboard.views.test_table import CELLS, record
 
 
@@ -141,3 +142,9 @@ def test_it_is_compared_with_the_best_row_that_promises_as_much():
     twin = best.model_copy(update={"cell": by_id["rnnt-dpsgd-eps10-seed0"].cell})
     (tied,) = [line for line in standing([twin, best], {twin.cell.id}) if "other" in line]
     assert tied.endswith("0.0 [0.0, 0.0] points: no difference is shown")
+
+
+def test_an_audit_of_the_mechanism_counts_as_in_the_table():
+    false = audit(12.0, p_value=1e-6)
+    assert standing([ROW], {ROW.cell.id}, (), [false])[0].endswith("falsified")
+    assert not standing([ROW], {ROW.cell.id})[0].endswith("falsified")
