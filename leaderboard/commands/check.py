@@ -14,7 +14,7 @@ import typer
 from attacks.base import Weights
 from defenses.accounting.price import price
 from leaderboard.experiment.experiment import Experiment
-from leaderboard.experiment.start import PublicStart
+from leaderboard.experiment.stages.start import PublicStart
 from leaderboard.game.game import Game
 from leaderboard.spec.load import load_suite
 from leaderboard.submissions import sandbox

@@ -33,7 +33,7 @@ from leaderboard.spec.suite import Suite
 from targets.core.errors import OverheardError
 
 if TYPE_CHECKING:
-    from leaderboard.experiment.shared_stage import SharedStage
+    from leaderboard.experiment.stages.shared_stage import SharedStage
     from leaderboard.scale.projection import Projection
 
 LIBRISPEECH_SECONDS = 12.3  # 960.9 hours of 281,241 utterances

@@ -16,7 +16,7 @@ from leaderboard.records.run_folder import FOLDER, read_records
 from leaderboard.spec.cell import Cell
 
 if TYPE_CHECKING:
-    from leaderboard.experiment.shared_stage import SharedStage
+    from leaderboard.experiment.stages.shared_stage import SharedStage
 
 A_PHRASE = 0.01  # seconds to make an utterance
 TRAINING = ("speech", "training", "transcribing")  # the stages before the attacks

@@ -23,7 +23,7 @@ from targets.core.clock import Clock
 from targets.core.estimate import Estimate
 from targets.core.progress import stage
 from targets.models.recognizer import Recognizer
-from targets.training.recipe import Recipe
+from targets.training.checks import fingerprint_of_weights
 
 _start_losses: dict[Hashable, Losses] = {}
 
@@ -45,8 +45,8 @@ def attacked(
     kept = set(every) - set(names)
     scores = {name: found for name, found in begun.scores.items() if name in kept}
     leakages = {name: found for name, found in begun.leakages.items() if name in kept}
-    recipe = recipe_as_begun(begun.cell, experiment.recipe, recognizer.state_dict())
-    start, start_losses = recipe.build(), _losses_of(recipe, begun, experiment)
+    start = recipe_as_begun(begun.cell, experiment.recipe, recognizer.state_dict()).build()
+    start_losses = _losses_of(start, experiment.recipe.device, begun.corpora)
     public = [u for u in game.public if u.text]
     anew = {name: attack for name, attack in every.items() if name in names}
     for number, (name, attack) in enumerate(anew.items()):
@@ -88,14 +88,12 @@ def attacked(
     return _judged(begun.model_copy(update=content), experiment, every, references)
 
 
-def _losses_of(recipe: Recipe, begun: Record, experiment: Experiment) -> Losses:
+def _losses_of(start: Recognizer, device: str, corpora: Mapping[str, str]) -> Losses:
     """Return where the losses of a start are kept for the next cell of this process.
 
     What is kept is for the start, the speech and the device of the last cell alone.
     """
-    at_student = recipe.start is not experiment.recipe.start
-    begins = str(experiment.start_file), at_student, experiment.used_device
-    wanted = (*begins, begun.corpora["public"], begun.corpora["private"])
+    wanted = fingerprint_of_weights(start.state_dict()), device, *sorted(corpora.items())
     if wanted not in _start_losses:
         _start_losses.clear()
         _start_losses[wanted] = {}

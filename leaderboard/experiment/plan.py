@@ -18,7 +18,7 @@ from leaderboard.spec.paths import stamps, weights_file
 from leaderboard.spec.suite import Suite
 
 if TYPE_CHECKING:
-    from leaderboard.experiment.shared_stage import SharedStage
+    from leaderboard.experiment.stages.shared_stage import SharedStage
 
 RUN_CELL = Named("leaderboard.experiment.train", "run_cell")
 PANEL_WEIGHT = 0.5  # of how long it takes, relative to a cell
@@ -85,7 +85,7 @@ def cell_jobs(
 
 def _stage_jobs(cell: Cell, experiment: Experiment, trains: bool) -> list[Job]:
     # Here, because schemes and attacks themselves say what they share, and need torch.
-    from leaderboard.experiment.shared_stage import stage_job, stages_of
+    from leaderboard.experiment.stages.shared_stage import stage_job, stages_of
 
     stages: list[SharedStage] = stages_of(cell, experiment, trains=trains)
     return [stage_job(stage) for stage in stages]

@@ -19,8 +19,8 @@ from leaderboard.experiment.choices import attacks_of, defense_of
 from leaderboard.experiment.evaluate import attacked
 from leaderboard.experiment.experiment import Experiment
 from leaderboard.experiment.pending import SCHEME, code_of, pending
-from leaderboard.experiment.references import ReferenceModels, references_wanted
-from leaderboard.experiment.scheme_work import SchemeWork
+from leaderboard.experiment.stages.references import ReferenceModels, references_wanted
+from leaderboard.experiment.stages.scheme_work import SchemeWork
 from leaderboard.game.game import Game, repetitions
 from leaderboard.jobs.job import Report
 from leaderboard.records.record import Record, hardware_of

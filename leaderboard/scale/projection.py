@@ -14,7 +14,7 @@ from typing import Any
 
 from leaderboard.experiment.choices import attacks_of
 from leaderboard.experiment.durations import Duration
-from leaderboard.experiment.references import references_wanted
+from leaderboard.experiment.stages.references import references_wanted
 from leaderboard.game.recipe import default_delta
 from leaderboard.jobs.ray_pool import RETRIES
 from leaderboard.planting.ceiling import MOST, needed

@@ -99,7 +99,7 @@ def _job(cell: Cell) -> str:
     from defenses.base import SharingDefense
     from leaderboard.experiment.choices import defense_of
     from leaderboard.experiment.experiment import Experiment
-    from leaderboard.experiment.scheme_work import SchemeWork
+    from leaderboard.experiment.stages.scheme_work import SchemeWork
 
     defense = defense_of(cell)
     assert isinstance(defense, SharingDefense)

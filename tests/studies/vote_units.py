@@ -23,7 +23,7 @@ from defenses.pate.teachers import SHARD_BATCH, shards
 from defenses.pate.votes import count_votes, evidence
 from defenses.public.pseudo_labels import labelled, shortlists, taught
 from leaderboard.experiment.experiment import Experiment
-from leaderboard.experiment.start import PublicStart
+from leaderboard.experiment.stages.start import PublicStart
 from leaderboard.game.build import build_game
 from leaderboard.spec.load import load_suite
 from targets.core.randomness import Randomness

@@ -158,7 +158,7 @@ def test_calibration_forgives_what_is_hard_for_everybody(logmel):
 
 
 def test_the_losses_of_a_start_are_computed_once_for_the_same_candidates(logmel):
-    start, kept = Counting(), {}
+    start, kept = Counting(logmel), {}
     model = Memoriser(CANDIDATES[:20], logmel)
 
     def scores(candidates):

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from leaderboard.experiment.experiment import Experiment
 from leaderboard.experiment.pending import finished
-from leaderboard.experiment.start import PublicStart
+from leaderboard.experiment.stages.start import PublicStart
 from leaderboard.experiment.train import run_cell
 from leaderboard.game.game import Game
 from leaderboard.records.run_folder import read_records

@@ -20,8 +20,8 @@ from leaderboard.experiment import evaluate, train
 from leaderboard.experiment.choices import attacks_of, defense_of
 from leaderboard.experiment.experiment import Experiment
 from leaderboard.experiment.pending import attempted, finished, pending
-from leaderboard.experiment.scheme_work import SchemeWork
-from leaderboard.experiment.start import PublicStart
+from leaderboard.experiment.stages.scheme_work import SchemeWork
+from leaderboard.experiment.stages.start import PublicStart
 from leaderboard.experiment.train import recognizer_of, run_cell
 from leaderboard.figures.headline import HEADLINE
 from leaderboard.game.game import Game

@@ -14,7 +14,7 @@ from defenses.base import Trained
 from defenses.public.nonprivate import NonPrivate
 from leaderboard.experiment.experiment import Experiment
 from leaderboard.experiment.pending import finished
-from leaderboard.experiment.start import PublicStart
+from leaderboard.experiment.stages.start import PublicStart
 from leaderboard.game.game import Game
 from leaderboard.records.attack_result import read_results
 from leaderboard.records.run_folder import history, read_records
@@ -102,6 +102,7 @@ def test_its_promise_is_a_claim_and_it_is_trained_once(out, monkeypatch):
     assert not finished(out, cell, {})
     assert [j.id for j in submitted_jobs([cell], SandboxedDefense(other), out, Path())] == [
         "start-ctc",
+        "speech-private",
         cell.id,
     ]
     # Not unseen, though: another name, or a word that it is meant so.

@@ -12,7 +12,7 @@ from PIL import Image
 from leaderboard.experiment.experiment import Experiment
 from leaderboard.experiment.panel.cells import panel_shows, sound_file
 from leaderboard.experiment.panel.draw import draw_panel
-from leaderboard.experiment.start import PublicStart
+from leaderboard.experiment.stages.start import PublicStart
 from leaderboard.experiment.train import run_cell
 from leaderboard.game.game import Game
 from leaderboard.site.entries import sound_label

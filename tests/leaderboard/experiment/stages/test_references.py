@@ -17,8 +17,8 @@ from attacks.references import references_of, signal_of
 from leaderboard.experiment.choices import attacks_of
 from leaderboard.experiment.experiment import Experiment
 from leaderboard.experiment.plan import plan
-from leaderboard.experiment.references import ReferenceModels, references_wanted
-from leaderboard.experiment.start import PublicStart
+from leaderboard.experiment.stages.references import ReferenceModels, references_wanted
+from leaderboard.experiment.stages.start import PublicStart
 from leaderboard.experiment.train import run_cell
 from leaderboard.game.game import Game
 from leaderboard.records.run_folder import read_records
@@ -139,9 +139,9 @@ def test_a_cell_attacks_with_the_references_of_its_suite(out):
 def test_the_plan_trains_them_between_start_and_cells(tmp_path):
     jobs = {job.id: job for job in plan(SUITE, tmp_path, Path())}
     job = jobs["references-ctc-seed0"]
-    assert job.needs == ("start-ctc",)
-    before = ("start-ctc", "references-ctc-seed0")
-    assert all(jobs[c.id].needs[:2] == before for c in SUITE.cells())
+    assert job.needs == ("start-ctc", "speech-private")
+    before = (*job.needs, "references-ctc-seed0")
+    assert all(jobs[c.id].needs[:3] == before for c in SUITE.cells())
     assert not job.finished()
     assert not [j.id for j in plan(TINY, tmp_path, Path()) if j.id.startswith("references")]
 

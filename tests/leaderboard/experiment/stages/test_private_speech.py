@@ -10,8 +10,8 @@ from safetensors import safe_open
 
 from leaderboard.experiment.experiment import Experiment
 from leaderboard.experiment.plan import plan
-from leaderboard.experiment.private_speech import PrivateSpeech
-from leaderboard.experiment.start import PublicStart
+from leaderboard.experiment.stages.private_speech import PrivateSpeech
+from leaderboard.experiment.stages.start import PublicStart
 from leaderboard.game.build import build_game
 from leaderboard.spec.load import load_suite
 from leaderboard.spec.speech import Speech

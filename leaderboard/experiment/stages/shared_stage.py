@@ -8,10 +8,10 @@ from typing import Protocol
 from defenses.base import SharingDefense
 from leaderboard.experiment.choices import attacks_of, defense_of
 from leaderboard.experiment.experiment import Experiment
-from leaderboard.experiment.private_speech import PrivateSpeech
-from leaderboard.experiment.references import ReferenceModels, references_wanted
-from leaderboard.experiment.scheme_work import SchemeWork
-from leaderboard.experiment.start import PublicStart
+from leaderboard.experiment.stages.private_speech import PrivateSpeech
+from leaderboard.experiment.stages.references import ReferenceModels, references_wanted
+from leaderboard.experiment.stages.scheme_work import SchemeWork
+from leaderboard.experiment.stages.start import PublicStart
 from leaderboard.jobs.job import Job, Named, Report
 from leaderboard.spec.cell import SUBMISSION, Cell
 from targets.core.progress import listening
