@@ -2,7 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from leaderboard.views.readme import PLACE, drawn
+from leaderboard.records.run_folder import write_record
+from leaderboard.views.readme import PLACE, drawn, published, work_table
+from tests.leaderboard.figures.test_work import TINY, of_tiny
 
 PAGES = [Path("README.md"), *sorted(Path("docs").glob("*.md"))]
 
@@ -27,3 +29,23 @@ def test_a_changed_table_is_noticed() -> None:
     forged = page.replace("| none ", "| nobody ", 1)
     assert forged != page
     assert drawn(forged) == page
+
+
+def test_a_row_for_each_folder_and_their_sum(tmp_path):
+    for name in ("one", "two"):
+        for one in of_tiny(0, seconds={"training": 3600.0}):
+            write_record(one, tmp_path / name)
+    *_, first, second, total = work_table(tmp_path).splitlines()
+    count = len(TINY.cells())
+    for line in (first, second):
+        assert f"| {count} " in line
+        assert f"{count}.00" in line
+        assert "`overheard run --suite tiny --out DIR`" in line
+    assert f"| {2 * count} " in total
+    assert f"{2 * count}.00" in total
+
+
+def test_its_place_on_a_page_is_filled():
+    page = drawn("<!-- work -->\nold\n<!-- end of table -->")
+    assert "old" not in page
+    assert all(f"| {folder.name} " in page for folder in published().iterdir())
