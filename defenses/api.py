@@ -76,12 +76,15 @@ from defenses.public.nonprivate import NonPrivate
 from defenses.public.pseudo_labels import Shortlist, labelled, shortlists, taught
 from defenses.public.scheme import PublicStudent
 from defenses.public.start import UntouchedStart
+from defenses.text.mechanism import NoisyLatents
+from defenses.text.scheme import ADePT, PublicSpoken
 
 __all__ = [
     "DPFTRL",
     "DPSGD",
     "EDPSGD",
     "PATE",
+    "ADePT",
     "AdaMix",
     "BandedRoot",
     "BoundedSum",
@@ -102,11 +105,13 @@ __all__ = [
     "Mechanism",
     "MicrobatchDPSGD",
     "NoOpDpEvent",
+    "NoisyLatents",
     "NoisyVotes",
     "NonPrivate",
     "NonPrivateDpEvent",
     "PoissonSampledDpEvent",
     "PublicGradients",
+    "PublicSpoken",
     "PublicStudent",
     "Selection",
     "SelfComposedDpEvent",

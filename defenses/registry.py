@@ -88,6 +88,17 @@ SCHEMES: Registry[SchemeEntry] = Registry(
             summary="DP-FedAvg: updates of devices clipped, noise on their sum: ε for a speaker",
         ),
         SchemeEntry(
+            name="adept",
+            path="defenses.text.scheme:ADePT",
+            summary="ADePT at its true price: noisy latents of transcripts, said by public voices",
+        ),
+        SchemeEntry(
+            name="spoken-public",
+            path="defenses.text.scheme:PublicSpoken",
+            summary="public transcripts said by public voices, ε = 0: the control of private text",
+            takes_epsilon=False,
+        ),
+        SchemeEntry(
             name="pate-lnmax",
             path="defenses.pate.scheme:PATE",
             options={"noise": "laplace"},

@@ -40,6 +40,7 @@ MAY_IMPORT = {
     "defenses.dpsgd": "targets defenses.accounting defenses.base",
     "defenses.federated": "targets defenses.accounting defenses.base defenses.dpsgd",
     "defenses.public": "targets defenses.accounting defenses.base",
+    "defenses.text": "targets defenses.accounting defenses.base",
     "defenses.pate": "targets defenses.accounting defenses.base defenses.public",
     "defenses.api": "targets defenses",
     "attacks.access": "",

@@ -35,6 +35,8 @@ OPTIONS = {
     "dp-fedavg": {"epsilon": 4, "clients": 4, "per_round": 2, "rounds": 2},
     "public": {"student_epochs": 1},
     "start": {},
+    "adept": {"epsilon": 4, "hidden": 8, "text_epochs": 1},
+    "spoken-public": {},
     "pate-lnmax": {"epsilon": 4, "teachers": 2, "teacher_epochs": 1, "student_epochs": 1},
     "pate-gnmax": {"epsilon": 4, "teachers": 2, "teacher_epochs": 1, "student_epochs": 1},
     "pate-confident-gnmax": {
@@ -45,8 +47,8 @@ OPTIONS = {
         "answers": 2,
     },
 }
-NOISY = sorted(set(SCHEMES.names()) - {"none", "public", "start", "fedavg"})
-OF_GRADIENTS = [n for n in NOISY if not n.startswith("pate") and n != "dp-fedavg"]
+NOISY = sorted(n for n in SCHEMES.names() if SCHEMES[n].takes_epsilon)
+OF_GRADIENTS = [n for n in NOISY if not n.startswith("pate") and n not in ("dp-fedavg", "adept")]
 
 
 SLOW = {"edpsgd-microbatch"}  # pricing micro-batches takes long

@@ -1,0 +1,1 @@
+"""Schemes that learn from privatised transcripts, spoken by public voices: no private sound."""
