@@ -22,7 +22,8 @@ from defenses.dpsgd.self_trained import SelfTrainedEDPSGD
 from defenses.federated.scheme import DPFedAvg
 from defenses.pate.mechanism import NoisyVotes
 from defenses.pate.scheme import PATE
-from leaderboard.audits import gradient_canaries, vote_canaries
+from defenses.text.scheme import ADePT
+from leaderboard.audits import gradient_canaries, latent_canaries, vote_canaries
 from leaderboard.audits.gradient_canaries import Evidence, Setting, subsampled_gaussian
 from leaderboard.audits.own_curve import own_curve_bound
 from targets.core.errors import OverheardError
@@ -44,6 +45,10 @@ OF_DEVICES = (
 )
 OF_COUNTS = (
     "the auditor moves the vote of one teacher in every query and sees every noisy count; "
+    "the mechanism is of the kind that its event says, at whatever noise"
+)
+OF_LATENTS = (
+    "the auditor chooses the latent of one transcript and sees what its device sends; "
     "the mechanism is of the kind that its event says, at whatever noise"
 )
 
@@ -132,6 +137,10 @@ def _watched(
         if isinstance(mechanism, NoisyVotes):
             calibrated = mechanism.calibrated(defense.epsilon, delta)
             return vote_canaries.side_by_side(calibrated, 2 * pairs, rng), OF_COUNTS
+    if isinstance(defense, ADePT):
+        latents = defense.mechanism(1).calibrated(defense.epsilon, delta)
+        found = latent_canaries.side_by_side(latents, defense.entries, 2 * pairs, rng)
+        return found, OF_LATENTS
     raise OverheardError(f"no canaries watch the mechanism of {type(defense).__name__}")
 
 

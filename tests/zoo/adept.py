@@ -1,62 +1,94 @@
-"""ADePT (Krishna et al. 2021, arXiv 2102.01502): noisy latents of transcripts, and its price.
+"""ADePT as published, and a number of latents that tells who is there: `defenses.text` broken.
 
-A transcript becomes a vector, which is cut to Euclidean norm C and gets Laplace noise on every
-entry. Two vectors in that ball are up to 2 C apart in Euclidean norm, and up to 2 C √n in the sum
-of their n entries, which is what Laplace noise has to cover. The published claim takes the first
-for the second (Habernal 2021, arXiv 2109.03175). The promise is for one transcript in the place of
-another.
+Krishna et al. 2021 (arXiv 2102.01502) cut a latent to Euclidean norm C, add Laplace noise to every
+entry, and take 2 C for the sensitivity. Two vectors in that ball are up to 2 C √n apart in the sum
+of their n entries, which is what Laplace noise has to cover (Habernal 2021, arXiv 2109.03175).
 """
 
 from __future__ import annotations
 
-import math
-import sys
 from unittest.mock import patch
 
 import numpy as np
-from dp_accounting import LaplaceDpEvent
-from numpy.typing import NDArray
+import torch
 
 from attacks.statistics.evidence import Trials
+from defenses.text import mechanism
+from defenses.text.mechanism import NoisyLatents
 from leaderboard.audits.gradient_canaries import Evidence
+from leaderboard.audits.latent_canaries import many_runs
 from targets.core.randomness import Randomness
-from tests.zoo.mechanisms import Broken
+from tests.zoo.mechanisms import DELTA, Broken
 
 ENTRIES = 64  # of a latent
-CLIP, EPSILON = 1.0, 3.0
-
-Latent = NDArray[np.float64]
-
-
-def sensitivity(clip: float, entries: int) -> float:
-    """Return how far two cut latents can be apart, in the sum of their entries."""
-    return 2 * clip * math.sqrt(entries)
-
-
-def noisy(latent: Latent, generator: np.random.Generator) -> Latent:
-    """Return a latent (n,), cut and with noise: one ε-private query."""
-    cut = latent * min(1.0, CLIP / np.linalg.norm(latent))
-    return cut + generator.laplace(scale=sensitivity(CLIP, ENTRIES) / EPSILON, size=ENTRIES)
+SEATS = 8
 
 
 def _published():
-    """Take the distance in Euclidean norm."""
-    return patch.object(sys.modules[__name__], "sensitivity", lambda clip, entries: 2 * clip)  # noqa: ARG005
+    """Cut in Euclidean norm, whatever the noise goes by."""
+
+    def broken(latents, noise):  # noqa: ARG001
+        return torch.linalg.vector_norm(latents, dim=-1, keepdim=True)
+
+    return patch.object(mechanism, "norms", broken)
 
 
-def watch_latents(runs: int, rng: Randomness) -> Evidence:
-    """Release one of two latents that are as far apart as can be; score by their likelihoods."""
-    corner = np.full(ENTRIES, 10 * CLIP)
-    far = CLIP / math.sqrt(ENTRIES)
-    scores = {True: [], False: []}
+def _no_empty_seats():
+    """Release as many latents as there are members."""
+    return patch.object(mechanism, "taken", lambda latents, seats: latents)  # noqa: ARG005
+
+
+def _order_of_members():
+    """Release latents in the order of the members: one more moves all that come behind."""
+    return patch.object(torch, "randperm", lambda n, **_: torch.arange(n))
+
+
+def watch_latents(runs: int, rng: Randomness, epsilon: float = 3.0) -> Evidence:
+    """Release one of two latents that are as far apart as can be."""
+    sound = NoisyLatents("laplace", 1).calibrated(epsilon, DELTA)
+    return many_runs(sound, ENTRIES, runs, rng)
+
+
+def watch_seats(runs: int, rng: Randomness, epsilon: float = 4.0) -> Evidence:
+    """Count the latents that are released, with the canary among the members and without."""
+    sound = NoisyLatents("gaussian", SEATS).calibrated(epsilon, DELTA)
+    scores = []
     for number in range(2 * runs):
-        is_first = number % 2 == 0
-        seen = noisy(corner if is_first else -corner, rng.child(number).numpy())
-        scores[is_first].append(float((np.abs(seen + far) - np.abs(seen - far)).sum()))
-    trials = Trials(np.array(scores[True]), np.array(scores[False]), "utterance", "many_runs")
-    return Evidence(LaplaceDpEvent(1 / EPSILON), {"latents": trials})
+        members = SEATS // 2 + (number % 2 == 0)
+        seen = sound.released(torch.zeros(members, ENTRIES), rng.child(number))
+        scores.append(len(seen) + _fraction(rng, number))
+    return Evidence(sound.event, {"number": _trials(scores)})
+
+
+def watch_order(runs: int, rng: Randomness, epsilon: float = 4.0) -> Evidence:
+    """Let members be as different as can be, the canary before all: without it, all move up.
+
+    Eight seats are taken in turn from the two ends of an axis. Without the canary each seat has
+    what the next one has with it, so that all eight differ.
+    """
+    sound = NoisyLatents("gaussian", SEATS).calibrated(epsilon, DELTA)
+    turns = torch.zeros(SEATS + 1, ENTRIES, dtype=torch.float64)
+    turns[::2, 0], turns[1::2, 0] = 1.0, -1.0
+    signs = turns[:SEATS, 0]
+    scores = []
+    for number in range(2 * runs):
+        members = turns[:SEATS] if number % 2 == 0 else turns[1:]
+        seen = sound.released(members, rng.child(number))
+        scores.append(float(seen[:, 0] @ signs))
+    return Evidence(sound.event, {"order": _trials(scores)})
+
+
+def _fraction(rng: Randomness, number: int) -> float:
+    """Return a number in [0, 1) that orders equals by chance."""
+    return float(rng.child("tie", number).numpy().random())
+
+
+def _trials(scores: list[float]) -> Trials:
+    return Trials(np.array(scores[::2]), np.array(scores[1::2]), "utterance", "many_runs")
 
 
 ADEPT = (
-    Broken("ADePT's published sensitivity, 64 entries", "adept", _published, watch_latents, 1_000),
+    Broken("ADePT's published sensitivity, 64 entries", "adept", _published, watch_latents, 500),
+    Broken("as many latents as there are members", "adept", _no_empty_seats, watch_seats, 150),
+    Broken("latents in the order of the members", "adept", _order_of_members, watch_order, 80),
 )

@@ -13,6 +13,7 @@ from defenses.dpsgd.scheme import DPSGD, EDPSGD
 from defenses.federated.scheme import DPFedAvg
 from defenses.pate.mechanism import NoisyVotes
 from defenses.pate.scheme import PATE
+from defenses.text.scheme import ADePT
 from leaderboard.audits import at_settings
 from leaderboard.audits.at_settings import audit_at, pairs_for
 from targets.core.errors import OverheardError
@@ -61,6 +62,17 @@ def test_most_of_a_claim_is_proven_of_a_fixed_order():
     found = audit_at(defense, event_to_text(event), DELTA, claimed, RNG, epoch=5)
     assert 0.75 * claimed < found.audited.low <= claimed
     assert "every noisy update" in found.assumes
+
+
+@pytest.mark.parametrize("noise", ["gaussian", "laplace"])
+def test_most_of_a_claim_is_proven_of_latents(noise):
+    defense = ADePT(4.0, noise)
+    event = defense.mechanism(100).calibrated(4.0, DELTA).event
+    claimed = price(event, DELTA).epsilon
+    found = audit_at(defense, event_to_text(event), DELTA, claimed, RNG)
+    assert 0.75 * claimed < found.audited.low <= claimed
+    assert found.p_value > 0.001
+    assert "sees what its device sends" in found.assumes
 
 
 @pytest.mark.parametrize(
