@@ -78,6 +78,7 @@ from defenses.public.scheme import PublicStudent
 from defenses.public.start import UntouchedStart
 from defenses.text.mechanism import NoisyLatents
 from defenses.text.scheme import ADePT, PublicSpoken
+from defenses.text.words import WordNoise
 
 __all__ = [
     "DPFTRL",
@@ -125,6 +126,7 @@ __all__ = [
     "UntouchedStart",
     "VoteMechanism",
     "Votes",
+    "WordNoise",
     "calibrate",
     "calibrated",
     "check_defense",

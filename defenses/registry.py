@@ -93,6 +93,11 @@ SCHEMES: Registry[SchemeEntry] = Registry(
             summary="ADePT at its true price: noisy latents of transcripts, said by public voices",
         ),
         SchemeEntry(
+            name="word-noise",
+            path="defenses.text.words:WordNoise",
+            summary="transcripts with noise on every word, in a space of even density, then spoken",
+        ),
+        SchemeEntry(
             name="spoken-public",
             path="defenses.text.scheme:PublicSpoken",
             summary="public transcripts said by public voices, ε = 0: the control of private text",

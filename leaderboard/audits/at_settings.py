@@ -23,6 +23,7 @@ from defenses.federated.scheme import DPFedAvg
 from defenses.pate.mechanism import NoisyVotes
 from defenses.pate.scheme import PATE
 from defenses.text.scheme import ADePT
+from defenses.text.words import WordNoise
 from leaderboard.audits import gradient_canaries, latent_canaries, vote_canaries
 from leaderboard.audits.gradient_canaries import Evidence, Setting, subsampled_gaussian
 from leaderboard.audits.own_curve import own_curve_bound
@@ -137,7 +138,7 @@ def _watched(
         if isinstance(mechanism, NoisyVotes):
             calibrated = mechanism.calibrated(defense.epsilon, delta)
             return vote_canaries.side_by_side(calibrated, 2 * pairs, rng), OF_COUNTS
-    if isinstance(defense, ADePT):
+    if isinstance(defense, ADePT | WordNoise):
         latents = defense.mechanism(1).calibrated(defense.epsilon, delta)
         found = latent_canaries.side_by_side(latents, defense.entries, 2 * pairs, rng)
         return found, OF_LATENTS

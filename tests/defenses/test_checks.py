@@ -36,6 +36,7 @@ OPTIONS = {
     "public": {"student_epochs": 1},
     "start": {},
     "adept": {"epsilon": 4, "hidden": 8, "text_epochs": 1},
+    "word-noise": {"epsilon": 4, "entries": 2},
     "spoken-public": {},
     "pate-lnmax": {"epsilon": 4, "teachers": 2, "teacher_epochs": 1, "student_epochs": 1},
     "pate-gnmax": {"epsilon": 4, "teachers": 2, "teacher_epochs": 1, "student_epochs": 1},
@@ -48,7 +49,8 @@ OPTIONS = {
     },
 }
 NOISY = sorted(n for n in SCHEMES.names() if SCHEMES[n].takes_epsilon)
-OF_GRADIENTS = [n for n in NOISY if not n.startswith("pate") and n not in ("dp-fedavg", "adept")]
+OF_TEXT = ("adept", "word-noise")
+OF_GRADIENTS = [n for n in NOISY if not n.startswith("pate") and n not in ("dp-fedavg", *OF_TEXT)]
 
 
 SLOW = {"edpsgd-microbatch"}  # pricing micro-batches takes long

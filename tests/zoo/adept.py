@@ -1,4 +1,4 @@
-"""ADePT as published, and a number of latents that tells who is there: `defenses.text` broken.
+"""`defenses.text` broken: ADePT as published, and latents whose number, order or noise tells.
 
 Krishna et al. 2021 (arXiv 2102.01502) cut a latent to Euclidean norm C, add Laplace noise to every
 entry, and take 2 C for the sensitivity. Two vectors in that ball are up to 2 C √n apart in the sum
@@ -41,6 +41,30 @@ def _no_empty_seats():
 def _order_of_members():
     """Release latents in the order of the members: one more moves all that come behind."""
     return patch.object(torch, "randperm", lambda n, **_: torch.arange(n))
+
+
+def _noise_by_density():
+    """Calibrate the noise, not the space: half of it where the private word has many neighbours."""
+    real = NoisyLatents.noisy
+
+    def broken(self, latents, generator):
+        loud = real(self, latents, generator)
+        dense = latents[:, :1] > 0  # one half of the space
+        return torch.where(dense, (latents + loud) / 2, loud)
+
+    return patch.object(NoisyLatents, "noisy", broken)
+
+
+def watch_loudness(runs: int, rng: Randomness, epsilon: float = 4.0) -> Evidence:
+    """Release one of two words that are near, on both sides of where it gets dense."""
+    sound = NoisyLatents("gaussian", 1).calibrated(epsilon, DELTA)
+    word = torch.zeros(1, ENTRIES)
+    word[0, 0] = 1e-3
+    scores = []
+    for number in range(2 * runs):
+        seen = sound.released(word if number % 2 == 0 else -word, rng.child(number))
+        scores.append(-float(seen.square().sum()))
+    return Evidence(sound.event, {"loudness": _trials(scores)})
 
 
 def watch_latents(runs: int, rng: Randomness, epsilon: float = 3.0) -> Evidence:
@@ -91,4 +115,11 @@ ADEPT = (
     Broken("ADePT's published sensitivity, 64 entries", "adept", _published, watch_latents, 500),
     Broken("as many latents as there are members", "adept", _no_empty_seats, watch_seats, 150),
     Broken("latents in the order of the members", "adept", _order_of_members, watch_order, 80),
+    Broken(
+        "noise after the density around the word",
+        "word-noise",
+        _noise_by_density,
+        watch_loudness,
+        80,
+    ),
 )

@@ -19,7 +19,7 @@ WEIGHT = 0.1  # of how long one takes, relative to a cell
 # Whose mechanism canaries can watch.
 WATCHED = (
     "dpsgd", "edpsgd", "edpsgd-self-trained", "dp-ftrl", "dp-fedavg", "pate-lnmax", "pate-gnmax",
-    "adept",
+    "adept", "word-noise",
 )  # fmt: skip
 
 
