@@ -170,13 +170,24 @@ def _roc_of(trials: Trials) -> Callable[[Weights], _Roc]:
     # The last position of every run of equal scores: no threshold falls inside a tie.
     ends = np.flatnonzero(np.append(descending[1:] != descending[:-1], True))
 
+    places = None if len(ends) == len(order) else np.append(0, ends + 1)
+
     def roc(weights: Weights) -> _Roc:
         ordered = weights[:, order]
-        cumulative = [np.cumsum(ordered * side, axis=1)[:, ends] for side in (member, ~member)]
-        zeros = np.zeros((len(weights), 1))
-        return _Roc(*(np.hstack([zeros, side]) for side in cumulative))
+        everyone, members = _cumulative(ordered), _cumulative(ordered * member)
+        if places is not None:
+            everyone, members = everyone[:, places], members[:, places]
+        # Weights are counts, so that this is exact.
+        return _Roc(members, everyone - members)
 
     return roc
+
+
+def _cumulative(weights: Weights) -> Weights:
+    """Return the sums (B, N + 1) of the first 0, 1 ... N of weights (B, N)."""
+    sums = np.zeros((len(weights), weights.shape[1] + 1))
+    np.cumsum(weights, axis=1, out=sums[:, 1:])
+    return sums
 
 
 def _area(roc: _Roc) -> npt.NDArray[np.float64]:

@@ -127,9 +127,9 @@ def test_stages_cost_more_of_more_speech(tmp_path):
 
 def test_two_processes_share_equal_jobs(tmp_path, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    of_jobs, of_start = workers.measure(tmp_path, (1, 2), jobs=4, seconds=1.0).panels
+    of_jobs, of_start = workers.measure(tmp_path, (1, 2), jobs=4, seconds=1.0, products=100).panels
     alone, together = of_jobs.curves[workers.PROCESSES]
-    assert list(of_jobs.curves) == list(of_start.curves) == [workers.PROCESSES]
+    assert list(of_jobs.curves) == list(of_start.curves) == [workers.PROCESSES, workers.COMPUTING]
     assert min(of_start.curves[workers.PROCESSES]) > 0
     assert alone > 4
     assert 2 < together < alone
@@ -140,7 +140,9 @@ def test_so_do_two_of_ray(tmp_path):
     # In a process of its own, since Ray warns, and leaves threads behind.
     line = "import sys; from pathlib import Path; from tests.bench.growth import workers\n"
     line += "if __name__ == '__main__':\n"
-    line += "    print(workers.measure(Path(sys.argv[1]), (2,), jobs=2, seconds=1.0).panels)"
+    line += "    few = {'jobs': 2, 'seconds': 1.0, 'products': 9}\n"
+    line += "    found = workers.measure(Path(sys.argv[1]), (2,), **few)\n"
+    line += "    print(found.panels)"
     (tmp_path / "two.py").write_text(line)
     environment = {**os.environ, "PYTHONPATH": str(Path(workers.__file__).parents[3])}
     command = [sys.executable, str(tmp_path / "two.py"), str(tmp_path / "out")]

@@ -1,8 +1,8 @@
 """How long equal jobs take, by how many work on them: processes, and Ray's.
 
-The jobs of a run, shared out as `overheard run` shares out its own, that do nothing but wait: what
-is measured is how well that goes, and not how many cores a machine has to spare. The start of the
-workers is measured apart: it takes cores.
+The jobs of a run, shared out as `overheard run` shares out its own. Some do nothing but wait: what
+they measure is how well that goes, and not how many cores a machine has to spare. Others compute,
+one thread each: what they gain is bounded by its cores. The start of the workers is measured apart.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from leaderboard.jobs.job import Job, Named, Pool, Report
 from leaderboard.jobs.processes import Processes
 from leaderboard.jobs.scheduler import LOGS, run
@@ -23,23 +25,33 @@ from tests.bench.growth.curves import Growth, Panel, slope
 SIZES = (1, 2, 4)
 JOBS, SECONDS = 16, 4.0
 FIRST = 2.0  # seconds of the jobs that start workers: long enough for each to get one
-PROCESSES, RAY = "processes", "Ray"
+PROCESSES, RAY, COMPUTING = "processes", "Ray", "processes that compute"
+PRODUCTS = 200_000  # of a computing job: about four seconds of one core
 
 MakePool = Callable[[Path], Pool]
 
 
 def measure(
-    home: Path, sizes: Sequence[int] = SIZES, *, jobs: int = JOBS, seconds: float = SECONDS
+    home: Path,
+    sizes: Sequence[int] = SIZES,
+    *,
+    jobs: int = JOBS,
+    seconds: float = SECONDS,
+    products: int = PRODUCTS,
 ) -> Growth:
     """Return the wall times of the jobs, and of the start, of each kind that is installed."""
-    kinds = {PROCESSES: processes, **({RAY: ray} if importlib.util.find_spec("ray") else {})}
+    kinds = {
+        PROCESSES: (processes, wait, seconds),
+        **({RAY: (ray, wait, seconds)} if importlib.util.find_spec("ray") else {}),
+        COMPUTING: (processes, compute, products),
+    }
     starts: dict[str, list[float]] = {kind: [] for kind in kinds}
     times: dict[str, list[float]] = {kind: [] for kind in kinds}
-    for kind, pools in kinds.items():
+    for kind, (pools, work, much) in kinds.items():
         for size in sizes:
             folder = home / f"{kind}{size}"
-            first = [job(folder / f"first{number}", FIRST) for number in range(size)]
-            waiting = [job(folder / f"{number}", seconds) for number in range(jobs)]
+            first = [job(folder / f"first{number}", wait, FIRST) for number in range(size)]
+            waiting = [job(folder / f"{number}", work, much) for number in range(jobs)]
             with pools(size) as make:
                 began = time.monotonic()
                 pool = Kept(make(folder / LOGS))
@@ -72,9 +84,9 @@ def done(jobs: Sequence[Job], folder: Path, pool: Pool) -> None:
     assert all(outcome.status == "done" for outcome in outcomes.values())
 
 
-def job(path: Path, seconds: float) -> Job:
-    """Return a job that waits, and leaves a file."""
-    return Job(path.name, Named(__name__, wait.__name__), (path, seconds), path.exists)
+def job(path: Path, work: Callable[..., None], much: float) -> Job:
+    """Return a job that does so much of some work, and leaves a file."""
+    return Job(path.name, Named(__name__, work.__name__), (path, much), path.exists)
 
 
 def wait(path: Path, seconds: float, report: Report) -> None:
@@ -83,6 +95,17 @@ def wait(path: Path, seconds: float, report: Report) -> None:
     time.sleep(seconds)
     with whole_file(path) as aside:
         aside.touch()
+
+
+def compute(path: Path, products: int, report: Report) -> None:
+    """Do what the steps of a recurrence do, and leave a file."""
+    report(0.0)
+    rng = np.random.default_rng(0)
+    state, weights = rng.standard_normal((32, 96)), rng.standard_normal((96, 96)) / 96
+    for _ in range(products):
+        state = np.tanh(state @ weights + 1)
+    with whole_file(path) as aside:
+        aside.write_text(f"{state.sum()}")
 
 
 @contextmanager
