@@ -79,6 +79,7 @@ from defenses.public.start import UntouchedStart
 from defenses.text.mechanism import NoisyLatents
 from defenses.text.scheme import ADePT, PublicSpoken
 from defenses.text.words import WordNoise
+from defenses.voice.scheme import ReplacedVoice, ShiftedVoice
 
 __all__ = [
     "DPFTRL",
@@ -114,11 +115,13 @@ __all__ = [
     "PublicGradients",
     "PublicSpoken",
     "PublicStudent",
+    "ReplacedVoice",
     "Selection",
     "SelfComposedDpEvent",
     "SelfTrainedEDPSGD",
     "SharedWork",
     "SharingDefense",
+    "ShiftedVoice",
     "Shortlist",
     "SubsampledGaussian",
     "TeacherVotes",

@@ -104,6 +104,18 @@ SCHEMES: Registry[SchemeEntry] = Registry(
             takes_epsilon=False,
         ),
         SchemeEntry(
+            name="voice-shifted",
+            path="defenses.voice.scheme:ShiftedVoice",
+            summary="plain training on voices of another pitch and other formants: no guarantee",
+            takes_epsilon=False,
+        ),
+        SchemeEntry(
+            name="voice-replaced",
+            path="defenses.voice.scheme:ReplacedVoice",
+            summary="plain training on private transcripts said by public voices: no guarantee",
+            takes_epsilon=False,
+        ),
+        SchemeEntry(
             name="pate-lnmax",
             path="defenses.pate.scheme:PATE",
             options={"noise": "laplace"},
