@@ -67,7 +67,6 @@ class CTC(nn.Module):
         log_probs, _ = self.log_probabilities(features, counts)
         frames = log_probs[0].double()  # (T, V)
         trie = Trie.of(labels, frames.device)
-        T = len(frames)
         # Log-probability of having written a node's prefix by frame t, ending in blank or in the
         # node's own label; row 0 is before the first frame.
         blank = torch.cat([frames.new_zeros(1), frames[:, BLANK].cumsum(0)])[:, None]
@@ -78,15 +77,22 @@ class CTC(nn.Module):
             p, u = level.parents, level.labels
             repeat = u == last[p]  # a repeated label needs a blank in between
             source = torch.where(repeat, blank[:, p], torch.logaddexp(blank[:, p], label[:, p]))
-            emit, pause = frames[:, u], frames[:, BLANK]
-            label = frames.new_full((T + 1, len(u)), NEVER)
-            blank = label.clone()
-            for t in range(T):
-                label[t + 1] = emit[t] + torch.logaddexp(label[t], source[t])
-                blank[t + 1] = pause[t] + torch.logaddexp(blank[t], label[t])
+            label = _held(source, frames[:, u])
+            blank = _held(label, frames[:, [BLANK]])
             last = u
             finals.append(torch.logaddexp(blank[-1], label[-1]))
         return -trie.collect(finals).clamp_min(-IMPOSSIBLE)
+
+
+def _held(entered: Tensor, emitted: Tensor) -> Tensor:
+    """Return the log-probability (T + 1, N) of a state that writes one label a frame.
+
+    It is entered from `entered` (T + 1, N), and writes `emitted` (T, N) in each frame that it holds.
+    """
+    # held[t + 1] = emitted[t] + logaddexp(held[t], entered[t]), for all frames at once.
+    written = F.pad(emitted.cumsum(0), (0, 0, 1, 0))
+    since = torch.logcumsumexp(entered[:-1] - written[:-1], 0)
+    return torch.cat([torch.full_like(entered[:1], NEVER), written[1:] + since])
 
 
 def ctc_nll(log_probs: Tensor, counts: Tensor, labels: Sequence[Sequence[int]]) -> Tensor:
