@@ -87,7 +87,7 @@ class CTC(nn.Module):
 def _held(entered: Tensor, emitted: Tensor) -> Tensor:
     """Return the log-probability (T + 1, N) of a state that writes one label a frame.
 
-    It is entered from `entered` (T + 1, N), and writes `emitted` (T, N) in each frame that it holds.
+    It is entered from `entered` (T + 1, N); in each frame that it holds it writes `emitted` (T, N).
     """
     # held[t + 1] = emitted[t] + logaddexp(held[t], entered[t]), for all frames at once.
     written = F.pad(emitted.cumsum(0), (0, 0, 1, 0))
