@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 import sys
+from collections import defaultdict
 from importlib.resources import files
 from pathlib import Path
 
@@ -24,15 +25,16 @@ from leaderboard.spec.load import parse_suite
 from targets.core.digests import canonical
 from tests.bench.growth.records import FILE
 
-SUITE, TARGET = "schemes", "ctc"  # 200 kB a record: 800 candidates, four attacks
+SUITE, TARGET = "quick", "ctc"
+CANDIDATES = 800  # a record of so many has 200 kB
+CANARY = "canary"  # the attack whose scores name the canaries
 SEED_MARK, DIGEST_MARK = 987_654_321_987, "digest of the content"
 
 
-def make_run(out: Path, count: int, candidates: int | None = None) -> int:
+def make_run(out: Path, count: int, candidates: int = CANDIDATES) -> int:
     """Fill a folder with at least `count` records and return how many it has now.
 
-    The cells of one target, at as many seeds as it takes. Each record has as many `candidates` as
-    wanted, or its own.
+    The cells of one target, at as many seeds as it takes, each with so many candidates.
     """
     published = {
         _setting(record.cell): record
@@ -52,9 +54,7 @@ def make_run(out: Path, count: int, candidates: int | None = None) -> int:
     for cell in cells:
         setting = _setting(cell)
         if setting not in copies:
-            record = published[setting]
-            wanted = record if candidates is None else with_candidates(record, candidates)
-            copies[setting] = Copies(wanted, cell)
+            copies[setting] = Copies(with_candidates(published[setting], candidates), cell)
         path = out / FOLDER / f"{cell.id}.json"
         path.write_text(copies[setting].at(cell.seed), encoding="utf-8")
     return len(cells)
@@ -82,14 +82,19 @@ class Copies:
 
 
 def with_candidates(record: Record, count: int) -> Record:
-    """Return a record with `count` candidates: its own, again and again by other names.
-
-    It names no speakers: those that are copied here do not.
-    """
-    assert not record.speakers
-    rounds = range(-(-count // len(record.coins)))
-    named = [(f"{old}/{n}", old) for n in rounds for old in record.coins][:count]
+    """Return a record with `count` candidates: its own, canaries first, again and again."""
+    own = dict.fromkeys([*record.scores[CANARY], *record.coins])
+    rounds = range(-(-count // len(own)))
+    named = [(f"{old}/{n}", old) for n in rounds for old in own][:count]
+    kept: dict[str, list[str]] = defaultdict(list)
+    for new, old in named:
+        kept[old].append(new)
     changes = {
+        "speakers": {
+            speaker: tuple(new for old in said for new in kept[old])
+            for speaker, said in record.speakers.items()
+            if any(old in kept for old in said)
+        },
         "coins": {new: record.coins[old] for new, old in named},
         "repetitions": {
             new: record.repetitions[old] for new, old in named if old in record.repetitions
