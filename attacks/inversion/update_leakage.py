@@ -3,15 +3,16 @@
 Whoever holds a model before and after it learnt from some utterances sees a sum of gradients. What
 the first convolution hears is the speech itself, and no step changes that: however many steps were
 taken, the rows of its difference lie in the span of the windows of all utterances. Utterances of
-different lengths are told apart by where they end. The second convolution hears half as many
-windows, so that its rows hold twice as much speech, but only while the first one stays as it was:
-for one step.
+different lengths are told apart by where they end. Updates of the same speech in further rounds add
+rows. The second convolution hears half as many windows, so that its rows hold twice as much speech,
+but only while the first one stays as it was: for one step.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -29,11 +30,19 @@ ITERATIONS = 100  # of the descent from what the second convolution hears to fra
 NATURAL = 1e-2  # how much that descent is drawn to what is usual in speech
 
 
+class Update(NamedTuple):
+    """A target before and after it learnt."""
+
+    before: Recognizer
+    after: Recognizer
+
+
 @dataclass(frozen=True, eq=False)
 class Moved:
-    """How far a convolution moved: `weight` (C, K) and `bias` (C,), every number with noise.
+    """How far a convolution moved: `weight` (R, K) and `bias` (R,), every number with noise.
 
-    `sigma` is the standard deviation of the noise and of the rounding of the weights together.
+    The rows R are its channels, in every round. `sigma` is the standard deviation of the noise and
+    of the rounding of the weights together.
     """
 
     weight: Tensor
@@ -51,6 +60,15 @@ class Moved:
             (sigma**2 + rounding**2) ** 0.5,
         )
 
+    @classmethod
+    def over(cls, rounds: Iterable[Moved]) -> Moved:
+        """Return the rows of all rounds together."""
+        parts = list(rounds)
+        weights, biases = (
+            torch.cat(p) for p in ([m.weight for m in parts], [m.bias for m in parts])
+        )
+        return cls(weights, biases, max(m.sigma for m in parts))
+
     def heard(self, prior: Tensor, stride: int) -> Tensor:
         """Return what was heard (T, I), or `prior` (T, I) itself where noise hides all."""
         return spectrogram(self.weight, self.bias, prior, stride, self.sigma)
@@ -64,9 +82,9 @@ class Moved:
 
 
 def reconstructed(
-    before: Recognizer, after: Recognizer, counts: Tensor, prior: SpeechPrior, sigma: float = 0.0
+    updates: Sequence[Update], counts: Tensor, prior: SpeechPrior, sigma: float = 0.0
 ) -> Tensor:
-    """Return the spectrograms (B, T, M) of the B utterances that moved the weights.
+    """Return the spectrograms (B, T, M) of the B utterances that moved the weights in each update.
 
     `counts` (B,) are their frames, which the attacker knows; every number of the update has noise
     of standard deviation `sigma`. Where noise hides all, they are the mean speaker of `prior`.
@@ -76,17 +94,20 @@ def reconstructed(
     Raises:
         OverheardError: the target does not begin with two convolutions.
     """
-    old, new = _slower(before), _slower(after)
-    first, second = _convolutions(old)
+    pairs = [(_slower(update.before), _slower(update.after)) for update in updates]
+    (first, second), old = _convolutions(pairs[0][0]), pairs[0][0]
     moved, deeper = (
-        Moved.between(a, b, sigma) for a, b in zip((first, second), _convolutions(new), strict=True)
+        Moved.over(
+            Moved.between(_convolutions(a)[layer], _convolutions(b)[layer], sigma) for a, b in pairs
+        )
+        for layer in (0, 1)
     )
     means = [m[:n] for m, n in zip(prior.mean(counts), counts.tolist(), strict=True)]
-    channels = len(moved.bias)
     windows = first.counts(counts)
     fewer = int(second.counts(windows).sum())
+    fits = int(windows.sum()) <= min(moved.weight.shape)
     # The second moved in more directions than it has windows where the first one had changed.
-    if int(windows.sum()) <= channels or fewer > channels or deeper.rank() > fewer:
+    if fits or fewer > min(deeper.weight.shape) or deeper.rank() > fewer:
         return padded([moved.heard(mean, first.stride) for mean in means])
     found = []
     for mean in means:

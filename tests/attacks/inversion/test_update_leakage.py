@@ -11,7 +11,7 @@ import torch
 from attacks.inversion.gradient_leakage import gradient_of
 from attacks.inversion.metrics import cosines
 from attacks.inversion.prior import SpeechPrior, spectrograms
-from attacks.inversion.update_leakage import Moved, reconstructed
+from attacks.inversion.update_leakage import Moved, Update, reconstructed
 from targets.core.errors import OverheardError
 from targets.nn.layers import sequence_mask
 from tests.fakes import recipe_for, speech, utterance
@@ -47,7 +47,7 @@ def found(channels, utterances, sigma=0.0, **how):
         with torch.no_grad():
             for weight in after.network.parameters():
                 weight += sigma * torch.randn(weight.shape, generator=generator)
-    guess = reconstructed(model, after, counts, prior, sigma)
+    guess = reconstructed([Update(model, after)], counts, prior, sigma)
     return guess, cosines(guess, truth, counts), cosines(prior.mean(counts), truth, counts)
 
 
@@ -79,7 +79,20 @@ def test_clients_in_a_sum_are_told_apart():
     with torch.no_grad():
         for old, moved, weight in zip(*parts, strict=True):
             weight += moved - old
-    assert (cosines(reconstructed(model, total, counts, prior), truth, counts) > 0.95).all()
+    guess = reconstructed([Update(model, total)], counts, prior)
+    assert (cosines(guess, truth, counts) > 0.95).all()
+
+
+def test_a_further_round_adds_rows():
+    model, prior = started(12)
+    truth, counts = model.logmel([LONG])  # 19 windows
+    once = learnt(model, [LONG], steps=4)
+    rounds = [Update(model, once), Update(once, learnt(once, [LONG], steps=4))]
+    alone, both = (
+        cosines(reconstructed(r, counts, prior), truth, counts) for r in (rounds[:1], rounds)
+    )
+    assert (alone < 0.9).all()
+    assert (both > 0.95).all()
 
 
 def test_two_of_one_length_are_mixed():
@@ -113,4 +126,4 @@ def test_noise_leaves_the_mean_speaker(channels):
 def test_a_target_without_trained_convolutions_is_refused():
     model, prior = started(40)
     with pytest.raises(OverheardError, match="does not begin with convolutions"):
-        reconstructed(model.logmel, model.logmel, torch.tensor([20]), prior)
+        reconstructed([Update(model.logmel, model.logmel)], torch.tensor([20]), prior)
