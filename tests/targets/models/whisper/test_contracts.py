@@ -34,6 +34,8 @@ SCHEMES_TRIED = {
     "adamix": {"epsilon": 4, "epochs": 1, "batch_size": 4, "components": 2},
     "fedavg": {"clients": 2, "per_round": 2, "rounds": 2},
     "dp-fedavg": {"epsilon": 4, "clients": 4, "per_round": 2, "rounds": 2},
+    "adept": {"epsilon": 4, "hidden": 8, "text_epochs": 1},
+    "voice-shifted": {},
     "pate-gnmax": {
         "epsilon": 4, "teachers": 2, "teacher_epochs": 1, "student_epochs": 1, "queries": 2,
         "verbalised": True, "choice": "cover", "rounds": 1,
