@@ -26,7 +26,7 @@ SIZES = (1, 2, 4)
 JOBS, SECONDS = 16, 4.0
 FIRST = 2.0  # seconds of the jobs that start workers: long enough for each to get one
 PROCESSES, RAY, COMPUTING = "processes", "Ray", "processes that compute"
-PRODUCTS = 200_000  # of a computing job: about four seconds of one core
+PRODUCTS = 100_000  # of a computing job: about two seconds of one core
 
 MakePool = Callable[[Path], Pool]
 
