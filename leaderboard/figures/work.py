@@ -8,7 +8,7 @@ from typing import NamedTuple
 from leaderboard.records.mechanism_audit import MechanismAudit
 from leaderboard.records.record import Record
 from leaderboard.spec.cell import Cell
-from leaderboard.spec.load import load_suite
+from leaderboard.spec.load import built_in_suites, load_suite
 from leaderboard.spec.paths import real_sources
 
 SHARED = "poll"  # the key of seconds that rows share, such as those of teacher votes
@@ -30,16 +30,19 @@ class Remake(NamedTuple):
     commits: tuple[str, ...] = ()
 
 
-def remake(records: Sequence[Record]) -> Remake:
+def remake(records: Sequence[Record], name: str) -> Remake:
     """Return how the records of one suite are made again.
+
+    It is the built-in suite of this `name`, or the one that the records name.
 
     With the suite's own seeds where these give all of the records, else with those that the records
     have. A command computes all rows of a suite, so that there may be more cells than records.
     """
     conditions = records[0].cell.conditions
-    suite = load_suite(records[0].cell.suite)
+    suite = load_suite(name if name in built_in_suites() else records[0].cell.suite)
     seeds = tuple(sorted({record.cell.seed for record in records}))
     at_seeds = suite.model_copy(update={"seeds": seeds, "more_seeds": {}})
+    named = [record.cell for record in records]  # by what the suite was called then
     folders = real_sources(conditions)
     if conditions.training.checkpoint is not None:
         folders += (conditions.training.checkpoint,)
@@ -47,7 +50,7 @@ def remake(records: Sequence[Record]) -> Remake:
     begin = f"overheard run --suite {suite.name}"
     for one, options in ((suite, ""), (at_seeds, "".join(f" --seed {seed}" for seed in seeds))):
         cells = {cell.id: cell for cell in one.cells()}
-        if all(cells.get(record.cell.id) == record.cell for record in records):
+        if all(cells.get(c.id) == c.model_copy(update={"suite": suite.name}) for c in named):
             command = f"{begin}{options}{data} --out DIR"
             return Remake(command, tuple(cells.values()), folders)
     commits = tuple(sorted({str(record.code.commit)[:COMMIT] for record in records}))

@@ -50,7 +50,7 @@ def work_table(home: Path) -> str:
     total, count = 0.0, 0
     for folder in sorted(path for path in home.iterdir() if path.is_dir()):
         records = read_records(folder)
-        again, hours = remake(records), hours_of(records, read_audits(folder))
+        again, hours = remake(records, folder.name), hours_of(records, read_audits(folder))
         commits = " or ".join(f"`{commit}`" for commit in again.commits)
         rows.append(
             (
