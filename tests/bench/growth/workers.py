@@ -23,7 +23,7 @@ from targets.core.files import whole_file
 from tests.bench.growth.curves import Growth, Panel, slope
 
 SIZES = (1, 2, 4)
-JOBS, SECONDS = 16, 4.0
+JOBS, SECONDS = 16, 2.0
 FIRST = 2.0  # seconds of the jobs that start workers: long enough for each to get one
 PROCESSES, RAY, COMPUTING = "processes", "Ray", "processes that compute"
 PRODUCTS = 100_000  # of a computing job: about two seconds of one core
