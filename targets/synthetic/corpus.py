@@ -16,12 +16,12 @@ from typing import Literal
 from targets.core import randomness
 from targets.core.files import default_cache
 from targets.core.randomness import Randomness
-from targets.speech.utterance import Corpus, Utterance, Word
+from targets.speech.utterance import Corpus, Samples, Utterance, Word
 from targets.synthetic.acoustics import draw_acoustics, record
 from targets.synthetic.cache import IN_MEMORY, CacheError, Writer, check_writable, load_utterances
 from targets.synthetic.phrases import PERSONAL_SHARE, phrase
 from targets.synthetic.spelled import spelled_phrase
-from targets.synthetic.synthesis import Speaker
+from targets.synthetic.synthesis import Saying, Speaker
 from targets.synthetic.telephone import over_telephone
 from targets.synthetic.voices import voice, voice_count
 
@@ -157,8 +157,10 @@ def speak(
     made: list[Utterance] = []
     held = 0
     with Speaker() as speaker, Writer(path) if path is not None else nullcontext() as writer:
-        for number, request in enumerate(requests, 1):
-            said = _say(speaker, request, Randomness(seed).child("spoken", request.id))
+        drawn = [Randomness(seed).child("spoken", request.id) for request in requests]
+        dry = speaker.say_all(map(_saying, requests, drawn))
+        for number, (request, own, sound) in enumerate(zip(requests, drawn, dry, strict=True), 1):
+            said = _recorded(request, *sound, own)
             held += said.samples.nbytes
             if writer is not None:
                 writer.add(said)
@@ -169,14 +171,16 @@ def speak(
     return made if path is None or held <= IN_MEMORY else load_utterances(path)
 
 
-def _say(speaker: Speaker, request: SpeechRequest, randomness: Randomness) -> Utterance:
+def _saying(request: SpeechRequest, randomness: Randomness) -> Saying:
     who = voice(request.speaker_index)
-    dry, words = speaker.say(
-        request.text,
-        who,
-        rate=round(who.rate * request.rate_factor),
-        seed=randomness.child("voice").integer(),
-    )
+    rate = round(who.rate * request.rate_factor)
+    return Saying(request.text, who, rate, randomness.child("voice").integer())
+
+
+def _recorded(
+    request: SpeechRequest, dry: Samples, words: Sequence[Word], randomness: Randomness
+) -> Utterance:
+    who = voice(request.speaker_index)
     acoustics = draw_acoustics(randomness.child("acoustics"))
     utterance = Utterance(
         id=request.id,

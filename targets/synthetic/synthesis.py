@@ -8,9 +8,11 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
 import numpy as np
 import soxr
@@ -24,6 +26,15 @@ SLOWEST, FASTEST = 80, 900  # words a minute that still come out as speech
 
 class SynthesisError(OverheardError):
     """The speaking process failed; the message is one line."""
+
+
+class Saying(NamedTuple):
+    """A text in a voice at `rate` words a minute; `seed` is of what a voice does at random."""
+
+    text: str
+    voice: Voice
+    rate: int
+    seed: int
 
 
 class Speaker:
@@ -73,32 +84,59 @@ class Speaker:
             ValueError: `rate` is outside `SLOWEST` .. `FASTEST`.
             SynthesisError: the speaking process refused or died.
         """
-        if not SLOWEST <= rate <= FASTEST:
-            raise ValueError(f"{rate} words a minute: not within {SLOWEST} .. {FASTEST}")
-        request = {
-            "language": voice.language,
-            "variant": voice.variant,
-            "rate": rate,
-            "seed": seed & 0x7FFFFFFF,
-            "text": text,
-        }
-        samples, native_rate, events = self._ask(request)
+        (said,) = self.say_all([Saying(text, voice, rate, seed)])
+        return said
+
+    def say_all(self, sayings: Iterable[Saying]) -> Iterator[tuple[Samples, list[Word]]]:
+        """Yield what `say` returns of each. The next is being said while one is in use.
+
+        Raises:
+            ValueError, SynthesisError: see `say`.
+        """
+        asked: deque[Saying] = deque()
+        try:
+            for saying in sayings:
+                self._ask(saying)
+                asked.append(saying)
+                if len(asked) > 1:
+                    yield self._said(asked.popleft())
+            while asked:
+                yield self._said(asked.popleft())
+        finally:
+            # Whoever stops early must not be answered what was asked before.
+            with contextlib.suppress(SynthesisError):
+                while asked:
+                    asked.popleft()
+                    self._answer()
+
+    def _said(self, saying: Saying) -> tuple[Samples, list[Word]]:
+        samples, native_rate, events = self._answer()
         if not len(samples):
-            raise SynthesisError(f"nothing was said for {text!r}")
-        words = align(text, events, end=_last_sound(samples), rate=native_rate)
+            raise SynthesisError(f"nothing was said for {saying.text!r}")
+        words = align(saying.text, events, end=_last_sound(samples), rate=native_rate)
         dry = soxr.resample(samples.astype(np.float32) / 32768, native_rate, SAMPLE_RATE)
         return dry, words
 
-    def _ask(self, request: dict[str, object]) -> tuple[np.ndarray, int, list[tuple[int, int]]]:
-        stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin is not None
+    def _ask(self, saying: Saying) -> None:
+        if not SLOWEST <= saying.rate <= FASTEST:
+            raise ValueError(f"{saying.rate} words a minute: not within {SLOWEST} .. {FASTEST}")
+        request = {
+            "language": saying.voice.language,
+            "variant": saying.voice.variant,
+            "rate": saying.rate,
+            "seed": saying.seed & 0x7FFFFFFF,
+            "text": saying.text,
+        }
+        assert self._process.stdin is not None
+        # Of a process that has ended the answer, or the lack of one, tells.
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(json.dumps(request).encode() + b"\n")
+            self._process.stdin.flush()
+
+    def _answer(self) -> tuple[np.ndarray, int, list[tuple[int, int]]]:
+        stdout = self._process.stdout
         assert stdout is not None
-        try:
-            stdin.write(json.dumps(request).encode() + b"\n")
-            stdin.flush()
-            head = stdout.readline()
-        except BrokenPipeError:
-            head = b""
+        head = stdout.readline()
         if not head:
             raise SynthesisError(f"the speaking process ended: {self._last_complaint()}")
         answer = json.loads(head)

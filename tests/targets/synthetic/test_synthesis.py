@@ -19,7 +19,7 @@ from targets.core.randomness import Randomness
 from targets.speech.utterance import SAMPLE_RATE
 from targets.synthetic.acoustics import Acoustics, draw_acoustics, record
 from targets.synthetic.phrases import CANARIES, COMMANDS, PERSONAL
-from targets.synthetic.synthesis import FASTEST, SLOWEST, Speaker, SynthesisError, align
+from targets.synthetic.synthesis import FASTEST, SLOWEST, Saying, Speaker, SynthesisError, align
 from targets.synthetic.voices import voice, voice_count
 
 TEXTS = (
@@ -104,6 +104,18 @@ def test_word_timings_follow_the_words(speaker, template):
             assert word.end - word.start > 0.02, (text, word)
         for word, following in itertools.pairwise(words):
             assert word.end == following.start
+
+
+def test_many_are_said_as_one_by_one_and_whoever_stops_early_hears_no_old_answer(speaker):
+    wanted = [Saying(text, voice(0), 170, 5) for text in TEXTS]
+    alone = [speaker.say(one.text, one.voice, rate=one.rate, seed=one.seed) for one in wanted]
+    for (samples, words), (dry, known) in zip(speaker.say_all(wanted), alone, strict=True):
+        assert np.array_equal(samples, dry)
+        assert words == known
+    stopped = speaker.say_all(wanted)
+    next(stopped)
+    stopped.close()
+    assert np.array_equal(speaker.say(TEXTS[0], voice(0), rate=170, seed=5)[0], alone[0][0])
 
 
 def test_words_are_heard_where_the_timings_say(speaker):
