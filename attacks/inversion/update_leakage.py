@@ -21,6 +21,7 @@ from attacks.inversion.gradient_spectrogram import MARGIN, ROUNDING, spectrogram
 from attacks.inversion.metrics import padded
 from attacks.inversion.prior import SpeechPrior
 from targets.core.errors import OverheardError
+from targets.models.base import HasAdapters
 from targets.models.recognizer import Recognizer
 from targets.nn.encoder import Slower
 from targets.nn.layers import Convolution, sequence_mask
@@ -116,6 +117,19 @@ def reconstructed(
         nothing = torch.equal(heard, usual)
         found.append(mean if nothing else _frames(lambda x: _hidden(old, x), heard, mean, prior))
     return padded(found)
+
+
+def most_frames(recognizer: Recognizer) -> int:
+    """Return of how many frames one utterance comes back whole from one update, at most.
+
+    It has then no more windows than the update has rows. 0 is returned where the target does not
+    begin with convolutions that it trains.
+    """
+    trained = not isinstance(recognizer.network, HasAdapters)
+    if not trained or not any(isinstance(m, Slower) for m in recognizer.modules()):
+        return 0
+    first, _ = _convolutions(_slower(recognizer))
+    return min(first.linear.weight.shape) * first.stride
 
 
 def _hidden(slower: Slower, frames: Tensor) -> Tensor:

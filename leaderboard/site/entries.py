@@ -147,14 +147,15 @@ def sound_label(file: Path) -> str:
     """Return what is heard in a sound file of a run, by its name."""
     if file.stem == "original":
         return "the original"
-    if file.stem == "none":
-        return "rebuilt from the model without DP"
-    if private := _EPSILON.fullmatch(file.stem):
-        return f"rebuilt from the model at ε = {private[1]}"
+    if file.stem == "twin":
+        return "another recording of the speaker, stretched"
+    if found := _REBUILT.fullmatch(file.stem):
+        source = "an update" if found["update"] else "the model"
+        return f"rebuilt from {source} {f'at ε = {e}' if (e := found['epsilon']) else 'without DP'}"
     return file.stem.replace("-", " ").replace("_", " ")
 
 
-_EPSILON = re.compile(r"eps(\d+(?:\.\d+)?)")
+_REBUILT = re.compile(r"(?P<update>update-)?(none|eps(?P<epsilon>\d+(?:\.\d+)?))")
 
 
 def _run(folder: Path, number: int) -> Run:
@@ -164,10 +165,10 @@ def _run(folder: Path, number: int) -> Run:
 
 
 def _heard_in_order(file: Path) -> tuple[int, float, str]:
-    """First the original, then from no privacy to the most."""
-    private = _EPSILON.fullmatch(file.stem)
-    rank = {"original": 0, "none": 1}.get(file.stem, 2 if private else 3)
-    return rank, -float(private[1]) if private else 0.0, file.name
+    """First the original, then from no privacy to the most: of models, of an update; controls."""
+    if found := _REBUILT.fullmatch(file.stem):
+        return 2 if found["update"] else 1, -float(found["epsilon"] or "inf"), file.name
+    return 0 if file.stem == "original" else 3, 0.0, file.name
 
 
 def _conditions(record: Record) -> tuple[str, str]:

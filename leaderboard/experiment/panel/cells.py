@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from attacks.registry import ATTACKS
-from leaderboard.experiment.fingerprints import attack_code, scheme_code
+from leaderboard.experiment.fingerprints import attack_code, module_code, scheme_code
 from leaderboard.spec.cell import Cell
 from leaderboard.spec.paths import SOUNDS, panel_file
 from leaderboard.spec.suite import Suite
@@ -16,6 +16,10 @@ from targets.core.digests import digest_of
 
 KEY = "overheard"  # of the text in the picture that says what was drawn
 ATTACK = "inversion"
+# The device whose update is shown, and who clips and releases it: as in `dp-fedavg`.
+STEPS, RATE, CLIP, DELTA = 16, 0.2, 0.3, 1e-5
+EPSILONS = (10.0, 1.0)  # of its release
+UPDATE_CODE = ("attacks.inversion.update_leakage", "defenses.federated.local_training")
 
 
 def panel_cells(suite: Suite) -> list[Cell]:
@@ -40,7 +44,8 @@ def panel_key(cells: Sequence[Cell], stamps: Mapping[str, str] | None = None) ->
     """
     attack = [a.options for a in cells[0].conditions.attacks if a.name == ATTACK]
     models = [[cell.training_digest, scheme_code(cell.scheme)] for cell in cells]
-    return digest_of([models, attack, attack_code(ATTACK), *([stamps] if stamps else [])])
+    update = [STEPS, RATE, CLIP, DELTA, EPSILONS, *map(module_code, UPDATE_CODE)]
+    return digest_of([models, attack, attack_code(ATTACK), update, *([stamps] if stamps else [])])
 
 
 def panel_shows(out: Path, key: str) -> bool:
@@ -54,8 +59,18 @@ def panel_shows(out: Path, key: str) -> bool:
 
 def sound_file(out: Path, cell: Cell | None) -> Path:
     """Return where the sound rebuilt from a cell's model is kept; of the original for None."""
-    if cell is None:
-        name = "original"
-    else:
-        name = "none" if cell.epsilon is None else f"eps{cell.epsilon:g}"
+    return out / SOUNDS / f"{'original' if cell is None else _level(cell.epsilon)}.wav"
+
+
+def update_sound_file(out: Path, epsilon: float | None) -> Path:
+    """Return where the sound rebuilt from an update is kept; `epsilon` is None without noise."""
+    return out / SOUNDS / f"update-{_level(epsilon)}.wav"
+
+
+def control_sound_file(out: Path, name: str) -> Path:
+    """Return where the sound of a control is kept."""
     return out / SOUNDS / f"{name}.wav"
+
+
+def _level(epsilon: float | None) -> str:
+    return "none" if epsilon is None else f"eps{epsilon:g}"

@@ -11,7 +11,7 @@ import torch
 from attacks.inversion.gradient_leakage import gradient_of
 from attacks.inversion.metrics import cosines
 from attacks.inversion.prior import SpeechPrior, spectrograms
-from attacks.inversion.update_leakage import Moved, Update, reconstructed
+from attacks.inversion.update_leakage import Moved, Update, most_frames, reconstructed
 from targets.core.errors import OverheardError
 from targets.nn.layers import sequence_mask
 from tests.fakes import recipe_for, speech, utterance
@@ -93,6 +93,13 @@ def test_a_further_round_adds_rows():
     )
     assert (alone < 0.9).all()
     assert (both > 0.95).all()
+
+
+def test_how_many_frames_come_back_whole():
+    model, _ = started(12)
+    assert most_frames(model) == 24  # 12 windows, one every second frame
+    for target in ("rnnt-adapters", "convrnnt"):
+        assert most_frames(recipe_for(target, PUBLIC, size=8).build()) == 0
 
 
 def test_two_of_one_length_are_mixed():

@@ -58,7 +58,7 @@ def fill(run: Path) -> Path:
     write_record(failed_record(CELLS["rnnt-pate-gnmax-eps10-seed0"], "stopped"), run)
     (run / "spectrograms.png").write_bytes(b"a picture")
     (run / "sounds").mkdir()
-    for name in ("eps1", "none", "original", "eps10"):
+    for name in ("update-eps1", "eps1", "twin", "update-none", "none", "original", "eps10"):
         (run / "sounds" / f"{name}.wav").write_bytes(name.encode())
     return run
 
@@ -215,7 +215,8 @@ def test_a_page_that_cannot_be_written_leaves_the_old_one(run, tmp_path):
 def test_what_is_seen_and_heard_is_beside_the_page(site):
     entry = Links((site / "entries/small-rnnt-none-seed0.html").read_text(encoding="utf-8"))
     sounds = [link.rsplit("/", 1)[1] for link in entry.links if link.endswith(".wav")]
-    assert sounds == ["original.wav", "none.wav", "eps10.wav", "eps1.wav"]
+    of_models = ["original.wav", "none.wav", "eps10.wav", "eps1.wav"]
+    assert sounds == [*of_models, "update-none.wav", "update-eps1.wav", "twin.wav"]
     assert (site / "runs/run1/sounds/eps10.wav").read_bytes() == b"eps10"
     assert (site / "runs/run1/spectrograms.png").read_bytes() == b"a picture"
     assert sound_label(Path("eps0.5.wav")) == "rebuilt from the model at ε = 0.5"
