@@ -7,7 +7,8 @@ speaker that nobody learnt from, stretched to the length. Printed are log-mel co
 utterances with 95 % intervals. First of what comes back: with the utterance, with those alone that
 are in sums of no more windows than the update has rows and a window numbers, with the twin, and the
 difference. Then of controls with the utterance: its twin, a call of another speaker, and the mean
-speaker. Takes two minutes of one core.
+speaker. A second table says how well the speaker is found again: the place of the true voice among
+all, and how often it is the first. Takes two minutes of one core.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from attacks.inversion.update_leakage import Update, reconstructed
 from attacks.statistics.gdp import mu_from_epsilon
 from attacks.statistics.means import mean
 from defenses.federated.local_training import LocalTraining, norm_of
+from leaderboard.experiment.panel.cells import CLIP, DELTA, RATE, STEPS
 from leaderboard.game.build import speech_of
 from leaderboard.game.recipe import STUDENT
 from leaderboard.spec.load import load_suite
@@ -43,9 +45,10 @@ from targets.speech.tokens import Characters
 from targets.speech.utterance import SAMPLE_RATE, Utterance
 from targets.training.fit import fit
 from targets.training.recipe import Recipe, Schedule
+from tests.studies.update_voices import Voices
 
 VOICES, CALLS = 16, 9  # of the private speech; the last call of a voice is its twin
-RATE, CLIP, DELTA = 0.2, 0.3, 1e-5  # of a device, and of what a server releases: as in `dp-fedavg`
+ENROLLED = 5  # the calls before that, by which a voice is looked for
 DECIBELS_A_NEPER = 10 / np.log(10)
 
 
@@ -90,9 +93,9 @@ CASES = (
     Case(steps=16, adam=True),
 )
 PICTURED = {
-    "no DP": Case(steps=16),
-    "ε = 10": Case(steps=16, epsilon=10.0),
-    "ε = 1": Case(steps=16, epsilon=1.0),
+    "no DP": Case(steps=STEPS),
+    "ε = 10": Case(steps=STEPS, epsilon=10.0),
+    "ε = 1": Case(steps=STEPS, epsilon=1.0),
 }
 
 
@@ -102,6 +105,7 @@ class World:
 
     model: Recognizer
     prior: SpeechPrior
+    public: Sequence[Utterance]
     said: Sequence[Sequence[Utterance]]  # by voice
 
     @classmethod
@@ -125,7 +129,7 @@ class World:
         for u in parts["private"]:
             by_voice.setdefault(u.speaker, []).append(u)
         prior = SpeechPrior.learn(spectrograms(model, parts["public"]))
-        return cls(model, prior, list(by_voice.values()))
+        return cls(model, prior, parts["public"], list(by_voice.values()))
 
     def groups(self, case: Case) -> list[list[Sequence[Utterance]]]:
         """Return what the clients of each sum hold: a voice each, all sums together 16 calls."""
@@ -206,6 +210,30 @@ def row(world: World, case: Case) -> list[str]:
     return [*case.name.split(" | "), str(len(to_own)), *(told(mean(v)) for v in shown)]
 
 
+def voices(world: World) -> list[list[str]]:
+    """Return of the first call of each voice, and of what comes back, how its speaker is found."""
+    logmel = world.model.logmel
+    enrolled = {said[0].speaker: said[-1 - ENROLLED : -1] for said in world.said}
+    known = Voices(logmel, world.public, enrolled)
+    calls = [said[0] for said in world.said]
+    counts = [len(logmel([call])[0][0]) for call in calls]
+    heard = {"the utterance itself": [logmel([call])[0][0] for call in calls]}
+    heard |= {
+        f"its update, {name}": [world.guess(case, [[call]])[1][0] for call in calls]
+        for name, case in PICTURED.items()
+    }
+    heard["its twin"] = [world.twin(call, n) for call, n in zip(calls, counts, strict=True)]
+    heard["the mean speaker"] = [world.prior.mean(torch.tensor([n]))[0] for n in counts]
+    first = world.model.network.encoder.convolutions[0]
+    fits = [n <= first.stride * min(first.linear.weight.shape) for n in counts]
+    rows = []
+    for name, frames in heard.items():
+        ranks = known.ranks(frames, [call.speaker for call in calls])
+        first_of = f"{int((ranks == 1).sum())} of {len(ranks)}"
+        rows.append([name, told(mean(ranks)), told(mean(ranks[fits])), first_of])
+    return rows
+
+
 def told(estimate: Estimate) -> str:
     """Return a figure with its interval."""
     if not estimate.scored:
@@ -248,6 +276,9 @@ def main(run: Path, picture: Path) -> None:
     figures = ["with it", "where it fits", "with its twin", "difference"]
     figures += ["of the twin", "of another speaker", "of the mean speaker"]
     print(tabulate(rows, [*settings, *figures], tablefmt="github"))
+    print()
+    heads = ["voice of", f"place among {VOICES}", "where it fits", "is the first"]
+    print(tabulate(voices(world), heads, tablefmt="github"))
     draw(world, picture)
 
 
