@@ -19,7 +19,7 @@ from targets.speech.utterance import Utterance
 
 Scores = NDArray[np.float64]
 Memory = dict[str, dict[str, Scores]]  # scores on each reference, by attack and candidate
-Losses = MutableMapping[tuple[str, ...], Scores]  # of the public start, by who was asked about
+Losses = MutableMapping[tuple[Utterance, ...], Scores]  # of the public start, of these very ones
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,9 +43,10 @@ class Transcripts:
     def nll_of_start(self, utterances: Sequence[Utterance]) -> Scores:
         """Return the losses (N,) in nats of the public start, computed at the first call alone.
 
-        They are kept for exactly these utterances: in another batch their last digits differ.
+        They are kept for exactly these utterances: in another batch their last digits differ, and
+        one that was changed may have kept its id.
         """
-        asked = tuple(u.id for u in utterances)
+        asked = tuple(utterances)
         if asked not in self.start_losses:
             losses = _array(self.start.nll(utterances))
             losses.setflags(write=False)

@@ -5,7 +5,8 @@ the first convolution hears is the speech itself, and no step changes that: howe
 taken, the rows of its difference lie in the span of the windows of all utterances. Utterances of
 different lengths are told apart by where they end. Updates of the same speech in further rounds add
 rows. The second convolution hears half as many windows, so that its rows hold twice as much speech,
-but only while the first one stays as it was: for one step.
+but only while the first one stays as it was: for one step. For studies of one update: a model of
+the game has learnt from far more windows than it has rows.
 """
 
 from __future__ import annotations

@@ -18,10 +18,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from defenses.text.mechanism import NORMS, RADIUS, Noise
+from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
 
 NEIGHBOURS = 5  # how far away the fifth is says how dense it is around a word
 WINDOW = 2  # words to either side that a word is said together with
+MOST_WORDS = 5_000  # all pairs of them are held at once: 200 MB a table
 NOTHING = ""  # the word behind the end of a text
 
 Values = NDArray[np.float64]
@@ -33,12 +35,20 @@ class WordSpace:
     The latent of a whole text is within the ball of the mechanism, whatever its words are. A text
     is cut to the longest public one; behind its end there is a word for nothing, so that its length
     is hidden as its words are. A word that is not public stands in the middle.
+
+    Raises:
+        OverheardError: there are more than `MOST_WORDS` words.
     """
 
     def __init__(self, texts: Sequence[str], noise: Noise, entries: int) -> None:
         self.longest = max(len(text.split()) for text in texts)
         rows = [self._row(text) for text in texts]
         self._words = sorted({word for row in rows for word in row})
+        if len(self._words) > MOST_WORDS:
+            raise OverheardError(
+                f"the public transcripts have {len(self._words)} different words; a space of words "
+                f"has at most {MOST_WORDS}: give fewer transcripts"
+            )
         vectors = np.hstack([said_together(rows, self._words), spelled(self._words)])
         places = even_places(vectors, entries)
         self._places = torch.tensor(places * self._scale(places, noise))

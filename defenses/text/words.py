@@ -9,7 +9,7 @@ import torch
 
 from defenses.accounting.price import price
 from defenses.base import Trained
-from defenses.text.mechanism import NORMS, SENSITIVITY, Noise, NoisyLatents, norms
+from defenses.text.mechanism import NORMS, SENSITIVITY, Noise, NoisyLatents
 from defenses.text.scheme import privatised, public_texts, taught_by_voices
 from defenses.text.word_space import WordSpace
 from targets.core.errors import OverheardError
@@ -73,7 +73,7 @@ def weaker_promises(space: WordSpace, mechanism: NoisyLatents, delta: float) -> 
     The second is the median over the words: what metric privacy promises of neighbours.
     """
     places = space.places
-    apart = norms(places[:, None] - places[None], mechanism.noise)[..., 0]
+    apart = torch.cdist(places, places, p=float(NORMS[mechanism.noise]))
     apart.fill_diagonal_(torch.inf)
     nearest = float(apart.min(1).values.median())
     any_other = SENSITIVITY / space.longest ** (1 / NORMS[mechanism.noise])

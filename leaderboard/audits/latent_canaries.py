@@ -3,7 +3,8 @@
 The mechanism is the scheme's own. The auditor writes down the latents of one utterance with the
 canary and without, before they are cut, and so needs no encoder. Two pairs are tried: the two ends
 of one axis, which are farthest apart in the sum of their entries, and two opposite corners, which
-show a ball that is cut in another norm than the noise goes by.
+show a ball that is cut in another norm than the noise goes by. A run audits one at the settings of
+its rows; the zoo of broken mechanisms runs many.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from leaderboard.spec.cell import Cell
 if TYPE_CHECKING:
     from leaderboard.experiment.stages.shared_stage import SharedStage
 
-A_PHRASE = 0.01  # seconds to make an utterance
+A_PHRASE = 0.008  # seconds to make an utterance
 TRAINING = ("speech", "training", "transcribing")  # the stages before the attacks
 
 
@@ -69,7 +69,8 @@ def duration_of_stage(stage: SharedStage, cell: Cell, known: Sequence[Memory]) -
     if stage.kind == "start":
         return _duration_of_start(cell, known)
     if stage.kind == "speech":
-        return Duration(A_PHRASE * (_candidates(cell) or 0), "10 ms an utterance, see docs/cost.md")
+        wanted = cell.conditions.speech.private.utterances or 0
+        return Duration(A_PHRASE * wanted, "8 ms an utterance, see docs/cost.md")
     return _duration(cell, [stage.kind], known)
 
 

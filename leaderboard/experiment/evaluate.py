@@ -24,6 +24,7 @@ from targets.core.estimate import Estimate
 from targets.core.progress import stage
 from targets.models.recognizer import Recognizer
 from targets.training.checks import fingerprint_of_weights
+from targets.training.recipe import Recipe
 
 _start_losses: dict[Hashable, Losses] = {}
 
@@ -46,7 +47,7 @@ def attacked(
     scores = {name: found for name, found in begun.scores.items() if name in kept}
     leakages = {name: found for name, found in begun.leakages.items() if name in kept}
     start = recipe_as_begun(begun.cell, experiment.recipe, recognizer.state_dict()).build()
-    start_losses = _losses_of(start, experiment.recipe.device, begun.corpora)
+    start_losses = _losses_of(experiment.recipe, start, begun.corpora)
     public = [u for u in game.public if u.text]
     anew = {name: attack for name, attack in every.items() if name in names}
     for number, (name, attack) in enumerate(anew.items()):
@@ -88,12 +89,13 @@ def attacked(
     return _judged(begun.model_copy(update=content), experiment, every, references)
 
 
-def _losses_of(start: Recognizer, device: str, corpora: Mapping[str, str]) -> Losses:
+def _losses_of(recipe: Recipe, start: Recognizer, corpora: Mapping[str, str]) -> Losses:
     """Return where the losses of a start are kept for the next cell of this process.
 
     What is kept is for the start, the speech and the device of the last cell alone.
     """
-    wanted = fingerprint_of_weights(start.state_dict()), device, *sorted(corpora.items())
+    named = recipe.target, recipe.device, recipe.tokens.size, repr(recipe.pretrained)
+    wanted = fingerprint_of_weights(start.state_dict()), *named, *sorted(corpora.items())
     if wanted not in _start_losses:
         _start_losses.clear()
         _start_losses[wanted] = {}

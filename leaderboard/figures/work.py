@@ -33,10 +33,9 @@ class Remake(NamedTuple):
 def remake(records: Sequence[Record], name: str) -> Remake:
     """Return how the records of one suite are made again.
 
-    It is the built-in suite of this `name`, or the one that the records name.
-
-    With the suite's own seeds where these give all of the records, else with those that the records
-    have. A command computes all rows of a suite, so that there may be more cells than records.
+    The suite is the built-in one called `name`, or else the one that the records name. Its own
+    seeds are used where they give all records, otherwise those of the records. A command computes
+    every row of a suite, so that there may be more cells than records.
     """
     conditions = records[0].cell.conditions
     suite = load_suite(name if name in built_in_suites() else records[0].cell.suite)

@@ -18,6 +18,7 @@ from leaderboard.records.record import Record
 from leaderboard.records.run_folder import read_history
 from leaderboard.records.store import RecordError
 from leaderboard.records.strongest import disproof, results_on
+from leaderboard.spec.load import suite_of
 from leaderboard.spec.paths import SOUNDS
 from leaderboard.views.controls import control_columns
 from leaderboard.views.table import Row, place
@@ -172,7 +173,7 @@ def _heard_in_order(file: Path) -> tuple[int, float, str]:
 
 
 def _conditions(record: Record) -> tuple[str, str]:
-    return record.cell.suite, record.cell.conditions.digest
+    return suite_of(record.cell), record.cell.conditions.digest
 
 
 def _suites(records: Iterable[tuple[str, Record]]) -> dict[tuple[str, str], str]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from leaderboard.spec.cell import Cell
 from leaderboard.spec.fields import SuiteError
 from leaderboard.spec.suite import Suite
 
@@ -19,6 +21,23 @@ def built_in_suites() -> tuple[str, ...]:
     """Return the names of the suites that come with overheard, sorted."""
     found = (files("leaderboard") / "suites").iterdir()
     return tuple(sorted(f.name.removesuffix(".toml") for f in found if f.name.endswith(".toml")))
+
+
+def suite_of(cell: Cell) -> str:
+    """Return what the suite of a cell is called now.
+
+    A built-in suite may have been renamed, and its name given to another, since a record was made.
+    """
+    conditions = _built_in_conditions()
+    digest = cell.conditions.digest
+    if conditions.get(cell.suite, digest) == digest:
+        return cell.suite
+    return next((name for name, other in conditions.items() if other == digest), cell.suite)
+
+
+@cache
+def _built_in_conditions() -> dict[str, str]:
+    return {name: load_suite(name).conditions.digest for name in built_in_suites()}
 
 
 def load_suite(name_or_path: str | Path) -> Suite:

@@ -30,6 +30,7 @@ from leaderboard.records.model_audit import ModelAudit
 from leaderboard.records.numbers import estimate_to_json
 from leaderboard.records.record import Record
 from leaderboard.records.run_folder import read_records
+from leaderboard.spec.load import suite_of
 from leaderboard.views.caution import caution
 from leaderboard.views.model_rows import model_rows, note
 from targets.core.estimate import Estimate
@@ -133,7 +134,7 @@ def identity(record: Record) -> Row:
     """Return the columns that say which entry it is and what it promises."""
     cell, promise = record.cell, record.guarantee
     return {
-        "suite": cell.suite,
+        "suite": suite_of(cell),
         "target": cell.target,
         "scheme": cell.label,
         "seed": cell.seed,

@@ -16,6 +16,7 @@ from leaderboard.figures.paired import wer_difference
 from leaderboard.figures.seeds import Repeated, each_seed, over_seeds
 from leaderboard.records.record import Record
 from leaderboard.records.run_folder import read_records
+from leaderboard.spec.load import suite_of
 from leaderboard.views.table import SEEDS, Row, place, row_of
 from leaderboard.votes.kept import NOT_KEPT, Errors, KeptVotes, LabelErrors, kept_votes
 from leaderboard.votes.prices import Noise, WinnersAlone, lead_needed, winners_alone
@@ -127,7 +128,7 @@ def read_votes(
     grouped = each_seed if seeds else over_seeds
     beside = tuple(grouped(records))
     cells = [_cell(one, beside, [voted[r.cell.id] for r in one.records]) for one in grouped(mine)]
-    return VotesOf(mine[0].cell.suite, tuple(cells), beside)
+    return VotesOf(suite_of(mine[0].cell), tuple(cells), beside)
 
 
 def _labels(

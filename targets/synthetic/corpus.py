@@ -7,7 +7,7 @@ import importlib.metadata
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache as remember
 from pathlib import Path
@@ -156,9 +156,12 @@ def speak(
         check_writable(path.parent)  # before the work is done, not after
     made: list[Utterance] = []
     held = 0
-    with Speaker() as speaker, Writer(path) if path is not None else nullcontext() as writer:
-        drawn = [Randomness(seed).child("spoken", request.id) for request in requests]
-        dry = speaker.say_all(map(_saying, requests, drawn))
+    drawn = [Randomness(seed).child("spoken", request.id) for request in requests]
+    with (
+        Writer(path) if path is not None else nullcontext() as writer,
+        Speaker() as speaker,
+        closing(speaker.say_all(map(_saying, requests, drawn))) as dry,
+    ):
         for number, (request, own, sound) in enumerate(zip(requests, drawn, dry, strict=True), 1):
             said = _recorded(request, *sound, own)
             held += said.samples.nbytes

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
@@ -41,6 +41,7 @@ class Speaker:
     """The speaking process, as a context manager; one sentence at a time, no threads."""
 
     def __init__(self) -> None:
+        self._asked: deque[Saying] = deque()  # and not answered yet: at most two
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
         # By path and with -P: the program must not see this package, nor this folder's modules.
         self._process = subprocess.Popen(
@@ -87,27 +88,32 @@ class Speaker:
         (said,) = self.say_all([Saying(text, voice, rate, seed)])
         return said
 
-    def say_all(self, sayings: Iterable[Saying]) -> Iterator[tuple[Samples, list[Word]]]:
+    def say_all(
+        self, sayings: Iterable[Saying]
+    ) -> Generator[tuple[Samples, list[Word]], None, None]:
         """Yield what `say` returns of each. The next is being said while one is in use.
+
+        Nothing else may be said before this has ended; `close` it to stop early.
 
         Raises:
             ValueError, SynthesisError: see `say`.
         """
-        asked: deque[Saying] = deque()
+        assert not self._asked, "another answer is waited for"
         try:
             for saying in sayings:
                 self._ask(saying)
-                asked.append(saying)
-                if len(asked) > 1:
-                    yield self._said(asked.popleft())
-            while asked:
-                yield self._said(asked.popleft())
-        finally:
-            # Whoever stops early must not be answered what was asked before.
+                self._asked.append(saying)
+                if len(self._asked) > 1:
+                    yield self._said(self._asked.popleft())
+            while self._asked:
+                yield self._said(self._asked.popleft())
+        except (GeneratorExit, SynthesisError, ValueError):
+            # Whoever is answered next must not be answered what was asked before.
             with contextlib.suppress(SynthesisError):
-                while asked:
-                    asked.popleft()
+                while self._asked:
+                    self._asked.popleft()
                     self._answer()
+            raise
 
     def _said(self, saying: Saying) -> tuple[Samples, list[Word]]:
         samples, native_rate, events = self._answer()

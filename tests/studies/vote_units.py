@@ -68,7 +68,7 @@ def spelled_by_vote(
 def main(out: Path) -> None:
     """Train start, teachers and students, and print the table."""
     torch.set_num_threads(1)
-    suite = load_suite("schemes")
+    suite = load_suite("similar-speech")
     experiment = Experiment(suite.conditions, "rnnt", SEED, out, Path())
     if not experiment.start_file.exists():
         PublicStart(experiment).compute()

@@ -171,7 +171,7 @@ def test_the_losses_of_a_start_are_computed_once_for_the_same_candidates(logmel)
     assert np.array_equal(scores(CANDIDATES[:7]), first[:7])
     assert start.times == 2  # others are another batch
     with pytest.raises(ValueError, match="read-only"):
-        kept[tuple(c.id for c in CANDIDATES)][0] = 0.0
+        kept[tuple(CANDIDATES)][0] = 0.0
 
 
 def test_higher_is_member_and_longer_is_not():

@@ -41,7 +41,5 @@ def test_json_has_one_row_a_cell(tmp_path):
 
 def test_the_page_shows_what_the_published_records_say():
     page = (Path(__file__).parents[3] / "docs" / "votes.md").read_text(encoding="utf-8")
-    shown = page.split("<!-- votes: similar-speech, rnnt -->\n")[1].split("<!-- end -->")[0]
-    assert shown.strip() == votes_table(
-        [published("similar-speech")], Format.MARKDOWN, target="rnnt"
-    )
+    shown = page.split("<!-- votes: schemes, rnnt -->\n")[1].split("<!-- end -->")[0]
+    assert shown.strip() == votes_table([published("schemes")], Format.MARKDOWN, target="rnnt")

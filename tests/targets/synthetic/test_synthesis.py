@@ -9,6 +9,7 @@ import signal
 import struct
 import termios
 import time
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -116,6 +117,23 @@ def test_many_are_said_as_one_by_one_and_whoever_stops_early_hears_no_old_answer
     next(stopped)
     stopped.close()
     assert np.array_equal(speaker.say(TEXTS[0], voice(0), rate=170, seed=5)[0], alone[0][0])
+    # Nor who is refused in the middle.
+    for bad, error in ((Saying("yes", voice(0), 0, 5), ValueError), (unknown(), SynthesisError)):
+        with pytest.raises(error):
+            list(speaker.say_all([wanted[1], bad, wanted[2]]))
+        assert np.array_equal(speaker.say(TEXTS[0], voice(0), rate=170, seed=5)[0], alone[0][0])
+
+
+def unknown() -> Saying:
+    return Saying("yes", dataclasses.replace(voice(0), accent="tlh"), 170, 5)
+
+
+def test_a_speaker_that_is_left_in_the_middle_of_an_answer_ends_at_once():
+    began = time.monotonic()
+    long = Saying("one two three four five six seven eight nine ten", voice(0), 100, 5)
+    with Speaker() as speaker, closing(speaker.say_all([long] * 3)) as said:
+        next(said)
+    assert time.monotonic() - began < 4  # and is not killed after five seconds
 
 
 def test_words_are_heard_where_the_timings_say(speaker):
