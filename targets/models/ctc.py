@@ -78,7 +78,7 @@ class CTC(nn.Module):
             repeat = u == last[p]  # a repeated label needs a blank in between
             source = torch.where(repeat, blank[:, p], torch.logaddexp(blank[:, p], label[:, p]))
             label = _held(source, frames[:, u])
-            blank = _held(label, frames[:, [BLANK]])
+            blank = _held(label, frames[:, BLANK, None])
             last = u
             finals.append(torch.logaddexp(blank[-1], label[-1]))
         return -trie.collect(finals).clamp_min(-IMPOSSIBLE)
