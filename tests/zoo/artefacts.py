@@ -6,6 +6,7 @@ released (the weights with their buffers, the list of labels) sees them at once.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from unittest.mock import patch
@@ -20,7 +21,7 @@ from leaderboard.game.game import Game
 from leaderboard.spec.load import load_suite
 from targets.core.randomness import Randomness
 from targets.models.recognizer import Recognizer
-from targets.speech.tokens import Characters, Subwords
+from targets.speech.tokens import Characters
 from targets.speech.utterance import SAMPLE_RATE, Utterance
 from targets.training.recipe import Recipe, Schedule
 from tests.zoo.mechanisms import DELTA, Broken
@@ -42,11 +43,14 @@ def private_statistics():
 
 def private_vocabulary():
     """Learn the subword units from the members' transcripts too."""
+    real = recipes.untrained_recipe
 
-    def broken(conditions, target, game, pretrained):  # noqa: ARG001
-        return Subwords.learn([u.text for u in (*game.public, *game.members)], recipes.SUBWORDS)
+    def broken(conditions, target, game, device, data):
+        every = (*game.public, *game.members)
+        tokens = recipes.public_recipe(conditions, target, every, device, data).tokens
+        return replace(real(conditions, target, game, device, data), tokens=tokens)
 
-    return patch.object(recipes, "_tokens", broken)
+    return patch.object(recipes, "untrained_recipe", broken)
 
 
 def watch_buffers(runs: int, rng: Randomness) -> Evidence:
