@@ -187,7 +187,8 @@ def test_it_opens_an_entry_and_plays(page, site):
     page.locator("#small-rnnt-none-seed0 th a").click()
     assert "rnnt · none" in page.locator("h1").inner_text()
     page.locator("#roc .scatterlayer .trace").nth(2).wait_for(state="attached")
-    assert page.locator("audio").count() == 4
+    made = len(list((site / "runs" / "run1" / "sounds").iterdir()))
+    assert page.locator("audio").count() == made > 4
     played = page.evaluate(
         """async () => {
             const sound = document.querySelector("audio");

@@ -313,7 +313,7 @@ def test_the_run_goes_on_to_a_record_of_each(tmp_path):
     assert stood.read_bytes() == before
     # Nothing else was left in the run: no file that we did not write.
     left = {p.relative_to(tmp_path).parts[0] for p in tmp_path.rglob("*")}
-    assert left <= {".lock", "logs", "records", "starts", "weights"}
+    assert left <= {".lock", "logs", "records", "speech", "starts", "weights"}
 
 
 def test_without_a_sandbox_it_refuses(monkeypatch):
