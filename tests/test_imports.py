@@ -41,7 +41,7 @@ MAY_IMPORT = {
     "defenses.federated": "targets defenses.accounting defenses.base defenses.dpsgd",
     "defenses.public": "targets defenses.accounting defenses.base",
     "defenses.text": "targets defenses.accounting defenses.base",
-    "defenses.voice": "targets defenses.accounting defenses.base defenses.text",
+    "defenses.voice": "targets defenses.accounting defenses.base defenses.public defenses.text",
     "defenses.pate": "targets defenses.accounting defenses.base defenses.public",
     "defenses.api": "targets defenses",
     "attacks.access": "",

@@ -84,8 +84,8 @@ class ADePT:
 class PublicSpoken:
     """Public transcripts, said by public voices: ε is 0. The control of every privatised text.
 
-    As many texts as private ones would be, drawn from the public ones, go the same way. What this
-    teaches, voices and channel taught.
+    As many texts as private ones would be, drawn from the public ones, go the same way. What a
+    target gains from it comes from the voices and the channel, not from private text.
     """
 
     channel: Channel = "microphone"

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 from dp_accounting import NonPrivateDpEvent
 
-from defenses.base import Trained, weights_of
+from defenses.base import Trained
+from defenses.public.nonprivate import NonPrivate
 from defenses.text.scheme import taught_by_voices
 from defenses.voice.shift import drawn_shift, shifted
 from targets.core.randomness import Randomness
 from targets.speech.utterance import Utterance
 from targets.synthetic.corpus import Channel
-from targets.training.fit import fit
 from targets.training.recipe import Recipe
 
 
@@ -32,16 +32,12 @@ class ShiftedVoice:
         public: Sequence[Utterance],
         rng: Randomness,
     ) -> Trained:
-        """See `Defense`; the public speech is in the start already."""
-        del public
+        """See `Defense`."""
         said = [
             replace(u, samples=shifted(u.samples, drawn_shift(rng.child("shift", number))))
             for number, u in enumerate(members)
         ]
-        recognizer = recipe.build()
-        if said:
-            fit(recognizer, said, recipe.schedule, rng.child("fit"))
-        return Trained(weights_of(recognizer), NonPrivateDpEvent())
+        return NonPrivate().train(recipe, said, public, rng.child("fit"))
 
 
 @dataclass(frozen=True)

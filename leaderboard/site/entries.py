@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -91,17 +90,13 @@ def read_entries(folders: Sequence[Path]) -> list[Entry]:
     """Return the entries of some runs: by suite in the order given, then as in the table.
 
     Two runs under one name of a suite but under other conditions become two suites, told apart by
-    the names of their folders, or by the digest of their conditions where these are alike.
+    the digest of their conditions.
 
     Raises:
         RecordError: a record is not whole, or two runs hold the same cell.
     """
     histories = [(folder, read_history(folder)) for folder in folders]
-    suites = _suites(
-        (folder.resolve().name, stored.record)
-        for folder, history in histories
-        for stored in history
-    )
+    suites = _suites(stored.record for _, history in histories for stored in history)
     entries: dict[str, Entry] = {}
     for number, (folder, history) in enumerate(histories, 1):
         run, found = _run(folder, number), read_results(folder)
@@ -176,19 +171,11 @@ def _conditions(record: Record) -> tuple[str, str]:
     return suite_of(record.cell), record.cell.conditions.digest
 
 
-def _suites(records: Iterable[tuple[str, Record]]) -> dict[tuple[str, str], str]:
-    """Return what each suite is called on the page, by its name and its conditions.
-
-    Each record comes with the name of the folder that it is in.
-    """
-    places: dict[tuple[str, str], str] = {}
-    for folder, record in records:
-        places.setdefault(_conditions(record), folder)
-    names = Counter(suite for suite, _ in places)
-    beside = Counter((suite, folder) for (suite, _), folder in places.items())
+def _suites(records: Iterable[Record]) -> dict[tuple[str, str], str]:
+    """Return what each suite is called on the page, by its name and its conditions."""
+    found = list(dict.fromkeys(map(_conditions, records)))
+    names = [suite for suite, _ in found]
     return {
-        (suite, digest): suite
-        if names[suite] == 1 or (folder == suite and beside[suite, folder] == 1)
-        else f"{suite}-{folder if beside[suite, folder] == 1 else digest[:6]}"
-        for (suite, digest), folder in places.items()
+        (suite, digest): suite if names.count(suite) == 1 else f"{suite}-{digest[:6]}"
+        for suite, digest in found
     }

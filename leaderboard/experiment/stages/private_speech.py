@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -11,7 +10,6 @@ from leaderboard.experiment.experiment import SPEECH_JOB, Experiment
 from leaderboard.game.build import speech_of
 from targets.core.digests import digest_of
 from targets.core.files import whole_file
-from targets.speech.utterance import Corpus
 
 DIGITS = 8  # of a digest, in the name of a file
 SPLIT = "private"
@@ -34,13 +32,12 @@ class PrivateSpeech:
 
     @property
     def file(self) -> Path:
-        """What says that it was made."""
+        """What says by being there that it was made."""
         splits = self.experiment.conditions.speech.model_dump(mode="json")
-        return self.experiment.out / "speech" / f"{SPLIT}-{digest_of(splits)[:DIGITS]}.json"
+        return self.experiment.out / "speech" / f"{SPLIT}-{digest_of(splits)[:DIGITS]}"
 
     def compute(self) -> None:
         """Make it."""
-        made = speech_of(self.experiment.conditions, self.experiment.data, [SPLIT])[SPLIT]
-        told = {"utterances": len(made), "digest": Corpus(SPLIT, tuple(made)).digest}
+        speech_of(self.experiment.conditions, self.experiment.data, [SPLIT])
         with whole_file(self.file) as aside:
-            aside.write_text(json.dumps(told), encoding="utf-8")
+            aside.touch()

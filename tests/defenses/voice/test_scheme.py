@@ -9,7 +9,7 @@ import pytest
 import torch
 from dp_accounting import NonPrivateDpEvent
 
-from defenses.voice import scheme
+from defenses.public import nonprivate
 from defenses.voice.scheme import ReplacedVoice, ShiftedVoice
 from targets.core.randomness import Randomness
 from targets.speech.utterance import SAMPLE_RATE
@@ -27,8 +27,10 @@ def recipe():
 
 def test_every_member_is_heard_in_a_voice_of_its_own(recipe, monkeypatch):
     heard = []
-    real = scheme.fit
-    monkeypatch.setattr(scheme, "fit", lambda r, said, *a: heard.extend(said) or real(r, said, *a))
+    real = nonprivate.fit
+    monkeypatch.setattr(
+        nonprivate, "fit", lambda r, said, *a: heard.extend(said) or real(r, said, *a)
+    )
     twice = [*MEMBERS, MEMBERS[0]]
     trained = ShiftedVoice().train(recipe, twice, PUBLIC, RNG)
     assert trained.event == NonPrivateDpEvent()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from leaderboard.experiment.stages.start import PublicStart
 from leaderboard.game.build import build_game
 from leaderboard.spec.load import load_suite
 from leaderboard.spec.speech import Speech
-from targets.speech.utterance import Corpus
+from targets.synthetic.cache import load_utterances
 
 TINY = load_suite("tiny")
 CELL = TINY.cells()[0]
@@ -53,12 +52,15 @@ def test_it_makes_the_candidates_and_nothing_else(tmp_path, cache):
     made = PrivateSpeech(experiment_of(CELL, tmp_path / "run"))
     made.compute()
     assert len(list(cache.glob("speech-*"))) == 1
+    assert made.file.exists()
+    (kept,) = cache.glob("speech-*")
+    before = kept.stat().st_mtime_ns
     game = build_game(CELL.conditions, "ctc", 0, Path("nowhere"))
-    said = game.candidates[: TINY.speech.private.utterances]
-    assert json.loads(made.file.read_text()) == {
-        "utterances": len(said),
-        "digest": Corpus("private", said).digest,
-    }
+    # The game finds it there, and makes the rest.
+    assert kept.stat().st_mtime_ns == before
+    assert [u.id for u in load_utterances(kept)] == [
+        u.id for u in game.candidates[: TINY.speech.private.utterances]
+    ]
 
 
 def test_a_start_is_that_of_the_game_and_makes_no_private_speech(tmp_path, cache):
