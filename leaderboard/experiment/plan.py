@@ -8,8 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leaderboard.experiment.audits.jobs import audit_jobs
-from leaderboard.experiment.experiment import Experiment
-from leaderboard.experiment.panel.cells import panel_cells, panel_key, panel_shows
+from leaderboard.experiment.experiment import SPEECH_JOB, Experiment
+from leaderboard.experiment.panel.cells import (
+    judge_marker,
+    panel_cells,
+    panel_key,
+    panel_shows,
+)
 from leaderboard.experiment.pending import attempted, finished, last_digest, pending
 from leaderboard.jobs.job import Job, Named
 from leaderboard.records.run_folder import record_failure
@@ -21,7 +26,8 @@ if TYPE_CHECKING:
     from leaderboard.experiment.stages.shared_stage import SharedStage
 
 RUN_CELL = Named("leaderboard.experiment.train", "run_cell")
-PANEL_WEIGHT = 0.5  # of how long it takes, relative to a cell
+JUDGE = "judge"
+JUDGE_WEIGHT, PANEL_WEIGHT = 0.5, 0.2  # of how long they take, relative to a cell
 
 
 def plan(suite: Suite, out: Path, data: Path, device: str = "cpu") -> list[Job]:
@@ -41,9 +47,13 @@ def plan(suite: Suite, out: Path, data: Path, device: str = "cpu") -> list[Job]:
         jobs += audit_jobs(cells, out)
     planned = {job.id for job in jobs if not job.finished()}
     if shown and all(cell.id in planned or weights_file(out, cell).exists() for cell in shown):
+        experiment = Experiment.of(shown[0], out, data, device)
         # After the cells that it shows, not after all: the run does not end with it alone.
         place = max(number for number, job in enumerate(jobs) if job.id in {c.id for c in shown})
-        jobs.insert(place + 1, _panel_job(shown, key, Experiment.of(shown[0], out, data, device)))
+        jobs.insert(place + 1, _panel_job(shown, key, experiment))
+        # Before the first cell: then there is time for it while another worker trains the start.
+        first = min(number for number, job in enumerate(jobs) if isinstance(job.about, Cell))
+        jobs.insert(first, _judge_job(experiment, SPEECH_JOB in {job.id for job in jobs}))
     return jobs
 
 
@@ -110,12 +120,25 @@ def _cell_job(
     )
 
 
+def _judge_job(experiment: Experiment, speech_is_made: bool) -> Job:
+    marker = judge_marker(experiment.out, experiment.conditions)
+    return Job(
+        id=JUDGE,
+        function=Named("leaderboard.experiment.panel.judge", "train_judge"),
+        arguments=(marker, experiment),
+        finished=marker.exists,
+        # Private speech only for its time: until that is made, the start makes the public speech.
+        needs=(SPEECH_JOB,) if speech_is_made else (),
+        weight=JUDGE_WEIGHT,
+    )
+
+
 def _panel_job(shown: list[Cell], key: str, experiment: Experiment) -> Job:
     return Job(
         id="spectrograms",
         function=Named("leaderboard.experiment.panel.draw", "draw_panel"),
         arguments=(shown, key, experiment),
         finished=partial(panel_shows, experiment.out, key),
-        needs=tuple(cell.id for cell in shown),
+        needs=(JUDGE, *(cell.id for cell in shown)),
         weight=PANEL_WEIGHT,
     )

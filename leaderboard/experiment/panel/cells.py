@@ -1,4 +1,4 @@
-"""What the spectrogram panel shows, and whether the one on disk shows it."""
+"""What the spectrogram panel shows, whether the one on disk shows it, and where its files lie."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from PIL import Image, UnidentifiedImageError
 
 from attacks.registry import ATTACKS
 from leaderboard.experiment.fingerprints import attack_code, module_code, scheme_code
-from leaderboard.spec.cell import Cell
+from leaderboard.spec.cell import Cell, Conditions
 from leaderboard.spec.paths import SOUNDS, panel_file
 from leaderboard.spec.suite import Suite
 from targets.core.digests import digest_of
@@ -55,6 +55,12 @@ def panel_shows(out: Path, key: str) -> bool:
             return picture.info.get(KEY) == key
     except (FileNotFoundError, UnidentifiedImageError):
         return False
+
+
+def judge_marker(out: Path, conditions: Conditions) -> Path:
+    """Return the file that says that the judge of the panel was trained on this public speech."""
+    splits = conditions.speech.model_dump(mode="json")
+    return out / "judge" / f"trained-{digest_of(splits)[:8]}"
 
 
 def sound_file(out: Path, cell: Cell | None) -> Path:

@@ -22,7 +22,12 @@ from leaderboard.experiment.durations import (
     elapsed,
     memories,
 )
-from leaderboard.experiment.panel.cells import panel_cells, panel_key, panel_shows
+from leaderboard.experiment.panel.cells import (
+    judge_marker,
+    panel_cells,
+    panel_key,
+    panel_shows,
+)
 from leaderboard.experiment.pending import pending
 from leaderboard.experiment.plan import plan
 from leaderboard.records.run_folder import record_failure, write_record
@@ -44,6 +49,9 @@ def filled(out: Path, suite=SUITE, *, weights: bool = True) -> Path:
         if weights:
             weights_file(out, cell).parent.mkdir(exist_ok=True)
             weights_file(out, cell).touch()
+    judge = judge_marker(out, suite.conditions)
+    judge.parent.mkdir(exist_ok=True)
+    judge.touch()
     return out
 
 
@@ -59,15 +67,17 @@ def edited(old: str, new: str):
 def test_everything_is_to_do_in_a_new_folder(tmp_path):
     cells = [cell.id for cell in SUITE.cells()]
     jobs = {job.id: job for job in plan(SUITE, tmp_path, tmp_path)}
-    start, votes, *others = jobs
-    assert start == "start-rnnt"
+    start, votes, judge, *others = jobs
+    assert (start, judge) == ("start-rnnt", "judge")
     assert votes.startswith("teacher-votes-rnnt-seed0-")
+    assert jobs[judge].needs == ()  # of real speech there is nothing to make before
     assert [name for name in others if name != "spectrograms"] == cells
     for cell in cells:
         shared = (votes,) if "pate" in cell else ()
         assert jobs[cell].needs == (start, *shared)
     # The panel stands after the cells that it shows, and before the rest.
-    assert set(others[: others.index("spectrograms")]) == set(jobs["spectrograms"].needs)
+    before = {judge, *others[: others.index("spectrograms")]}
+    assert before == set(jobs["spectrograms"].needs)
     assert todo(SUITE, tmp_path) == list(jobs)
 
 
