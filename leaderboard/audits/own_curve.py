@@ -13,6 +13,8 @@ be refuted: then it is the event that is false.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import cache
 
 from dp_accounting import (
     ComposedDpEvent,
@@ -49,10 +51,16 @@ def own_curve_bound(
         OverheardError: the event has a part whose noise cannot be scaled.
     """
     alpha = 1.0 - level
-    found = _epsilon_at(pair_limit(trials, alpha), event, delta)
-    ceiling = _epsilon_at(perfect_pair_limit(trials, alpha), event, delta, STEP_OF_CEILING)
+    allowed = cache(lambda factor: largest_auc(with_noise(event, factor)))  # asked twice of some
+
+    def epsilon_at(auc: float, step: float) -> float:
+        factor = _least_refuted(allowed, auc, step)
+        return 0.0 if factor is None else price(with_noise(event, factor), delta).epsilon
+
+    found = epsilon_at(pair_limit(trials, alpha), STEP)
+    ceiling = epsilon_at(perfect_pair_limit(trials, alpha), STEP_OF_CEILING)
     won, pairs = pairs_won(trials)
-    p_value = float(betainc(won, pairs - won + 1, largest_auc(event))) if won else 1.0
+    p_value = float(betainc(won, pairs - won + 1, allowed(1.0))) if won else 1.0
     method = f"the event's own curve at any noise, {pairs} pairs, δ={delta:g}"
     return Estimate(found, found, math.inf, level, method, ceiling), p_value
 
@@ -77,17 +85,17 @@ def with_noise(event: DpEvent, factor: float) -> DpEvent:
     raise OverheardError(f"{event!r} has no noise to scale")
 
 
-def _epsilon_at(auc: float, event: DpEvent, delta: float, step: float = STEP) -> float:
-    """Return ε of the event at the least factor whose noise so large an AUC refutes, 0 for none."""
+def _least_refuted(allowed: Callable[[float], float], auc: float, step: float) -> float | None:
+    """Return the least factor of the noise at which so large an AUC is not `allowed`, or None."""
 
     def refuted(factor: float) -> bool:
-        return largest_auc(with_noise(event, factor)) < auc
+        return allowed(factor) < auc
 
-    if not refuted(LOUDEST):
-        return 0.0
     low, high = QUIETEST, LOUDEST
+    if not refuted(high):
+        return None
     if refuted(low):
-        return price(with_noise(event, low), delta).epsilon
+        return low
     # From the claim outwards: sound mechanisms lie near it.
     for factor in (1.0, 1.5, 1 / 1.5, 2.5, 1 / 2.5):
         if low < factor < high:
@@ -95,4 +103,4 @@ def _epsilon_at(auc: float, event: DpEvent, delta: float, step: float = STEP) ->
     while high / low > step:
         middle = math.sqrt(low * high)
         low, high = (low, middle) if refuted(middle) else (middle, high)
-    return price(with_noise(event, high), delta).epsilon
+    return high

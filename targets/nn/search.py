@@ -18,8 +18,8 @@ Hypothesis = tuple[tuple[int, ...], float]  # labels and log-probability
 
 def logaddexp(a: float, b: float) -> float:
     """Return log(exp(a) + exp(b))."""
-    high, low = max(a, b), min(a, b)
-    return high if low == -math.inf else high + math.log1p(math.exp(low - high))
+    low, high = (a, b) if a < b else (b, a)  # faster than max and min: a search asks a lot
+    return high if low == NEVER else high + math.log1p(math.exp(low - high))
 
 
 class Writer(Protocol):

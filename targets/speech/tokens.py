@@ -13,6 +13,7 @@ from targets.core.errors import OverheardError
 
 BLANK = 0  # of CTC and RNN-T; start of sentence for every autoregressive part
 ALPHABET = " 'abcdefghijklmnopqrstuvwxyz"
+LABELS = {character: number for number, character in enumerate(ALPHABET, start=1)}
 
 
 class Tokens(Protocol):
@@ -44,8 +45,8 @@ class Characters:
     def encode(self, text: str) -> list[int]:
         """Return the label numbers of `text`."""
         try:
-            return [ALPHABET.index(c) + 1 for c in text]
-        except ValueError:
+            return [LABELS[c] for c in text]
+        except KeyError:
             foreign = sorted(set(text) - set(ALPHABET))
             raise OverheardError(
                 f"transcript {text!r} has characters outside a-z, apostrophe and space: {foreign}"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 import numpy as np
@@ -134,11 +135,18 @@ class Corpus:
         """Hours of audio."""
         return sum(u.duration for u in self.utterances) / 3600
 
-    @cached_property
+    @property
     def digest(self) -> str:
         """SHA-256 over ids, speakers, transcripts and samples: the same digest, the same corpus."""
-        sha = hashlib.sha256()
-        for u in self.utterances:
-            sha.update(f"{u.id}\0{u.speaker}\0{u.text}\0{u.size}\0".encode())
-            sha.update(np.ascontiguousarray(u.samples).tobytes())
-        return sha.hexdigest()
+        return _digest_of(tuple(map(weakref.ref, self.utterances)))
+
+
+# Every cell of a process asks for those of the same speech, of which it holds nothing.
+@lru_cache(maxsize=64)
+def _digest_of(utterances: tuple[weakref.ref[Utterance], ...]) -> str:
+    sha = hashlib.sha256()
+    for u in (known() for known in utterances):
+        assert u is not None  # whoever asks has them
+        sha.update(f"{u.id}\0{u.speaker}\0{u.text}\0{u.size}\0".encode())
+        sha.update(np.ascontiguousarray(u.samples).tobytes())
+    return sha.hexdigest()
