@@ -13,8 +13,7 @@ be refuted: then it is the event that is false.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from functools import cache
+from dataclasses import dataclass, field
 
 from dp_accounting import (
     ComposedDpEvent,
@@ -50,19 +49,48 @@ def own_curve_bound(
     Raises:
         OverheardError: the event has a part whose noise cannot be scaled.
     """
-    alpha = 1.0 - level
-    allowed = cache(lambda factor: largest_auc(with_noise(event, factor)))  # asked twice of some
-
-    def epsilon_at(auc: float, step: float) -> float:
-        factor = _least_refuted(allowed, auc, step)
-        return 0.0 if factor is None else price(with_noise(event, factor), delta).epsilon
-
-    found = epsilon_at(pair_limit(trials, alpha), STEP)
-    ceiling = epsilon_at(perfect_pair_limit(trials, alpha), STEP_OF_CEILING)
+    alpha, curve = 1.0 - level, OwnCurve(event, delta)
+    found = curve.epsilon_at(pair_limit(trials, alpha))
+    ceiling = curve.epsilon_at(perfect_pair_limit(trials, alpha), STEP_OF_CEILING)
     won, pairs = pairs_won(trials)
-    p_value = float(betainc(won, pairs - won + 1, allowed(1.0))) if won else 1.0
+    p_value = float(betainc(won, pairs - won + 1, curve.allowed(1.0))) if won else 1.0
     method = f"the event's own curve at any noise, {pairs} pairs, δ={delta:g}"
     return Estimate(found, found, math.inf, level, method, ceiling), p_value
+
+
+@dataclass(frozen=True)
+class OwnCurve:
+    """What an event allows and costs at δ when all of its noise has another factor."""
+
+    event: DpEvent
+    delta: float
+    known: dict[float, float] = field(default_factory=dict, repr=False, compare=False)
+
+    def allowed(self, factor: float) -> float:
+        """Return the largest AUC at `factor` times the noise; of each it is computed once."""
+        if factor not in self.known:
+            self.known[factor] = largest_auc(with_noise(self.event, factor))
+        return self.known[factor]
+
+    def epsilon_at(self, auc: float, step: float = STEP) -> float:
+        """Return ε at the least factor whose noise so large an AUC refutes, 0 for none."""
+
+        def refuted(factor: float) -> bool:
+            return self.allowed(factor) < auc
+
+        if not refuted(LOUDEST):
+            return 0.0
+        low, high = QUIETEST, LOUDEST
+        if refuted(low):
+            return price(with_noise(self.event, low), self.delta).epsilon
+        # From the claim outwards: sound mechanisms lie near it.
+        for factor in (1.0, 1.5, 1 / 1.5, 2.5, 1 / 2.5):
+            if low < factor < high:
+                low, high = (low, factor) if refuted(factor) else (factor, high)
+        while high / low > step:
+            middle = math.sqrt(low * high)
+            low, high = (low, middle) if refuted(middle) else (middle, high)
+        return price(with_noise(self.event, high), self.delta).epsilon
 
 
 def with_noise(event: DpEvent, factor: float) -> DpEvent:
@@ -83,24 +111,3 @@ def with_noise(event: DpEvent, factor: float) -> DpEvent:
         case ComposedDpEvent():
             return ComposedDpEvent([with_noise(part, factor) for part in event.events])
     raise OverheardError(f"{event!r} has no noise to scale")
-
-
-def _least_refuted(allowed: Callable[[float], float], auc: float, step: float) -> float | None:
-    """Return the least factor of the noise at which so large an AUC is not `allowed`, or None."""
-
-    def refuted(factor: float) -> bool:
-        return allowed(factor) < auc
-
-    low, high = QUIETEST, LOUDEST
-    if not refuted(high):
-        return None
-    if refuted(low):
-        return low
-    # From the claim outwards: sound mechanisms lie near it.
-    for factor in (1.0, 1.5, 1 / 1.5, 2.5, 1 / 2.5):
-        if low < factor < high:
-            low, high = (low, factor) if refuted(factor) else (factor, high)
-    while high / low > step:
-        middle = math.sqrt(low * high)
-        low, high = (low, middle) if refuted(middle) else (middle, high)
-    return high

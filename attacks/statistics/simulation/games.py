@@ -62,9 +62,12 @@ class Laplace:
 
     def draw(self, coins: Coins, epsilon: float, delta: float, rng: np.random.Generator) -> Scores:
         """Return unit Laplace noise, shifted for members by the pure ε that leaves ε at δ."""
-        # δ(ε) = 1 - exp((ε - shift) / 2) for the Laplace mechanism.
-        shift = epsilon - 2.0 * math.log1p(-delta)
-        return rng.laplace(size=coins.shape) + shift * coins
+        return rng.laplace(size=coins.shape) + laplace_shift(epsilon, delta) * coins
+
+
+def laplace_shift(epsilon: float, delta: float) -> float:
+    """Return how far unit Laplace noise may shift to be (ε, δ)-DP: δ = 1 - exp((ε - shift) / 2)."""
+    return epsilon - 2.0 * math.log1p(-delta)
 
 
 @dataclass(frozen=True)
@@ -91,11 +94,12 @@ class SubsampledGaussian:
     def draw(self, coins: Coins, epsilon: float, delta: float, rng: np.random.Generator) -> Scores:
         """Return N(μ, 1) for members that were sampled and N(0, 1) for everyone else."""
         used = coins & (rng.random(coins.shape) < self.rate)
-        return rng.standard_normal(coins.shape) + _subsampled_mu(self.rate, epsilon, delta) * used
+        return rng.standard_normal(coins.shape) + subsampled_mu(self.rate, epsilon, delta) * used
 
 
 @lru_cache(maxsize=1_000)
-def _subsampled_mu(rate: float, epsilon: float, delta: float) -> float:
+def subsampled_mu(rate: float, epsilon: float, delta: float) -> float:
+    """Return the μ of a query that is (ε, δ)-DP when it uses a member with probability `rate`."""
     high = 1.0
     while subsampled_delta(rate, high, epsilon) < delta:
         high *= 2.0

@@ -13,7 +13,7 @@ from attacks.statistics.gdp import gdp_bound
 from attacks.statistics.one_run import epsilon_from_guesses
 from attacks.statistics.simulation.coverage import CONTENDERS, Contender, Coverage, measure_coverage
 from attacks.statistics.simulation.games import GAMES, Gaussian, RandomisedResponse
-from leaderboard.commands.audits.coverage import coverage, measure_table, render_table
+from leaderboard.commands.audits.coverage import BY_HAND, coverage, measure_table, render_table
 from targets.core.estimate import Estimate
 
 
@@ -116,11 +116,18 @@ def test_page_shows_figures_dashes_and_breaches():
     assert "1 of 1 figures do not hold" in page
 
 
-def test_command_writes_the_page(tmp_path, monkeypatch):
+def test_command_writes_the_page_and_leaves_what_is_written_by_hand(tmp_path, monkeypatch):
     monkeypatch.setattr("leaderboard.commands.audits.coverage.SIZES", (50,))
+    monkeypatch.setattr("leaderboard.commands.audits.coverage.EPSILONS", (1.0,))
     app = Typer()
     app.command()(coverage)
     out = tmp_path / "docs" / "coverage.md"
-    result = CliRunner().invoke(app, ["--runs", "2", "--out", str(out)])
-    assert result.exit_code == 0, result.output
-    assert "Coverage and power" in out.read_text(encoding="utf-8")
+    for rows in (0, 1):
+        result = CliRunner().invoke(app, ["--runs", "2", "--out", str(out)])
+        assert result.exit_code == 0, result.output
+        page = out.read_text(encoding="utf-8")
+        assert "Coverage and power" in page
+        assert "| own curve |" in " ".join(page.split())
+        assert page.count("| 95 |") == rows
+        if not rows:
+            out.write_text(f"{page}\n{BY_HAND}\n\n| 95 |\n", encoding="utf-8")

@@ -15,9 +15,9 @@ from attacks.statistics.simulation.games import (
     Laplace,
     RandomisedResponse,
     SubsampledGaussian,
-    _subsampled_mu,
     play,
     subsampled_delta,
+    subsampled_mu,
 )
 
 DELTA = 1e-5
@@ -46,7 +46,7 @@ def test_truths_agree_with_dp_accounting(epsilon):
         1 / mu_from_epsilon(epsilon, DELTA), **fine
     )
     subsampled = privacy_loss_distribution.from_gaussian_mechanism(
-        1 / _subsampled_mu(0.25, epsilon, DELTA), sampling_prob=0.25, **fine
+        1 / subsampled_mu(0.25, epsilon, DELTA), sampling_prob=0.25, **fine
     )
     laplace = privacy_loss_distribution.from_laplace_mechanism(
         1 / (epsilon - 2 * math.log1p(-DELTA)), **fine
@@ -69,7 +69,7 @@ def test_draws_have_the_calibrated_shift():
     for game, shift in (
         (Gaussian(), mu_from_epsilon(1.0, DELTA)),
         (Laplace(), 1.0),
-        (SubsampledGaussian(), 0.25 * _subsampled_mu(0.25, 1.0, DELTA)),
+        (SubsampledGaussian(), 0.25 * subsampled_mu(0.25, 1.0, DELTA)),
     ):
         scores = game.draw(coins, 1.0, DELTA, rng)
         assert scores[coins].mean() - scores[~coins].mean() == pytest.approx(shift, abs=0.02)
