@@ -138,6 +138,22 @@ def votes(
 
 
 @app.command()
+def cohorts(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders of runs.")],
+    form: Written = Format.TEXT,
+    seeds: EachSeed = False,
+    attack: Annotated[
+        str | None,
+        typer.Option(help="Whose scores tell of leakage.", show_default="that of the audit"),
+    ] = None,
+) -> None:
+    """Print word errors and leakage of every cohort of speakers, and tests of their differences."""
+    from leaderboard.cohorts.table import cohort_table
+
+    typer.echo(cohort_table(folders, form, attack, seeds=seeds))
+
+
+@app.command()
 def export(
     folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders of runs.")],
     form: Written = Format.CSV,

@@ -63,6 +63,9 @@ MAY_IMPORT = {
         f"{RECORDS} attacks.statistics.roc leaderboard.spec leaderboard.records "
         "leaderboard.figures leaderboard.views"
     ),
+    "leaderboard.cohorts": (
+        f"{RECORDS} leaderboard.spec leaderboard.records leaderboard.figures leaderboard.views"
+    ),
     "leaderboard.votes": (
         "targets defenses leaderboard.spec leaderboard.records leaderboard.figures "
         "leaderboard.views leaderboard.game leaderboard.experiment"
@@ -90,7 +93,7 @@ MAY_IMPORT = {
     "leaderboard.commands": "targets defenses attacks leaderboard",
     "leaderboard.cli": (
         "targets.core leaderboard.records leaderboard.commands leaderboard.views leaderboard.site "
-        "leaderboard.votes"
+        "leaderboard.votes leaderboard.cohorts"
     ),
     "leaderboard.api": "targets defenses attacks leaderboard",
 }
@@ -199,7 +202,7 @@ def test_every_sub_package_has_its_line():
 def test_reading_records_needs_no_torch():
     code = (
         "import sys, leaderboard.cli, leaderboard.views.compare, leaderboard.records.record\n"
-        "import leaderboard.site.build\n"
+        "import leaderboard.site.build, leaderboard.cohorts.table\n"
         "sys.exit(', '.join({'torch', 'scipy', 'librosa', 'matplotlib'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)

@@ -15,12 +15,12 @@ from attacks.statistics.evidence import Noise, Trials
 from attacks.statistics.guesses import Share
 from attacks.statistics.means import mean, mean_difference
 from attacks.statistics.ranking import auc, balanced_accuracy, tpr_at_fpr
+from leaderboard.game.cohorts import ATTRIBUTES
 from leaderboard.game.game import is_single
 from targets.core.estimate import Estimate
 from targets.core.randomness import Randomness
 from targets.speech.utterance import Unit, unit_key
 
-COHORTS = ("gender", "accent")  # attributes of utterances that some corpora give
 FEWEST_OF_COHORT = 20  # members, and held-out candidates, below which a cohort says nothing
 AUDITED_WITH = tuple(entry.name for entry in ATTACKS if entry.audits)
 
@@ -191,7 +191,7 @@ def _cohorts(
 ) -> dict[str, NDArray[np.bool_]]:
     """Return which candidates (N,) belong to each cohort that has enough on both sides."""
     cohorts = {}
-    for attribute in COHORTS:
+    for attribute in ATTRIBUTES:
         values = np.array([c.attributes.get(attribute, "") for c in findings.candidates])
         for value in sorted(set(values.tolist()) - {""}):
             kept = values == value

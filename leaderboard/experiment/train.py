@@ -21,6 +21,7 @@ from leaderboard.experiment.experiment import Experiment
 from leaderboard.experiment.pending import SCHEME, code_of, pending
 from leaderboard.experiment.stages.references import ReferenceModels, references_wanted
 from leaderboard.experiment.stages.scheme_work import SchemeWork
+from leaderboard.game.cohorts import cohorts
 from leaderboard.game.game import Game, repetitions
 from leaderboard.jobs.job import Report
 from leaderboard.records.record import Record, hardware_of
@@ -152,6 +153,7 @@ def _train(
         word_errors=errors["test"],
         coins={c.id: bool(coin) for c, coin in zip(game.candidates, game.coins, strict=True)},
         speakers=_speakers(game),
+        cohorts=cohorts((*game.candidates, *game.test)),
         repetitions={c.id: n for c in game.candidates if (n := repetitions(c)) > 1},
         notes=dict(trained.notes),
         fingerprints={SCHEME: code_of(cell, out)},

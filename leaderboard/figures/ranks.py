@@ -58,3 +58,16 @@ def _placements(scores: Values, members: NDArray[np.bool_]) -> Values:
         placed[side] = (below + not_above) / (2 * len(others))
     placed[~members] = 1 - placed[~members]
     return placed
+
+
+def auc_error(
+    scores: Values, members: NDArray[np.bool_], clusters: NDArray[np.int64]
+) -> tuple[float, float]:
+    """Return the AUC of scores (N,) and its standard error over at least two clusters (DeLong)."""
+    placed = _placements(scores, members)
+    value = float(placed[members].mean())
+    sizes = np.where(members, members.sum(), (~members).sum())
+    influence = np.bincount(clusters, (placed - value) / sizes)
+    influence = influence[np.bincount(clusters) > 0]
+    count = len(influence)
+    return value, float(np.sqrt(np.sum(influence**2) * count / (count - 1)))

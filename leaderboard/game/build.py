@@ -27,7 +27,7 @@ from targets.synthetic.corpus import (
     speak,
 )
 from targets.synthetic.phrases import CANARIES, PERSONAL_SHARE, Template, distinct_fillings
-from targets.synthetic.voices import voice, voice_count
+from targets.synthetic.voices import ACCENTS, voice, voice_count
 
 SPEECH_SEED = 0  # of the embedded corpus: the speech stays, coins and secrets change with the seed
 CANARY_VOICES = 12  # that say the canaries where the private speech is real
@@ -136,16 +136,29 @@ def _dealt_out(splits: Mapping[str, Speech]) -> dict[str, list[int]]:
         if speech.source != EMBEDDED:
             continue
         assert speech.speakers is not None
-        fitting = [v for v in free if not speech.accents or voice(v).accent in speech.accents]
-        if speech.speakers > len(fitting):
-            of_accents = f" with accent {' or '.join(speech.accents)}" if speech.accents else ""
-            raise OverheardError(
-                f"speech.{name}: {speech.speakers} embedded voices{of_accents} are asked for, "
-                f"{len(fitting)} of {voice_count()} are left: lower 'speakers'"
-            )
-        voices[name] = fitting[: speech.speakers]
-        free = [v for v in free if v not in voices[name]]
+        # Those with a quota first; without any it is one group.
+        groups: list[tuple[Collection[str], int]] = [
+            ((accent,), count) for accent, count in speech.quota.items()
+        ]
+        others = set(speech.accents or ACCENTS) - set(speech.quota)
+        groups.append((others, speech.speakers - sum(speech.quota.values())))
+        taken = {v for group in groups for v in _first(name, free, *group)}
+        voices[name] = sorted(taken)
+        free = [v for v in free if v not in taken]
     return voices
+
+
+def _first(name: str, free: Sequence[int], accents: Collection[str], count: int) -> list[int]:
+    """Return the first free embedded voices with some accents."""
+    fitting = [v for v in free if voice(v).accent in accents]
+    if count > len(fitting):
+        every = len(set(accents)) == len(ACCENTS)
+        of_accents = "" if every else f" with accent {' or '.join(sorted(accents))}"
+        raise OverheardError(
+            f"speech.{name}: {count} embedded voices{of_accents} are asked for, "
+            f"{len(fitting)} of {voice_count()} are left: lower 'speakers'"
+        )
+    return fitting[:count]
 
 
 def _embedded(name: str, speech: Speech, voices: Sequence[int], data: Path) -> list[Utterance]:

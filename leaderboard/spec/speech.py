@@ -16,7 +16,8 @@ from leaderboard.spec.clients import Clients
 from leaderboard.spec.fields import FOLDER, Count, Frozen, Positive, distinct, without_defaults
 
 Phrases = Literal["commands", "spelled"]
-MADE_TO_ORDER = ("channel", "accents", "personal", "phrases")  # keys of embedded speech alone
+# Keys of embedded speech alone.
+MADE_TO_ORDER = ("channel", "accents", "quota", "personal", "phrases")
 
 Take = Literal["first", "drawn"]
 Accent = Literal["en-US", "en", "en-GB-x-rp", "en-US-nyc"]  # of the embedded voices
@@ -53,6 +54,9 @@ class Speech(Frozen):
     """How embedded speech is heard."""
     accents: Annotated[tuple[Accent, ...], AfterValidator(distinct)] = ()
     """Of embedded voices those with these accents are taken; none named takes all."""
+    quota: dict[Accent, Count] = Field(default={})
+    """Of embedded voices so many have these accents, the other speakers have other ones: a minority
+    of known size. Accents that are not named are as frequent as among all voices."""
     personal: Annotated[float, Field(ge=0, le=1)] | None = None
     """Share of embedded phrases with personal slots; null takes two in three."""
     phrases: Phrases = "commands"
@@ -74,6 +78,8 @@ class Speech(Frozen):
                 raise ValueError("source 'embedded' has no 'split'")
             if self.take != "first":
                 raise ValueError("source 'embedded' is made to order: leave out 'take'")
+            if sum(self.quota.values()) > self.speakers:
+                raise ValueError(f"'quota' asks for more than the {self.speakers} 'speakers'")
             return self
         for key in MADE_TO_ORDER:
             if getattr(self, key) != Speech.model_fields[key].default:

@@ -65,7 +65,8 @@ PLAIN = with_attacks(CELLS["none"], CELLS["none"].conditions.attacks[:3])
 def small_game(conditions, target, seed, data):  # noqa: ARG001
     public = [*speech(4, "public"), *without_text(speech(3, "audio"))]
     private = [*speech(20, "private"), *(canary(n, 100 * n, repetitions=1 + n) for n in range(4))]
-    return Game.set_up(public, private, speech(4, "test"), Randomness(seed))
+    test = [replace(u, attributes={"gender": "female"}) for u in speech(4, "test")]
+    return Game.set_up(public, private, test, Randomness(seed))
 
 
 @pytest.fixture(autouse=True)
@@ -122,6 +123,7 @@ def test_the_same_seed_gives_the_same_record(label, out, tmp_path_factory):
     said = {i: speaker for speaker, ids in record.speakers.items() for i in ids}
     assert said == {c.id: c.speaker for c in game.candidates}
     assert record.repetitions == {f"canary-{n}": 1 + n for n in (1, 2, 3)}
+    assert record.cohorts == {u.speaker: {"gender": "female"} for u in game.test}
     assert all(np.isfinite(list(scores.values())).all() for scores in record.scores.values())
     if label == "none":
         assert record.guarantee.promised is None

@@ -222,6 +222,21 @@ def test_voices_are_chosen_by_accent():
         build_game(conditions(speech=speech(public=many)), "ctc", 0, Path("nowhere"))
 
 
+def test_a_minority_has_as_many_voices_as_its_quota():
+    quota = {"en-GB-x-rp": 1, "en": 2}
+    mixed = Speech(source="embedded", speakers=9, utterances=9, quota=quota)
+    game = build_game(conditions(speech=speech(public=mixed)), "ctc", 0, Path("nowhere"))
+    spoken = {int(u.speaker.removeprefix("voice")) for u in game.public}
+    accents = Counter(voice(v).accent for v in spoken)
+    assert (accents["en-GB-x-rp"], accents["en"], accents.total()) == (1, 2, 9)
+    many = mixed.model_copy(update={"speakers": 60, "quota": {"en-GB-x-rp": 40}})
+    with pytest.raises(OverheardError, match=r"40 embedded voices with accent en-GB-x-rp"):
+        build_game(conditions(speech=speech(public=many)), "ctc", 0, Path("nowhere"))
+    with pytest.raises(ValueError, match="more than the 9 'speakers'"):
+        Speech(source="embedded", speakers=9, utterances=9, quota={"en": 10})
+    assert "quota" not in CONDITIONS.speech.private.model_dump()
+
+
 def test_more_canaries_leave_the_other_coins_alone():
     few = build_game(CONDITIONS, "ctc", 0, Path("nowhere"))
     many = build_game(

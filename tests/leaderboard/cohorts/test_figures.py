@@ -1,0 +1,106 @@
+"""Cohorts of a cell: who is in them, what they pay, and what is not tested."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from leaderboard.cohorts.figures import attack_of, cohort_figures
+from leaderboard.figures.paired import Beside
+from leaderboard.figures.seeds import over_seeds
+from tests.leaderboard.figures.making import row
+
+# Test speakers t0 to t7, private speakers v0 to v19.
+SAID = {
+    **{f"t{k}": {"accent": "en", "gender": "female" if k < 4 else "male"} for k in range(8)},
+    **{f"v{k}": {"accent": "en", "gender": "female" if k < 10 else "male"} for k in range(20)},
+}
+
+
+def is_female(name):
+    return SAID[name.partition("-")[0]]["gender"] == "female"
+
+
+def cell(*records):
+    (one,) = over_seeds(records)
+    return one
+
+
+def worse_for_women(record):
+    """Return the record with three more word errors in every utterance of a woman."""
+    errors = {
+        speaker: {u: (e + 3 * is_female(speaker), n) for u, (e, n) in said.items()}
+        for speaker, said in record.word_errors.items()
+    }
+    return record.model_copy(update={"word_errors": errors})
+
+
+def figures(record, *beside, attack=None):
+    found = cohort_figures(cell(record), Beside.of([record, *beside]), attack)
+    return {one.cohort: one for one in found}
+
+
+def test_the_two_sides_of_one_attribute_are_one_test():
+    plain = row("none", cohorts=SAID)
+    private = worse_for_women(row("dpsgd", 10, cohorts=SAID))
+    found = figures(private, plain)
+    assert list(found) == ["accent en", "gender female", "gender male"]
+    women, men = found["gender female"], found["gender male"]
+    assert women.speakers == men.speakers == 4
+    assert women.wer_gap.value == pytest.approx(-men.wer_gap.value)
+    assert women.wer_gap.value == pytest.approx(women.wer.value - men.wer.value)
+    assert women.wer_p == men.wer_p
+    assert women.wer_wider.value == pytest.approx(0.3, abs=0.15)
+    assert women.wider_p < 0.01
+    # Nobody has another accent, so that there is nothing to compare with.
+    assert not found["accent en"].wer_gap.scored
+    assert found["accent en"].wer_p is None
+    assert found["accent en"].speakers == 8
+
+
+def test_without_plain_training_beside_it_nothing_is_wider():
+    found = figures(row("dpsgd", 10, cohorts=SAID))
+    assert "no row none" in found["gender female"].wer_wider.method
+    assert found["gender female"].wer_gap.scored
+
+
+def test_a_cohort_that_leaks_more_is_found():
+    record = row("none", cohorts=SAID)
+    scores = {
+        c: s + 5 * record.coins[c] * is_female(c) for c, s in record.scores["membership"].items()
+    }
+    leaky = record.model_copy(update={"scores": {"membership": scores}})
+    women, men = (figures(leaky)[f"gender {g}"] for g in ("female", "male"))
+    assert women.auc.value > 0.95
+    assert men.auc.value == pytest.approx(0.5, abs=0.15)
+    assert women.auc_gap.value == pytest.approx(women.auc.value - men.auc.value)
+    assert women.auc_p < 1e-3
+    assert women.candidates + men.candidates == len(record.coins)
+
+
+def test_secrets_said_often_are_left_out():
+    record = row("none", cohorts=SAID)
+    often = dict.fromkeys(list(record.coins)[:30], 16)
+    found = figures(record.model_copy(update={"repetitions": often}))
+    assert found["gender female"].candidates + found["gender male"].candidates == 170
+
+
+def test_without_cohorts_there_are_no_rows():
+    assert figures(row("none")) == {}
+
+
+def test_the_attack_is_the_first_on_membership_or_the_one_asked_for():
+    record = row("none", cohorts=SAID)
+    assert attack_of(record) == "membership"
+    assert figures(record)["gender female"].auc.scored
+    assert not figures(record, attack="nothing")["gender female"].auc.scored
+
+
+def test_seeds_are_one_row_with_a_narrower_interval():
+    each = [row("none", seed=seed, cohorts=SAID) for seed in (0, 1, 2)]
+    found = {f.cohort: f for f in cohort_figures(cell(*each), Beside.of(each), None)}
+    together, alone = found["gender female"], figures(each[0])["gender female"]
+    assert "3 seeds" in together.wer_gap.method
+    width = together.auc_gap.high - together.auc_gap.low
+    assert np.isfinite(width)
+    assert width < alone.auc_gap.high - alone.auc_gap.low
