@@ -16,14 +16,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save
+from safetensors.torch import load, save
 
-from defenses.accounting.event_json import MOST_TEXT
+from defenses.accounting.event_json import MOST_TEXT, EventError
 from leaderboard.jobs import scheduler as runner
 from leaderboard.records.record import failed_record
 from leaderboard.records.run_folder import read_records, write_record
 from leaderboard.spec.load import load_suite
-from leaderboard.submissions import mounts, sandbox
+from leaderboard.submissions import mounts, sandbox, sandbox_worker
 from leaderboard.submissions.defense_runs import submitted_cells, submitted_jobs
 from leaderboard.submissions.exchange import MOST_WORD
 from leaderboard.submissions.limits import (
@@ -231,7 +231,24 @@ def train(name: str, **settings: str):
     )
 
 
-@pytest.mark.slow
+@pytest.fixture
+def _here(monkeypatch):
+    """Have the worker's own steps done in this process: what is tested is how answers are read.
+
+    That the same answers come out of a sandbox, one of each kind shows below.
+    """
+    monkeypatch.setitem(sys.modules, "submission", sys)  # the worker puts its own there
+
+    def run(job, given, answers, limits, *, trust, log):  # noqa: ARG001
+        said: dict[bytes, bytes] = {}
+        sandbox_worker._defend(job, load(given), sandbox_worker._maker(job), said.setdefault)
+        assert all(len(said[kind]) <= most for kind, most in answers.items())
+        return said
+
+    monkeypatch.setattr(sandbox, "run", run)
+
+
+@pytest.mark.usefixtures("_here")
 @pytest.mark.parametrize(
     ("how", "said"),
     [
@@ -249,17 +266,30 @@ def test_bad_weights_disqualify(how, said):
     assert len(str(ended.value)) < 300
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("_here")
 def test_an_event_without_a_price_disqualifies():
     with pytest.raises(DisqualifiedError, match="no price"):
         train("bad_event", how="sampled Laplace")
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("_here")
 @pytest.mark.parametrize("how", ["absurd", "not a number", "an ε"])
-def test_an_event_that_is_none_fails(how):
-    with pytest.raises(SubmissionFailedError, match="raised"):
+def test_an_event_that_is_none_is_an_error_in_the_sandbox(how):
+    with pytest.raises(EventError):
         train("bad_event", how=how)
+
+
+@pytest.mark.slow
+def test_what_is_an_error_in_the_sandbox_fails():
+    with pytest.raises(SubmissionFailedError, match="raised"):
+        train("bad_event", how="an ε")
+
+
+@pytest.mark.slow
+def test_bad_weights_from_the_sandbox_disqualify():
+    with pytest.raises(DisqualifiedError, match=r"0 missing .none., 1 foreign") as ended:
+        train("bad_weights", how="foreign")
+    assert str(ended.value).isprintable()
 
 
 @pytest.mark.slow
