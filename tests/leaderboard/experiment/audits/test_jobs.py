@@ -74,7 +74,15 @@ def test_what_nothing_watches_keeps_the_reason(tmp_path):
 @pytest.mark.slow
 def test_a_run_ends_with_its_mechanisms_audited(tmp_path):
     tiny = load_suite("tiny")
-    suite = tiny.model_copy(update={"audit_mechanisms": True})
+    few = {
+        "audit_mechanisms": True,
+        # One whose updates are watched, and one whose votes are.
+        "schemes": tuple(s for s in tiny.schemes if s.name in ("edpsgd", "pate-gnmax")),
+        "attacks": tiny.attacks[:1],
+    }
+    suite = tiny.model_copy(update=few)
     outcomes = scheduler.run(plan(suite, tmp_path, Path()), tmp_path)
     assert {o.status for o in outcomes.values()} == {"done"}
-    assert {audit.kind for audit in read_audits(tmp_path)} == {"mechanism"}
+    audits = read_audits(tmp_path)
+    assert {audit.kind for audit in audits} == {"mechanism"}
+    assert sorted(audit.scheme for audit in audits) == ["edpsgd", "pate-gnmax"]
