@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from defenses.dpsgd.scheme import DPSGD, EDPSGD
@@ -43,9 +45,24 @@ def test_a_broken_mechanism_is_falsified(broken):
     assert audit.audited.level == 0.95
 
 
+def watched_most(every):
+    """Return of those that break one mechanism the one that is watched for most runs.
+
+    Left whole, they are the same audit with fewer runs.
+    """
+    most = {}
+    for broken in sorted(every, key=lambda b: b.runs):
+        watch = broken.watch
+        key = (watch.func, watch.args) if isinstance(watch, partial) else watch
+        most[key] = broken
+    return [broken for broken in every if broken in most.values()]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "broken", [b for b in EVERY if not b.slow], ids=lambda b: f"{b.scheme}: {b.name}"
+    "broken",
+    watched_most([b for b in EVERY if not b.slow]),
+    ids=lambda b: f"{b.scheme}: {b.name}",
 )
 def test_the_sound_mechanism_in_its_place_is_consistent(broken):
     assert broken.audit(broken=False).verdict == "consistent"
