@@ -147,7 +147,7 @@ def test_ensembles(recipe, device):
 @pytest.mark.usefixtures("device")
 @pytest.mark.parametrize(
     ("recipe", "name"),
-    grid(TARGETS, ATTACKS.names(), thin=TARGETS, every=4),
+    grid(TARGETS, ATTACKS.names(), thin=TARGETS, bare=ALIKE, every=4),
     indirect=["recipe"],
 )
 def test_attacks(there, name):

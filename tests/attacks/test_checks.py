@@ -20,7 +20,7 @@ from targets.core.randomness import Randomness
 from targets.models.base import HasAdapters, ReadsText
 from targets.training.checks import ContractError
 from targets.training.fit import fit
-from tests.fakes import COMPOSED, EACH_TARGET, TARGETS, canary, recipe_for, speech
+from tests.fakes import ALIKE, COMPOSED, EACH_TARGET, TARGETS, canary, recipe_for, speech
 from tests.grid import grid
 
 PUBLIC = speech(4, "public")
@@ -53,7 +53,7 @@ def view_for(attack, target):
 @pytest.mark.parametrize(
     ("target", "name"),
     # The hybrid is made of the parts of ctc and las.
-    grid(TARGETS, ATTACKS.names(), thin=("hybrid", *COMPOSED), every=4),
+    grid(TARGETS, ATTACKS.names(), thin=("hybrid", *COMPOSED), bare=ALIKE, every=4),
     indirect=["target"],
 )
 def test_every_attack_keeps_the_contract(target, name):

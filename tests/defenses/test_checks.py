@@ -18,7 +18,7 @@ from defenses.registry import SCHEMES
 from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
 from targets.training.checks import ContractError, global_randomness
-from tests.fakes import COMPOSED, TARGETS, recipe_for, speech, without_text
+from tests.fakes import ALIKE, COMPOSED, TARGETS, recipe_for, speech, without_text
 from tests.grid import grid
 
 PUBLIC = [*speech(4, "public"), *without_text(speech(3, "audio"))]
@@ -71,7 +71,7 @@ def recipe(request):
 @pytest.mark.parametrize(
     ("recipe", "name"),
     # The hybrid is made of the parts of ctc and las.
-    grid(TARGETS, SCHEMES.names(), slow=SLOW, thin=("hybrid", *COMPOSED), every=4),
+    grid(TARGETS, SCHEMES.names(), slow=SLOW, thin=("hybrid", *COMPOSED), bare=ALIKE, every=4),
     indirect=["recipe"],
 )
 def test_every_scheme_keeps_the_contract(recipe, name):
