@@ -27,6 +27,8 @@ from tests.devices import Far, named, pretended
 from tests.fakes import ALIKE, COMPOSED, EACH_TARGET, TARGETS, canary, recipe_for, speech
 from tests.grid import grid
 
+pytestmark = pytest.mark.one_version
+
 PUBLIC = speech(3, "public")
 SPOKEN = speech(3, "private", words=1)
 SLOW = canary(0, 123)

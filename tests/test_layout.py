@@ -64,3 +64,12 @@ def test_every_test_file_mirrors_a_module(test):
 
 def test_what_is_of_its_own_is_there():
     assert [name for name in OF_THEIR_OWN if not (ROOT / "tests" / name).exists()] == []
+
+
+def test_contracts_and_commands_are_tested_on_every_version():
+    """Tests marked one_version run on one Python of three: see `.ci/run`."""
+    tests = {test: (ROOT / "tests" / test).read_text(encoding="utf-8") for test in TESTS}
+    left_out = [Path(test) for test, text in tests.items() if "mark.one_version" in text]
+    assert left_out
+    contracts = ("test_checks.py", "test_contracts.py")
+    assert [t for t in left_out if t.name in contracts or "commands" in t.parts] == []

@@ -23,6 +23,8 @@ from targets.training.fit import fit
 from targets.training.recipe import Recipe, Schedule
 from tests.bench.test_steps import examples
 
+pytestmark = pytest.mark.one_version
+
 TEACHER, REFERENCE = Schedule(1, batch_size=8), Schedule(1, batch_size=16)
 RNG = Randomness(0)
 

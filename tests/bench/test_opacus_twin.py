@@ -11,6 +11,8 @@ from tests.bench.opacus_twin import HARMLESS, OPACUS, ghost_step, hooks_step
 from tests.bench.twins import layout, twin_of
 from tests.fakes import EACH_TARGET, recipe_for, speech
 
+pytestmark = pytest.mark.one_version
+
 PUBLIC = speech(4, "public")
 
 

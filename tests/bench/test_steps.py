@@ -24,6 +24,8 @@ from tests.bench.torch_twin import TORCH
 from tests.bench.twins import Kinds, layout, twin_of
 from tests.fakes import COMPOSED, EACH_TARGET, QUANTISED
 
+pytestmark = pytest.mark.one_version
+
 FRAMES, UNITS = (120, 260), (14, 40)  # shortest and longest, as in the embedded corpus
 CLIP = 1.0
 

@@ -14,6 +14,8 @@ from tests.zoo.artefacts import ARTEFACTS
 from tests.zoo.federated import FEDERATED
 from tests.zoo.mechanisms import DELTA, ZOO, descent, votes
 
+pytestmark = pytest.mark.one_version
+
 EVERY = (*ZOO, *FEDERATED, *ADEPT, *ARTEFACTS)
 AUDITS = 200
 LEVEL = 1 - 0.05 / AUDITS  # all of them together err once in twenty sessions

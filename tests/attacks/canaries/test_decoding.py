@@ -17,6 +17,8 @@ from targets.speech.features import LogMel
 from targets.speech.tokens import BLANK
 from tests.fakes import Constant, canary, recipe_for, speech
 
+pytestmark = pytest.mark.one_version
+
 PUBLIC = speech(4, "public")
 RNG = Randomness(0)
 CANARIES = [canary(n, secret) for n, secret in enumerate((17, 512, 903, 4, 666, 250))]

@@ -17,6 +17,8 @@ from targets.speech.features import LogMel
 from targets.synthetic.phrases import CANARIES
 from tests.fakes import Constant, Memoriser, canary, speech
 
+pytestmark = pytest.mark.one_version
+
 PUBLIC = speech(3, "public")
 RNG = Randomness(0)
 NAMES = ("canary", "canary-heard", "canary-voice", "canary-silent")

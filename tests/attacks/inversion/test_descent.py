@@ -15,6 +15,8 @@ from targets.core.randomness import Randomness
 from targets.speech.features import LogMel
 from tests.fakes import EACH_TARGET, Memoriser, recipe_for, speech, utterance
 
+pytestmark = pytest.mark.one_version
+
 PUBLIC = speech(4, "public")
 TEXTS = ("red", "milk two", "dog", "ten tea", "fan", "off")
 CANDIDATES = [utterance(f"c{n}", text, f"s{n % 3}") for n, text in enumerate(TEXTS)]

@@ -17,6 +17,8 @@ from targets.core.randomness import Randomness
 from targets.models.base import HasAdapters
 from tests.fakes import EACH_TARGET, recipe_for, speech
 
+pytestmark = pytest.mark.one_version
+
 PUBLIC = speech(4, "public")
 CANDIDATES = speech(8, "private", speakers=3, words=1)
 CHANNELS = 40  # no fewer than windows of the utterances below

@@ -19,6 +19,8 @@ from targets.nn.layers import Linear
 from targets.speech.features import LogMel
 from tests.fakes import Constant, Memoriser, speech
 
+pytestmark = pytest.mark.one_version
+
 PUBLIC = speech(3, "public")
 CANDIDATES = speech(240, "private", speakers=60, words=1)
 COINS = {

@@ -12,6 +12,8 @@ from sklearn.metrics import roc_auc_score
 from attacks.statistics.evidence import Trials
 from attacks.statistics.ranking import auc, balanced_accuracy, tpr_at_fpr
 
+pytestmark = pytest.mark.one_version
+
 scores = st.lists(st.integers(-4, 4).map(float), min_size=1, max_size=30)
 
 

@@ -25,6 +25,8 @@ from defenses.accounting.groups import group_guarantee, group_losses
 from defenses.accounting.price import dp_sgd_event, gaussian_votes_event, laplace_votes_event, price
 from targets.core.errors import OverheardError
 
+pytestmark = pytest.mark.one_version
+
 DELTA = 1e-5
 
 

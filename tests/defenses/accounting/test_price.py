@@ -32,6 +32,8 @@ from defenses.accounting.price import (
 from defenses.accounting.renyi import ORDERS, renyi_curve, sampled_gaussian_rdp
 from targets.core.errors import OverheardError
 
+pytestmark = pytest.mark.one_version
+
 
 def gaussian_epsilon(noise, delta):
     """Return the exact ε of the Gaussian mechanism (Balle and Wang 2018)."""

@@ -12,6 +12,8 @@ from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
 from tests.fakes import recipe_for, speech, without_text
 
+pytestmark = pytest.mark.one_version
+
 PUBLIC = speech(4, "public")
 MEMBERS = speech(4, "private")
 SETTINGS = {"epochs": 2, "batch_size": 4}

@@ -23,6 +23,8 @@ from targets.core.randomness import Randomness
 from targets.models.recognizer import Example
 from tests.fakes import EACH_TARGET, recipe_for, speech
 
+pytestmark = pytest.mark.one_version
+
 PUBLIC = speech(4, "public")
 SUMS = [clipped_sum_one_by_one, normalised_sum]
 

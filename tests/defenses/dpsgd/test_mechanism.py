@@ -22,6 +22,8 @@ from defenses.dpsgd.mechanism import (
 from targets.core.randomness import Randomness
 from tests.fakes import recipe_for, speech
 
+pytestmark = pytest.mark.one_version
+
 PUBLIC = speech(4, "public")
 
 

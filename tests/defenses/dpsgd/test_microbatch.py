@@ -26,6 +26,8 @@ from targets.core.randomness import Randomness
 from targets.models.recognizer import Example
 from tests.fakes import EACH_TARGET, recipe_for, speech
 
+pytestmark = pytest.mark.one_version
+
 PUBLIC = speech(4, "public")
 MEMBERS = speech(6, "private")
 # One for all: calibration takes a second and is remembered.

@@ -17,6 +17,8 @@ from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
 from tests.fakes import EACH_TARGET, recipe_for, speech
 
+pytestmark = pytest.mark.one_version
+
 PUBLIC = speech(4, "public")
 MEMBERS = speech(4, "private")
 SCHEMES = [DPSGD, EDPSGD]

@@ -13,6 +13,8 @@ from targets.core.randomness import Randomness
 from targets.nn.adapters import Adapted
 from tests.fakes import EACH_TARGET, recipe_for, speech
 
+pytestmark = pytest.mark.one_version
+
 PUBLIC = speech(4, "public")
 MEMBERS = speech(6, "private")
 FEW = ["low-rank", "biases"]

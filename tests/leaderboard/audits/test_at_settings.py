@@ -20,6 +20,8 @@ from leaderboard.audits.at_settings import audit_at, pairs_for
 from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
 
+pytestmark = pytest.mark.one_version
+
 DELTA, RNG = 1e-4, Randomness(0)
 
 

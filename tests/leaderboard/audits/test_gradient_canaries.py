@@ -30,6 +30,8 @@ from leaderboard.audits.training_audit import audit_descent, conclude, runs_for
 from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
 
+pytestmark = pytest.mark.one_version
+
 DELTA = 1e-5
 RNG = Randomness(0)
 SCHEMES = (DPSGD, EDPSGD)

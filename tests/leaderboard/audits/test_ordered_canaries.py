@@ -15,6 +15,8 @@ from leaderboard.audits.training_audit import conclude
 from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
 
+pytestmark = pytest.mark.one_version
+
 DELTA, RNG = 1e-5, Randomness(0)
 DEFENSE = DPFTRL(10.0, epochs=2, batch_size=4, band=3)
 SETTING = Setting(DEFENSE, 16, DELTA)

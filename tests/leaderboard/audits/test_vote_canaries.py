@@ -22,6 +22,8 @@ from leaderboard.audits.vote_canaries import (
 from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
 
+pytestmark = pytest.mark.one_version
+
 DELTA = 1e-5
 RNG = Randomness(0)
 

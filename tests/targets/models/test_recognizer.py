@@ -14,6 +14,8 @@ from targets.speech.tokens import Characters
 from targets.training.recipe import Recipe, Schedule
 from tests.fakes import EACH_TARGET, canary, recipe_for, speech, utterance
 
+pytestmark = pytest.mark.one_version
+
 SPEECH = speech(9, "public", words=3)
 
 

@@ -15,6 +15,8 @@ from targets.models.rnnt import Transducer
 from targets.nn.search import logaddexp
 from targets.speech.tokens import BLANK
 
+pytestmark = pytest.mark.one_version
+
 
 def network(units=4, seed=0):
     torch.manual_seed(seed)

@@ -12,6 +12,8 @@ from targets.nn.encoder import Encoder
 from targets.nn.layers import LSTM, Convolution, _Recurrence, sequence_mask
 from targets.speech.features import MELS
 
+pytestmark = pytest.mark.one_version
+
 
 def twin(lstm: LSTM, inputs: int) -> torch.nn.LSTM:
     """Return torch's LSTM with the same weights; its gates are in the order i, f, g, o."""

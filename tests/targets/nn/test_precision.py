@@ -22,6 +22,8 @@ from targets.speech.tokens import Characters
 from targets.training.recipe import Recipe, Schedule
 from tests.fakes import EACH_TARGET, speech
 
+pytestmark = pytest.mark.one_version
+
 NUMBERS = Randomness(0).torch()
 ROWS, MAPS = torch.randn(3, 5, 32, generator=NUMBERS), torch.randn(3, 32, 7, generator=NUMBERS)
 BIAS = torch.randn(3, 7, generator=NUMBERS)

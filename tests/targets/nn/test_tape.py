@@ -14,6 +14,8 @@ from targets.speech.tokens import Characters
 from targets.training.recipe import Recipe, Schedule
 from tests.fakes import EACH_TARGET
 
+pytestmark = pytest.mark.one_version
+
 CLOSE = 1e-4  # relative to the norm of the example's whole gradient
 
 

@@ -17,6 +17,8 @@ from targets.training.fit import MOST_GRADIENT, rate
 from targets.training.recipe import Schedule
 from tests.fakes import ALIKE, COMPOSED, EACH_TARGET, TARGETS, recipe_for, speech, utterance
 
+pytestmark = pytest.mark.one_version
+
 SPEECH = speech(24, "private", words=3)
 RAGGED = [SPEECH[:7], [], SPEECH[7:8], SPEECH[8:20], SPEECH[5:12]]
 # What is added to every key changes no softmax: this gradient is nothing but rounding, which Adam

@@ -18,6 +18,8 @@ from targets.training.fit import _batches, fit, public_start, rate
 from targets.training.recipe import Schedule
 from tests.fakes import EACH_TARGET, recipe_for, speech
 
+pytestmark = pytest.mark.one_version
+
 PUBLIC = speech(6, "public")
 
 

@@ -34,12 +34,14 @@ def reduced(request):
     return measure_table(150, sizes=sizes, epsilons=epsilons)
 
 
+@pytest.mark.one_version
 def test_reduced_table_holds_for_every_bound(reduced):
     assert {row.bound for row in reduced} == {contender.name for contender in CONTENDERS}
     assert {row.game for row in reduced} == {game.name for game in GAMES}
     assert [row for row in reduced if not row.holds] == []
 
 
+@pytest.mark.one_version
 def test_bounds_find_something(reduced):
     # Zero would cover perfectly: at ε = 10 and n = 400 every bound must find part of it.
     strong = [r for r in reduced if r.epsilon == 10.0 and r.n == 400 and r.game == "Gaussian"]
@@ -71,6 +73,7 @@ def believe_it_gaussian(trials, delta, level, rng):
     return gdp_bound(trials, delta=delta, level=level, noise="gaussian")
 
 
+@pytest.mark.one_version
 @pytest.mark.parametrize(
     ("bound", "design", "game", "epsilon"),
     [

@@ -20,6 +20,8 @@ from attacks.statistics.simulation.games import (
     subsampled_mu,
 )
 
+pytestmark = pytest.mark.one_version
+
 DELTA = 1e-5
 
 

@@ -16,6 +16,8 @@ from targets.training.recipe import Schedule
 from tests.fakes import recipe_for, speech, utterance
 from tests.targets.one_at_a_time import assert_gradients_are_exact
 
+pytestmark = pytest.mark.one_version
+
 NAME = "ctc-context"
 PUBLIC = speech(4, "public")
 MEMBERS = speech(6, "private")

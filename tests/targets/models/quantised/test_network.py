@@ -28,6 +28,8 @@ from tests.fakes import recipe_for, speech, without_text
 from tests.targets.nn.test_tape import network, ragged
 from tests.targets.one_at_a_time import assert_gradients_are_exact
 
+pytestmark = pytest.mark.one_version
+
 PUBLIC, MEMBERS = speech(4, "public"), speech(6, "private")
 NAME = "ctc-2bit"
 BASES = [
