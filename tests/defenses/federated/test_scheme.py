@@ -17,6 +17,8 @@ from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
 from tests.fakes import recipe_for, speech
 
+pytestmark = pytest.mark.one_version
+
 PUBLIC = speech(4, "public")
 MEMBERS = speech(7, "private", speakers=3)
 FEW = {"clients": 3, "per_round": 3, "batch_size": 2}

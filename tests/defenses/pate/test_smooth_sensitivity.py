@@ -24,6 +24,8 @@ from defenses.pate.smooth_sensitivity import (
 from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
 
+pytestmark = pytest.mark.one_version
+
 DELTA = 1e-5
 
 
