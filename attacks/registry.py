@@ -87,6 +87,21 @@ ATTACKS: Registry[AttackEntry] = Registry(
             access="transcripts",
         ),
         AttackEntry(
+            name="membership-compute",
+            path="attacks.membership.compute:Compute",
+            summary="how much the target computes for the recording, where it decides that",
+            family="membership",
+            access="transcripts",
+        ),
+        AttackEntry(
+            name="membership-compute-calibrated",
+            path="attacks.membership.compute:Compute",
+            options={"calibrated": True},
+            summary="the same less that of the public start",
+            family="membership",
+            access="transcripts",
+        ),
+        AttackEntry(
             name="membership-noisy",
             path="attacks.membership.perturbation:NoisyLoss",
             summary="the loss of the recording under noise",

@@ -31,6 +31,7 @@ COMPOSED = (
     "conformer-streaming",
     "conformer-rnnt",
     "convrnnt",
+    "amortized",
     "rnnt-adapters",
     "ctc-context",
     *QUANTISED,

@@ -76,6 +76,32 @@ class HasAdapters(Protocol):
         ...
 
 
+@runtime_checkable
+class TrainsOnMore(Protocol):
+    """A network that is trained on more than the likelihood of transcripts."""
+
+    def training_loss(
+        self, features: Tensor, counts: Tensor, labels: Sequence[Sequence[int]]
+    ) -> Tensor:
+        """Return what training minimises (B,): `nll` and, of each example by itself, the rest."""
+        ...
+
+
+@runtime_checkable
+class SaysCompute(Protocol):
+    """A network that decides for each utterance how much it computes.
+
+    Whoever sees how long it takes, or what it costs, sees that.
+    """
+
+    def compute(self, features: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the multiplications (B,) that each utterance takes by itself, and would at most.
+
+        Those of its products of matrices, in the parts that depend on the audio alone.
+        """
+        ...
+
+
 def train_base_alone(network: nn.Module) -> None:
     """Freeze the adapters of a network that has any, and nothing else."""
     _freeze(network, base=False)

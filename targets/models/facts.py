@@ -7,10 +7,11 @@ from typing import Any
 
 import torch
 
-from targets.models.base import HasAdapters, ReadsText
+from targets.models.base import HasAdapters, ReadsText, SaysCompute
 from targets.models.registry import TargetEntry
 
 STREAMING, LANGUAGE_MODEL, ADAPTERS = "streaming", "language model", "adapters"
+SKIPS = "skips blocks"
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,8 @@ class Facts:
 
     The numbers are None of a target that begins at a checkpoint, whose they are. `can` holds
     "streaming" (it writes while it listens), "language model" (it has a part that reads the text so
-    far) and "adapters" (schemes train these alone).
+    far), "adapters" (schemes train these alone) and "skips blocks" (how much it computes depends on
+    what it hears).
     """
 
     weights: int | None
@@ -52,5 +54,6 @@ def facts_of(entry: TargetEntry, vocabulary: int, channels: int, hidden: int) ->
         STREAMING: entry.streams,
         LANGUAGE_MODEL: reads,
         ADAPTERS: entry.pretrained or isinstance(network, HasAdapters),
+        SKIPS: isinstance(network, SaysCompute),
     }
     return Facts(weights, trained, tuple(name for name, has in can.items() if has))

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
+from targets.models.base import TrainsOnMore
 from targets.models.examples import Example as Example
 from targets.models.examples import within_bound
 from targets.models.pretrained import HearsItself, Pretrained
@@ -62,11 +63,16 @@ class Recognizer(nn.Module):
         return cast(list[Example], within_bound(made))
 
     def example_nll(self, batch: Sequence[Example]) -> Tensor:
-        """Return the losses (B,) in nats of a non-empty batch, with gradients to the weights."""
+        """Return the losses (B,) in nats of a non-empty batch, with gradients to the weights.
+
+        They are what training minimises: see `TrainsOnMore`.
+        """
         features = nn.utils.rnn.pad_sequence([e.features for e in batch], batch_first=True)
         counts = torch.tensor([len(e.features) for e in batch], device=features.device)
+        network = self.network
+        loss = network.training_loss if isinstance(network, TrainsOnMore) else network.nll
         with products_in(self.precision):
-            return self.network.nll(features, counts, [e.labels for e in batch])
+            return cast(Tensor, loss(features, counts, [e.labels for e in batch]))
 
     def nll_of(self, features: Tensor, counts: Tensor, texts: Sequence[str]) -> Tensor:
         """Return the losses (B,) in nats of standardised log-mel frames, differentiable in them.

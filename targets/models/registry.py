@@ -80,6 +80,12 @@ TARGETS: Registry[TargetEntry] = Registry(
             streams=True,
         ),
         TargetEntry(
+            name="amortized",
+            path="targets.models.amortized.transducer:AmortizedTransducer",
+            summary="a transducer on a transformer that skips blocks of frames to save compute",
+            streams=True,
+        ),
+        TargetEntry(
             name="rnnt-adapters",
             path="targets.models.rnnt_adapters:AdaptedTransducer",
             summary="the transducer with a frozen base, and a small adapter after every layer",

@@ -36,7 +36,12 @@ class Transducer(nn.Module):
 
     def nll(self, features: Tensor, counts: Tensor, labels: Sequence[Sequence[int]]) -> Tensor:
         """Return the negative log-likelihood (B,) of each transcript, in nats."""
-        states, counts = for_all(self.encoder(features, counts), len(labels))
+        return self.nll_of_states(*for_all(self.encoder(features, counts), len(labels)), labels)
+
+    def nll_of_states(
+        self, states: Tensor, counts: Tensor, labels: Sequence[Sequence[int]]
+    ) -> Tensor:
+        """Return the same, given the encoder's states (B, T', D) and their counts (B,)."""
         targets, lengths = padded_labels(labels, states.device)
         started = nn.functional.pad(targets, (1, 0), value=BLANK)
         mask = sequence_mask(lengths + 1, started.shape[1])

@@ -60,14 +60,16 @@ class SelfAttention(nn.Module):
         return self.output(product(weights, values).transpose(1, 2).reshape(B, T, D))
 
 
-def rotated(x: Tensor) -> Tensor:
+def rotated(x: Tensor, times: Tensor | None = None) -> Tensor:
     """Return x (..., T, D) with its pairs of numbers turned by angles that grow with the time.
 
-    The product of a query and a key then depends on how far apart they are, not on where.
+    The product of a query and a key then depends on how far apart they are, not on where. Without
+    `times` the rows are successive states; else x is (B, N, T, D), and they are at `times` (B, T).
     """
     T, pairs = x.shape[-2], x.shape[-1] // 2
     speeds = SLOWEST ** (-torch.arange(pairs, device=x.device) / max(pairs, 1))
-    angles = torch.arange(T, device=x.device)[:, None] * speeds
+    steps = torch.arange(T, device=x.device) if times is None else times[:, None]
+    angles = steps[..., None] * speeds
     one, other, rest = x[..., :pairs], x[..., pairs : 2 * pairs], x[..., 2 * pairs :]
     cosines, sines = angles.cos(), angles.sin()
     return torch.cat([one * cosines - other * sines, one * sines + other * cosines, rest], -1)

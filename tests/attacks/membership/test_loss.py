@@ -10,6 +10,7 @@ import torch
 
 from attacks import registry
 from attacks.base import References, view_of
+from attacks.membership.compute import Compute
 from attacks.membership.loss import Loss
 from attacks.references import Comparative
 from leaderboard.experiment.measure import audit, leakage
@@ -27,7 +28,12 @@ COINS = {
     c.id: bool(heads) for c, heads in zip(CANDIDATES, flip(CANDIDATES, Randomness(5)), strict=True)
 }
 REFERENCES = 4
-MAKE = {entry.name: entry.load() for entry in registry.ATTACKS if entry.family == "membership"}
+# What a target computes is no memory of what it heard: that attack has tests of its own.
+MAKE = {
+    entry.name: entry.load()
+    for entry in registry.ATTACKS
+    if entry.family == "membership" and not isinstance(entry.load()(), Compute)
+}
 ATTACKS = {
     name: make(references=REFERENCES) if isinstance(make(), Comparative) else make()
     for name, make in MAKE.items()

@@ -36,7 +36,7 @@ def test_gradient_norms_are_those_of_one_example_at_a_time(view):
     recognizer = copy.deepcopy(view.recognizer).requires_grad_(True)
     for candidate, score in zip(CANDIDATES, scores(GradientNorm(), view), strict=True):
         recognizer.zero_grad()
-        recognizer.example_nll(recognizer.examples([candidate])).sum().backward()
+        recognizer.nll_of(*recognizer.logmel([candidate]), [candidate.text]).sum().backward()
         square = sum(float(p.grad.square().sum()) for p in recognizer.network.parameters())
         assert score == pytest.approx(-np.log(square) / 2, rel=1e-3, abs=1e-3)
 

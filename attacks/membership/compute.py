@@ -1,0 +1,63 @@
+"""A side channel: does the recogniser compute less for what it was trained on?
+
+A target that skips work where it thinks it may (`SaysCompute`) is trained to skip it on its
+members. How much it computes is seen by whoever can send it a recording, in the time or the money
+that an answer takes, also where the answer itself is kept back. So the view is that of transcripts,
+the least there is, and not even the text is looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from attacks.base import Access, Findings, Scores, Transcripts
+from targets.core.randomness import Randomness
+from targets.models.base import SaysCompute
+from targets.models.recognizer import Recognizer, in_batches
+from targets.speech.utterance import Utterance
+
+
+@dataclass(frozen=True)
+class Compute:
+    """Score a candidate by minus the share of the most compute that its length can take.
+
+    The attacker knows the architecture, and so that most. Calibrated, by how much smaller the share
+    is than in the public start: what is easy for everyone is no sign of membership. The attack does
+    not apply to targets whose compute follows from the length of the audio.
+    """
+
+    access: ClassVar[Access] = "transcripts"
+    calibrated: bool = False
+
+    def score(
+        self, view: Transcripts, candidates: Sequence[Utterance], rng: Randomness
+    ) -> Findings:
+        """See `Attack`."""
+        del rng  # nothing is drawn
+        if not isinstance(getattr(view._target, "network", None), SaysCompute):
+            return Findings((), np.zeros(0), reason="the target's compute is that of any input")
+        scores = -share_of_compute(view._target, candidates)
+        if self.calibrated:
+            scores = scores + share_of_compute(view.start, candidates)
+        return Findings(tuple(candidates), scores)
+
+
+def share_of_compute(recognizer: Recognizer, utterances: Sequence[Utterance]) -> Scores:
+    """Return the compute (N,) that each utterance takes by itself, over the most it could take.
+
+    Raises:
+        TypeError: the target does not say.
+    """
+    network = recognizer.network
+    if not isinstance(network, SaysCompute):
+        raise TypeError(f"{type(network).__name__} does not say what it computes")
+
+    def shares(batch: Sequence[Utterance]) -> list[float]:
+        used, most = network.compute(*recognizer.logmel(batch))
+        return (used.double() / most).tolist()
+
+    return np.array(in_batches(utterances, shares), dtype=float)

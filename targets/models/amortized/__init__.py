@@ -1,0 +1,1 @@
+"""A transducer that decides for each frame what it computes, and saves the rest."""
