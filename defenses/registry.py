@@ -77,6 +77,29 @@ SCHEMES: Registry[SchemeEntry] = Registry(
             summary="AdaMix: public gradients beside noisy private ones, and for their clipping",
         ),
         SchemeEntry(
+            name="oversampled",
+            path="defenses.fairness.oversampling:Oversampled",
+            summary="plain training in which small cohorts are heard as often as the largest",
+            takes_epsilon=False,
+        ),
+        SchemeEntry(
+            name="edpsgd-oversampled",
+            path="defenses.fairness.oversampling:OversampledEDPSGD",
+            summary="eDP-SGD that draws one cohort more often, priced at the highest rate",
+        ),
+        SchemeEntry(
+            name="elastic",
+            path="defenses.fairness.elastic:Elastic",
+            summary="plain training, then one cohort alone, with what matters to others held",
+            takes_epsilon=False,
+        ),
+        SchemeEntry(
+            name="reweighted",
+            path="defenses.fairness.reweighting:Reweighted",
+            summary="plain training on losses that an adversary weighs by how utterances sound",
+            takes_epsilon=False,
+        ),
+        SchemeEntry(
             name="fedavg",
             path="defenses.federated.scheme:FedAvg",
             summary="federated averaging: devices train on their own speech; without privacy",

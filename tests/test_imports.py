@@ -38,6 +38,7 @@ MAY_IMPORT = {
     "defenses.base": "targets defenses.accounting",
     "defenses.checks": "targets defenses.accounting defenses.base",
     "defenses.dpsgd": "targets defenses.accounting defenses.base",
+    "defenses.fairness": "targets defenses.accounting defenses.base defenses.dpsgd",
     "defenses.federated": "targets defenses.accounting defenses.base defenses.dpsgd",
     "defenses.public": "targets defenses.accounting defenses.base",
     "defenses.text": "targets defenses.accounting defenses.base",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from targets.core.errors import OverheardError
 from targets.core.progress import report
@@ -21,6 +21,7 @@ from targets.training.recipe import Recipe, Schedule
 
 WARM_UP = 0.1  # share of the steps in which the learning rate rises
 MOST_GRADIENT = 5.0  # norm at which a step's gradient is cut, against rare huge steps
+Objective = Callable[[Sequence[Example], Tensor], Tensor]  # of a batch and its losses (B,)
 POOL = 8  # batches whose utterances are sorted by length together, to save padding
 
 
@@ -31,11 +32,13 @@ def fit(
     rng: Randomness,
     *,
     augment: bool = False,
+    objective: Objective | None = None,
 ) -> None:
     """Train what is not frozen by Adam, with a warm-up and a cosine decay of the learning rate.
 
     `augment` hides parts of every spectrogram anew each time (SpecAugment): few utterances are then
     worth more, if they are gone through more often. What hears no spectrogram has nothing hidden.
+    `objective` is what is made as small as it can be, if not the mean loss.
     """
     augment = augment and isinstance(recognizer.logmel, LogMel)
     examples = recognizer.examples(utterances)
@@ -49,7 +52,8 @@ def fit(
         for batch in _batches(examples, schedule.batch_size, order):
             if augment:
                 batch = [Example(masked(e.features, hiding), e.labels) for e in batch]
-            loss = recognizer.example_nll(batch).mean()
+            losses = recognizer.example_nll(batch)
+            loss = losses.mean() if objective is None else objective(batch, losses)
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(weights, MOST_GRADIENT)
