@@ -18,10 +18,10 @@ from defenses.registry import SCHEMES
 from leaderboard.experiment.choices import attacks_of, defense_of
 from leaderboard.experiment.evaluate import attacked
 from leaderboard.experiment.experiment import Experiment
+from leaderboard.experiment.found_cohorts import cohorts_of
 from leaderboard.experiment.pending import SCHEME, code_of, pending
 from leaderboard.experiment.stages.references import ReferenceModels, references_wanted
 from leaderboard.experiment.stages.scheme_work import SchemeWork
-from leaderboard.game.cohorts import cohorts
 from leaderboard.game.game import Game, repetitions
 from leaderboard.jobs.job import Report
 from leaderboard.records.record import Record, hardware_of
@@ -153,7 +153,7 @@ def _train(
         word_errors=errors["test"],
         coins={c.id: bool(coin) for c, coin in zip(game.candidates, game.coins, strict=True)},
         speakers=_speakers(game),
-        cohorts=cohorts((*game.candidates, *game.test)),
+        cohorts=cohorts_of(game),
         repetitions={c.id: n for c in game.candidates if (n := repetitions(c)) > 1},
         notes=dict(trained.notes),
         fingerprints={SCHEME: code_of(cell, out)},
