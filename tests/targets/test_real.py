@@ -36,7 +36,7 @@ def word_error_rate(*arguments: str) -> float:
 
 @pytest.mark.skipif(not AN4.exists(), reason=f"AN4 is not at {AN4}: set OVERHEARD_DATA")
 def test_ctc_recognises_an4() -> None:
-    assert word_error_rate(str(AN4), "--target", "ctc", "--epochs", "25") <= 0.25
+    assert word_error_rate(str(AN4), "--target", "ctc", "--epochs", "10") <= 0.30
 
 
 @pytest.mark.skipif(not AN4.exists(), reason=f"AN4 is not at {AN4}: set OVERHEARD_DATA")
