@@ -23,7 +23,7 @@ from targets.nn.search import NEVER
 from targets.speech.features import MELS
 
 LAYERS = 4  # of an attention and a feed-forward block each
-STACKED = 4  # feature frames that are one frame of the front end
+STRIDE = 4  # feature frames that are one frame of the front end
 ALMOST_ON = 0.9  # every gate at first: on, and with a gradient either way
 ALMOST_NOTHING = 1e-30  # in place of a gate of 0, whose logarithm is infinite
 
@@ -116,8 +116,8 @@ class SwitchedEncoder(nn.Module):
 
     def __init__(self, channels: int, hidden: int, slowing: int) -> None:
         super().__init__()
-        self.stacked = Linear(STACKED * MELS, channels)
-        self.slower = Convolution(channels, channels, width=3, stride=slowing // STACKED)
+        self.front = Convolution(MELS, channels, width=5, stride=STRIDE)
+        self.slower = Convolution(channels, channels, width=3, stride=slowing // STRIDE)
         self.norms = nn.ModuleList([LayerNorm(channels) for _ in range(3)])
         blocks = (
             block
@@ -135,10 +135,8 @@ class SwitchedEncoder(nn.Module):
     def traced(self, features: Tensor, counts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the same, and the gates (B, T', blocks) of all blocks, zero where padded."""
         before, between, after = self.norms
-        x = features * sequence_mask(counts, features.shape[1])
-        x = F.pad(x, (0, 0, 0, -x.shape[1] % STACKED)).unflatten(1, (-1, STACKED)).flatten(2)
-        counts = -(-counts // STACKED)
-        x = F.gelu(before(self.stacked(x)))
+        x = F.gelu(before(self.front(features, sequence_mask(counts, features.shape[1]))))
+        counts = self.front.counts(counts)
         x = F.gelu(between(self.slower(x, sequence_mask(counts, x.shape[1]))))
         counts = self.slower.counts(counts)
         mask = sequence_mask(counts, x.shape[1])
@@ -163,9 +161,10 @@ class SwitchedEncoder(nn.Module):
         `counts` (B,) are their feature frames, `on` (B, blocks) at how many states each block is
         on.
         """
-        front = -(-counts // STACKED)
-        states = self.slower.counts(front)
-        fixed = front * self.stacked.weight.numel() + states * self.slower.linear.weight.numel()
+        frames = self.front.counts(counts)
+        states = self.slower.counts(frames)
+        front, slower = (c.linear.weight.numel() for c in (self.front, self.slower))
+        fixed = frames * front + states * slower
         blocks = [s.block.operations(on[:, k]) for k, s in enumerate(self._switched())]
         return fixed + states * len(blocks) * self.width + torch.stack(blocks).sum(0)
 
