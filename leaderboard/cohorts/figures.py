@@ -258,5 +258,7 @@ class _Played:
         speakers = int(clusters.max()) + 1 if len(clusters) else 0
         if speakers < FEWEST_SPEAKERS or min(members.sum(), (~members).sum()) < FEWEST_CANDIDATES:
             return None
+        # A handful of speakers may be alike by chance: never surer than of unrelated candidates.
         value, error = auc_error(self.scores[group], members, clusters)
-        return Contrast(value, error, speakers - 1.0)
+        _, apart = auc_error(self.scores[group], members, np.arange(len(members)))
+        return Contrast(value, max(error, apart), speakers - 1.0)
