@@ -53,10 +53,12 @@ class Speech(Frozen):
     channel: Literal["microphone", "telephone"] = "microphone"
     """How embedded speech is heard."""
     accents: Annotated[tuple[Accent, ...], AfterValidator(distinct)] = ()
-    """Of embedded voices those with these accents are taken; none named takes all."""
+    """Of embedded voices those with these accents are taken, beside those of `quota`; none named
+    takes all."""
     quota: dict[Accent, Count] = Field(default={})
-    """Of embedded voices so many have these accents, the other speakers have other ones: a minority
-    of known size. Accents that are not named are as frequent as among all voices."""
+    """Of embedded voices so many have these accents: a minority of known size. The others are the
+    next free voices with another accent, one of `accents` where that names some; a quota may be of
+    an accent that `accents` leaves out."""
     personal: Annotated[float, Field(ge=0, le=1)] | None = None
     """Share of embedded phrases with personal slots; null takes two in three."""
     phrases: Phrases = "commands"

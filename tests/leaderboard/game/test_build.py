@@ -237,6 +237,21 @@ def test_a_minority_has_as_many_voices_as_its_quota():
     assert "quota" not in CONDITIONS.speech.private.model_dump()
 
 
+def test_a_quota_comes_beside_the_accents_of_all_others():
+    spread = Speech(
+        source="embedded",
+        speakers=9,
+        utterances=9,
+        accents=("en-US", "en-US-nyc"),
+        quota={"en-GB-x-rp": 2},
+    )
+    game = build_game(conditions(speech=speech(public=spread)), "ctc", 0, Path("nowhere"))
+    spoken = {int(u.speaker.removeprefix("voice")) for u in game.public}
+    accents = Counter(voice(v).accent for v in spoken)
+    assert accents["en-GB-x-rp"] == 2
+    assert accents["en-US"] + accents["en-US-nyc"] == 7
+
+
 def test_more_canaries_leave_the_other_coins_alone():
     few = build_game(CONDITIONS, "ctc", 0, Path("nowhere"))
     many = build_game(
