@@ -1,6 +1,6 @@
 """A side channel: does the recogniser compute less for what it was trained on?
 
-A target that skips work where it thinks it may (`SaysCompute`) is trained to skip it on its
+A target that skips work where it thinks it may (`ReportsCompute`) is trained to skip it on its
 members. How much it computes is seen by whoever can send it a recording, in the time or the money
 that an answer takes, also where the answer itself is kept back. So the view is that of transcripts,
 the least there is, and not even the text is looked at.
@@ -16,7 +16,7 @@ import numpy as np
 
 from attacks.base import Access, Findings, Scores, Transcripts
 from targets.core.randomness import Randomness
-from targets.models.base import SaysCompute
+from targets.models.base import ReportsCompute
 from targets.models.recognizer import Recognizer, in_batches
 from targets.speech.utterance import Utterance
 
@@ -38,7 +38,7 @@ class Compute:
     ) -> Findings:
         """See `Attack`."""
         del rng  # nothing is drawn
-        if not isinstance(getattr(view._target, "network", None), SaysCompute):
+        if not isinstance(getattr(view._target, "network", None), ReportsCompute):
             return Findings((), np.zeros(0), reason="the target's compute is that of any input")
         scores = -share_of_compute(view._target, candidates)
         if self.calibrated:
@@ -53,7 +53,7 @@ def share_of_compute(recognizer: Recognizer, utterances: Sequence[Utterance]) ->
         TypeError: the target does not say.
     """
     network = recognizer.network
-    if not isinstance(network, SaysCompute):
+    if not isinstance(network, ReportsCompute):
         raise TypeError(f"{type(network).__name__} does not say what it computes")
 
     def shares(batch: Sequence[Utterance]) -> list[float]:

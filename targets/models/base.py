@@ -88,7 +88,7 @@ class TrainsOnMore(Protocol):
 
 
 @runtime_checkable
-class SaysCompute(Protocol):
+class ReportsCompute(Protocol):
     """A network that decides for each utterance how much it computes.
 
     Whoever sees how long it takes, or what it costs, sees that.

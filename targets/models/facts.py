@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from targets.models.base import HasAdapters, ReadsText, SaysCompute
+from targets.models.base import HasAdapters, ReadsText, ReportsCompute
 from targets.models.registry import TargetEntry
 
 STREAMING, LANGUAGE_MODEL, ADAPTERS = "streaming", "language model", "adapters"
@@ -54,6 +54,6 @@ def facts_of(entry: TargetEntry, vocabulary: int, channels: int, hidden: int) ->
         STREAMING: entry.streams,
         LANGUAGE_MODEL: reads,
         ADAPTERS: entry.pretrained or isinstance(network, HasAdapters),
-        SKIPS: isinstance(network, SaysCompute),
+        SKIPS: isinstance(network, ReportsCompute),
     }
     return Facts(weights, trained, tuple(name for name, has in can.items() if has))

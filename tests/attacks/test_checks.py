@@ -17,7 +17,7 @@ from attacks.references import Comparative
 from attacks.registry import ATTACKS
 from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
-from targets.models.base import HasAdapters, ReadsText, SaysCompute
+from targets.models.base import HasAdapters, ReadsText, ReportsCompute
 from targets.training.checks import ContractError
 from targets.training.fit import fit
 from tests.fakes import ALIKE, COMPOSED, EACH_TARGET, TARGETS, canary, recipe_for, speech
@@ -63,7 +63,7 @@ def test_every_attack_keeps_the_contract(target, name):
     if (
         (name == "canary-language-model" and not isinstance(network, ReadsText))
         or (name == "gradient-leakage" and isinstance(network, HasAdapters))
-        or (name.startswith("membership-compute") and not isinstance(network, SaysCompute))
+        or (name.startswith("membership-compute") and not isinstance(network, ReportsCompute))
     ):
         assert found.candidates == ()
         assert found.reason

@@ -74,7 +74,7 @@ class FeedForward(nn.Module):
         return frames * (self.wide.weight.numel() + self.narrow.weight.numel())
 
 
-class Switched(nn.Module):
+class GatedBlock(nn.Module):
     """A block, added to what was there at the frames where its arbitrator switches it on."""
 
     def __init__(self, width: int, block: Attention | FeedForward) -> None:
@@ -124,7 +124,7 @@ class SwitchedEncoder(nn.Module):
             for _ in range(LAYERS)
             for block in (Attention(channels), FeedForward(channels, 4 * hidden))
         )
-        self.blocks = nn.ModuleList([Switched(channels, block) for block in blocks])
+        self.blocks = nn.ModuleList([GatedBlock(channels, block) for block in blocks])
         self.width = channels
 
     def forward(self, features: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
@@ -146,12 +146,12 @@ class SwitchedEncoder(nn.Module):
             gates.append(gate)
         return after(x) * mask, counts, torch.stack(gates, -1)
 
-    def frames_of_compute(self, gates: Tensor) -> Tensor:
+    def soft_compute(self, gates: Tensor) -> Tensor:
         """Return how many frames' whole compute gates (B, T', blocks) come to (B,), differentiable.
 
         Each counts by its value and by the weights of its block: a full frame is 1.
         """
-        costs = [sum(p.numel() for p in s.block.parameters()) for s in self._switched()]
+        costs = [sum(p.numel() for p in s.block.parameters()) for s in self._gated()]
         shares = torch.tensor(costs, device=gates.device) / sum(costs)
         return (gates * shares).sum((1, 2))
 
@@ -165,8 +165,8 @@ class SwitchedEncoder(nn.Module):
         states = self.slower.counts(frames)
         front, slower = (c.linear.weight.numel() for c in (self.front, self.slower))
         fixed = frames * front + states * slower
-        blocks = [s.block.operations(on[:, k]) for k, s in enumerate(self._switched())]
+        blocks = [s.block.operations(on[:, k]) for k, s in enumerate(self._gated())]
         return fixed + states * len(blocks) * self.width + torch.stack(blocks).sum(0)
 
-    def _switched(self) -> list[Switched]:
-        return [block for block in self.blocks if isinstance(block, Switched)]
+    def _gated(self) -> list[GatedBlock]:
+        return [block for block in self.blocks if isinstance(block, GatedBlock)]

@@ -19,7 +19,7 @@ class AmortizedTransducer(Transducer):
     """A transducer whose encoder skips blocks frame by frame. See `Transducer`.
 
     Training pays for each utterance's own compute, `compute_weight` nats a state: see
-    `TrainsOnMore`. What it may learn from that is seen from outside: see `SaysCompute`.
+    `TrainsOnMore`. What it may learn from that is seen from outside: see `ReportsCompute`.
     """
 
     make_encoder: ClassVar[MakeEncoder] = SwitchedEncoder
@@ -34,11 +34,11 @@ class AmortizedTransducer(Transducer):
         """See `TrainsOnMore`."""
         states, counts, gates = self._encoder().traced(features, counts)
         losses = self.nll_of_states(*for_all((states, counts), len(labels)), labels)
-        return losses + self.compute_weight * self._encoder().frames_of_compute(gates)
+        return losses + self.compute_weight * self._encoder().soft_compute(gates)
 
     @torch.no_grad()
     def compute(self, features: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
-        """See `SaysCompute`; of the encoder, its arbitrators included."""
+        """See `ReportsCompute`; of the encoder, its arbitrators included."""
         encoder = self._encoder()
         _, states, gates = encoder.traced(features, counts)  # how many states there are
         on = (gates > 0).sum(1)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from targets.models.amortized.encoder import Attention, Switched, SwitchedEncoder
+from targets.models.amortized.encoder import Attention, GatedBlock, SwitchedEncoder
 from targets.nn.conformer import rotated
 
 AHEAD = 8  # frames of 10 ms after the first of a state's own, that it may see
@@ -132,11 +132,11 @@ def test_times_that_are_left_out_are_those_of_all():
 def test_what_compute_costs_is_a_share_of_frames_and_has_a_gradient():
     network = encoder(bias=9.0)
     _, counts, gates = network.traced(*batch())
-    torch.testing.assert_close(network.frames_of_compute(gates), counts.float())
+    torch.testing.assert_close(network.soft_compute(gates), counts.float())
     network = encoder()
-    network.frames_of_compute(network.traced(*batch())[2]).sum().backward()
+    network.soft_compute(network.traced(*batch())[2]).sum().backward()
     for block in network.blocks:
-        assert isinstance(block, Switched)
+        assert isinstance(block, GatedBlock)
         assert block.arbitrator.weight.grad.abs().sum() > 0
 
 

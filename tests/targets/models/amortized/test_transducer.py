@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from targets.core.randomness import Randomness
-from targets.models.base import SaysCompute, TrainsOnMore
+from targets.models.base import ReportsCompute, TrainsOnMore
 from targets.models.recognizer import Example
 from targets.speech.tokens import Characters
 from targets.training.fit import fit
@@ -55,7 +55,7 @@ def test_training_pays_for_each_utterance_by_itself(recognizer):
     losses = recognizer.example_nll(batch)
     for row, example in enumerate(batch):
         features, counts = as_batch([example])
-        paid = network.encoder.frames_of_compute(network.encoder.traced(features, counts)[2])
+        paid = network.encoder.soft_compute(network.encoder.traced(features, counts)[2])
         assert 0 < paid.item() < -(-counts.item() // 8)
         alone = network.nll(features, counts, [example.labels]) + 2.0 * paid
         torch.testing.assert_close(losses[row], alone[0], rtol=1e-4, atol=1e-4)
@@ -63,7 +63,7 @@ def test_training_pays_for_each_utterance_by_itself(recognizer):
 
 def test_compute_is_what_each_utterance_takes_by_itself(recognizer):
     network, batch = recognizer.network, examples()
-    assert isinstance(network, SaysCompute)
+    assert isinstance(network, ReportsCompute)
     used, most = network.compute(*as_batch(batch))
     for row, example in enumerate(batch):
         alone = network.compute(*as_batch([example]))
