@@ -293,6 +293,12 @@ def test_bad_weights_from_the_sandbox_disqualify():
 
 
 @pytest.mark.slow
+def test_an_event_without_a_price_from_the_sandbox_disqualifies():
+    with pytest.raises(DisqualifiedError, match="no price"):
+        train("bad_event", how="sampled Laplace")
+
+
+@pytest.mark.slow
 def test_nothing_is_unpickled():
     """It travels as the numbers it holds, whatever its class would like."""
     assert train("bad_event", how="pickled").event.noise_multiplier == 1e9
