@@ -27,8 +27,6 @@ from tests.devices import Far, named, pretended
 from tests.fakes import ALIKE, COMPOSED, EACH_TARGET, TARGETS, canary, recipe_for, speech
 from tests.grid import grid
 
-pytestmark = pytest.mark.one_version
-
 PUBLIC = speech(3, "public")
 SPOKEN = speech(3, "private", words=1)
 SLOW = canary(0, 123)
@@ -97,6 +95,7 @@ def same(found, expected):
     return all(torch.equal(found[name], expected[name]) for name in found)
 
 
+@pytest.mark.one_version
 def test_plain_training(recipe, device):
     far, near = (
         public_start(
@@ -108,6 +107,7 @@ def test_plain_training(recipe, device):
     assert same(contents(far), near)
 
 
+@pytest.mark.one_version
 @pytest.mark.parametrize(
     ("recipe", "name"), grid(TARGETS, list(PRIVATE), thin=COMPOSED), indirect=["recipe"]
 )
@@ -120,6 +120,7 @@ def test_private_training(recipe, name, device):
     assert same(contents(far), near)
 
 
+@pytest.mark.one_version
 @pytest.mark.usefixtures("device")
 def test_decoding_and_scoring(trained, there):
     far, near = there[0], trained
@@ -130,6 +131,7 @@ def test_decoding_and_scoring(trained, there):
     assert torch.equal(far.nll_of_texts(*asked), near.nll_of_texts(*asked))
 
 
+@pytest.mark.one_version
 @pytest.mark.parametrize("recipe", OF_PARTS, indirect=True)
 def test_ensembles(recipe, device):
     shards, schedule = [SPOKEN[:1], [], SPOKEN[1:]], Schedule(1, 2)
@@ -145,6 +147,7 @@ def test_ensembles(recipe, device):
     assert torch.equal(stored.nll(SPOKEN[:1]), near.nll(SPOKEN[:1]))
 
 
+@pytest.mark.one_version
 @pytest.mark.slow
 @pytest.mark.usefixtures("device")
 @pytest.mark.parametrize(

@@ -12,8 +12,6 @@ from leaderboard.site.build import published_runs
 from leaderboard.site.entries import read_entries
 from leaderboard.site.entry import curves
 
-pytestmark = pytest.mark.one_version
-
 
 def area(false_positive, true_positive) -> float:
     return float(np.trapezoid(true_positive, false_positive))

@@ -12,8 +12,6 @@ from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
 from tests.fakes import recipe_for, speech, without_text
 
-pytestmark = pytest.mark.one_version
-
 PUBLIC = speech(4, "public")
 MEMBERS = speech(4, "private")
 SETTINGS = {"epochs": 2, "batch_size": 4}
@@ -24,6 +22,7 @@ def recipe():
     return recipe_for("ctc", PUBLIC, expected_members=8)
 
 
+@pytest.mark.one_version
 def test_its_event_is_that_of_dp_sgd(recipe):
     mixed, plain = (
         scheme(4, **SETTINGS).train(recipe, MEMBERS, PUBLIC, Randomness(0))
@@ -34,6 +33,7 @@ def test_its_event_is_that_of_dp_sgd(recipe):
     assert mixed.notes["public_share"] == 4 / 12 == public_share(4, 8)
 
 
+@pytest.mark.one_version
 def test_a_neighbour_moves_the_first_sum_by_at_most_one(recipe, monkeypatch):
     """The same coins and noise with one member more: what is priced has the sensitivity 1."""
     sums, deviations = [], []
@@ -73,6 +73,7 @@ def steps_of(recipe, scheme, members, monkeypatch):
     return torch.stack(seen)
 
 
+@pytest.mark.one_version
 def test_noise_beyond_the_public_directions_is_gone(recipe, monkeypatch):
     noisy = AdaMix(1e-1, components=2, **SETTINGS)
     gradients = steps_of(recipe, noisy, [], monkeypatch)
@@ -83,6 +84,7 @@ def test_noise_beyond_the_public_directions_is_gone(recipe, monkeypatch):
     assert ratio > 0.3 * (len(whole[0]) / 2) ** 0.5 / 3
 
 
+@pytest.mark.one_version
 def test_the_public_mean_is_there_without_noise(recipe, monkeypatch):
     """With nobody private and almost no noise, what is left is the share of the public mean."""
     scheme = AdaMix(1e6, components=0, **SETTINGS)

@@ -17,8 +17,6 @@ from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
 from tests.fakes import EACH_TARGET, recipe_for, speech
 
-pytestmark = pytest.mark.one_version
-
 PUBLIC = speech(4, "public")
 MEMBERS = speech(4, "private")
 SCHEMES = [DPSGD, EDPSGD]
@@ -29,6 +27,7 @@ def recipe():
     return recipe_for("ctc", PUBLIC, expected_members=8)
 
 
+@pytest.mark.one_version
 @pytest.mark.parametrize("clip", [1.0, 0.2])
 def test_training_adds_the_noise_of_its_event(recipe, clip, monkeypatch):
     """Without members the updates are noise alone; its size must be what is priced."""
@@ -57,6 +56,7 @@ def test_training_adds_the_noise_of_its_event(recipe, clip, monkeypatch):
     assert price(event, recipe.delta).epsilon <= 4
 
 
+@pytest.mark.one_version
 @pytest.mark.parametrize("target", EACH_TARGET)
 @pytest.mark.parametrize("clipped_sum", [clipped_sum_one_by_one, normalised_sum])
 def test_a_neighbour_moves_one_step_by_at_most_the_sensitivity(target, clipped_sum, monkeypatch):
@@ -85,6 +85,7 @@ def test_a_neighbour_moves_one_step_by_at_most_the_sensitivity(target, clipped_s
         assert 0.4 < shift.norm().item() <= 0.5 * (1 + 1e-4)
 
 
+@pytest.mark.one_version
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_less_epsilon_means_more_noise(recipe, scheme):
     notes = [
@@ -95,6 +96,7 @@ def test_less_epsilon_means_more_noise(recipe, scheme):
     assert noises[0] > 2 * noises[1]
 
 
+@pytest.mark.one_version
 def test_both_schemes_agree_where_nothing_is_cut(recipe):
     """The oracle and the batched one follow the same path when every gradient is normalised."""
     members = MEMBERS[:3]

@@ -17,8 +17,6 @@ from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
 from tests.fakes import recipe_for, speech
 
-pytestmark = pytest.mark.one_version
-
 PUBLIC = speech(4, "public")
 MEMBERS = speech(7, "private", speakers=3)
 FEW = {"clients": 3, "per_round": 3, "batch_size": 2}
@@ -35,6 +33,7 @@ def loss(recipe, weights):
     return float(recognizer.nll(MEMBERS).sum())
 
 
+@pytest.mark.one_version
 def test_one_round_is_the_mean_of_what_devices_learnt_by_their_utterances(recipe):
     trained = FedAvg(rounds=1, **FEW).train(recipe, MEMBERS, [], Randomness(0))
     recognizer = recipe.build()
@@ -51,11 +50,13 @@ def test_one_round_is_the_mean_of_what_devices_learnt_by_their_utterances(recipe
     assert trained.unit == "speaker"
 
 
+@pytest.mark.one_version
 def test_it_learns(recipe):
     trained = FedAvg(rounds=10, **FEW).train(recipe, MEMBERS, [], Randomness(0))
     assert loss(recipe, trained.weights) < 0.9 * loss(recipe, recipe.start)
 
 
+@pytest.mark.one_version
 @pytest.mark.parametrize("weights", ["all", "low-rank", "biases"])
 def test_with_little_noise_and_a_large_norm_it_learns_too(recipe, weights):
     settings = {"rounds": 10, "clip": 10.0, "weights": weights, **FEW}
@@ -80,6 +81,7 @@ def test_by_activity_the_naive_price_stands_beside_the_true_one(recipe):
     assert trained.notes["claimed_epsilon"] < 0.6 * price(trained.event, recipe.delta).epsilon
 
 
+@pytest.mark.one_version
 @pytest.mark.parametrize("scheme", [FedAvg(**FEW), DPFedAvg(1e7, clip=10.0, **FEW)])
 def test_what_is_older_than_a_period_is_dropped(recipe, monkeypatch, scheme):
     heard = []
@@ -99,6 +101,7 @@ def test_what_is_older_than_a_period_is_dropped(recipe, monkeypatch, scheme):
     assert trained.event == replace(scheme, **once).train(recipe, [], [], Randomness(0)).event
 
 
+@pytest.mark.one_version
 def test_momentum_goes_on_where_it_went(recipe):
     plain, rolling = (
         FedAvg(rounds=3, momentum=m, local_rate=0.01, **FEW).train(
