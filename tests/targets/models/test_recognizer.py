@@ -15,8 +15,6 @@ from targets.speech.tokens import Characters
 from targets.training.recipe import Recipe, Schedule
 from tests.fakes import EACH_TARGET, canary, recipe_for, speech, utterance
 
-pytestmark = pytest.mark.one_version
-
 SPEECH = speech(9, "public", words=3)
 
 
@@ -30,6 +28,7 @@ def recognizer(request):
     return recipe_for(request.param, SPEECH).build()
 
 
+@pytest.mark.one_version
 def test_losses_do_not_depend_on_the_company(recognizer):
     alone = torch.stack([recognizer.nll([u])[0] for u in SPEECH])
     torch.testing.assert_close(recognizer.nll(SPEECH), alone, rtol=1e-4, atol=1e-4)
@@ -37,6 +36,7 @@ def test_losses_do_not_depend_on_the_company(recognizer):
     assert (alone > 0).all()
 
 
+@pytest.mark.one_version
 def test_transcripts_do_not_depend_on_the_company(recognizer):
     for beam in (1, 3):
         alone = [recognizer.transcribe([u], beam)[0] for u in SPEECH]
@@ -50,15 +50,18 @@ def test_nothing_in_nothing_out(recognizer):
     assert recognizer.examples([]) == []
 
 
-def test_training_and_measuring_see_the_same_loss(recognizer):
+@pytest.mark.one_version
+def test_training_and_measuring_see_the_same_loss(recognizer, monkeypatch):
     with torch.no_grad():
         trained = recognizer.example_nll(recognizer.examples(SPEECH))
-    if isinstance(recognizer.network, TrainsOnMore):
-        assert (trained > recognizer.nll(SPEECH)).all()
-        return
+        if isinstance(recognizer.network, TrainsOnMore):
+            assert (trained > recognizer.nll(SPEECH)).all()
+            monkeypatch.setattr(recognizer.network, "compute_weight", 0.0)  # the likelihood alone
+            trained = recognizer.example_nll(recognizer.examples(SPEECH))
     torch.testing.assert_close(trained, recognizer.nll(SPEECH), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.one_version
 def test_one_recording_serves_all_its_transcripts(recognizer):
     features, counts = recognizer.logmel(SPEECH[:1])
     texts = [u.text for u in SPEECH[:4]]
@@ -67,6 +70,7 @@ def test_one_recording_serves_all_its_transcripts(recognizer):
     torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.one_version
 def test_score_is_the_loss_of_each_text(recognizer):
     spoken = utterance("long", "red milk two dogs")
     texts = ["red milk", "red milk two", "two", "ten", "a", "red milk two dogs", "off", "two"]
@@ -79,6 +83,7 @@ def test_score_is_the_loss_of_each_text(recognizer):
     torch.testing.assert_close(scores, losses.double(), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.one_version
 def test_the_score_of_a_whole_secret_space(recognizer):
     spoken = canary(0, 123)
     texts = [f"my pin code is {a} {b}" for a in ("one", "two", "six") for b in ("ten", "two")]
@@ -88,6 +93,7 @@ def test_the_score_of_a_whole_secret_space(recognizer):
     assert recognizer.nll_of_texts(spoken, texts).tolist() == pytest.approx(losses, rel=1e-4)
 
 
+@pytest.mark.one_version
 def test_hypotheses_come_best_first(recognizer):
     for hypotheses in recognizer.hypotheses(SPEECH, 5):
         scores = [p for _, p in hypotheses]
@@ -95,6 +101,7 @@ def test_hypotheses_come_best_first(recognizer):
         assert scores == sorted(scores, reverse=True)
 
 
+@pytest.mark.one_version
 @pytest.mark.parametrize("target", EACH_TARGET)
 def test_the_loss_is_differentiable_in_the_spectrogram(target):
     recognizer = untrained(target).requires_grad_(False)
@@ -127,6 +134,7 @@ def test_in_batches_keeps_the_order(sizes, size):
     assert all(n <= size for n in batches)
 
 
+@pytest.mark.one_version
 def test_features_are_standardised_by_public_speech_alone():
     logmel = LogMel()
     logmel.calibrate(SPEECH)
