@@ -32,7 +32,7 @@ from targets.synthetic.voices import ACCENTS, voice, voice_count
 SPEECH_SEED = 0  # of the embedded corpus: the speech stays, coins and secrets change with the seed
 CANARY_VOICES = 12  # that say the canaries where the private speech is real
 EMBEDDED = "embedded"
-PUBLIC = "public", "further", "untranscribed"  # the splits that everyone has
+PUBLIC = "public", "untranscribed"  # the splits that everyone has
 
 
 def build_game(conditions: Conditions, target: str, seed: int, data: Path) -> Game:
@@ -79,8 +79,7 @@ def _public(parts: Mapping[str, Sequence[Utterance]]) -> list[Utterance]:
         raise OverheardError(
             "speech.public.transcribed: leaves no transcript to start from; give at least 1"
         )
-    silent = [u.without_words() for u in parts.get("untranscribed", ())]
-    return [*parts["public"], *parts.get("further", ()), *silent]
+    return [*parts["public"], *(u.without_words() for u in parts.get("untranscribed", ()))]
 
 
 def speech_of(

@@ -181,7 +181,7 @@ def conditions(record: Record) -> str:
     shared = record.cell.conditions
     speech = [
         f"{split} speech {source.source}{KINDS.get(source.channel, '')}"
-        for split in ("private", "public", "further", "untranscribed", "test")
+        for split in ("private", "public", "untranscribed", "test")
         if (source := shared.speech.named.get(split))
     ]
     attacks = ", ".join(attack.name for attack in shared.attacks)

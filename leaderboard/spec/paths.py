@@ -66,11 +66,6 @@ def start_file(out: Path, conditions: Conditions, target: str, data: Path) -> Pa
     }
     if public.source != EMBEDDED:
         content["speech"] = stamp(data / public.source)
-    further = conditions.speech.further
-    if further is not None:
-        content["further"] = further.model_dump(mode="json")
-        if further.source != EMBEDDED:
-            content["further speech"] = stamp(data / further.source)
     more = conditions.speech.untranscribed
     if more is not None:  # the student of the start hears it
         content["untranscribed"] = more.model_dump(mode="json")

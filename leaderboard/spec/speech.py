@@ -35,8 +35,8 @@ class Speech(Frozen):
     """Which split of that folder; null takes all."""
     speakers: Count | None = None
     """How many speakers. Groups that come from the same folder and split are dealt out in the order
-    public, further, untranscribed, private, test: one that says how many leaves the others to those
-    after it."""
+    public, untranscribed, private, test: one that says how many leaves the others to those after
+    it."""
     utterances: Count | None = None
     """How many utterances."""
     max_seconds: Positive | None = None
@@ -94,8 +94,6 @@ class Splits(Frozen):
 
     public: Speech
     """What everyone has: speech that training starts from."""
-    further: Speech | None = None
-    """More of the same use and with its transcripts: it may be of another kind than `public`."""
     untranscribed: Speech | None = None
     """More of what everyone has, as audio alone: it may be of another kind than `public`."""
     private: Speech
@@ -107,18 +105,18 @@ class Splits(Frozen):
     def _without_what_goes_without_saying(
         self, dump: SerializerFunctionWrapHandler
     ) -> dict[str, Any]:
-        return without_defaults(self, dump(self), ("further", "untranscribed"))
+        return without_defaults(self, dump(self), ("untranscribed",))
 
     @model_validator(mode="after")
     def _only_the_public_may_be_without_words(self) -> Splits:
-        others = self.private, self.test, self.further, self.untranscribed
+        others = self.private, self.test, self.untranscribed
         if any(one is not None and one.transcribed is not None for one in others):
             raise ValueError("'transcribed' is for the public speech only")
         return self
 
     @model_validator(mode="after")
     def _only_the_private_is_on_devices(self) -> Splits:
-        others = self.public, self.further, self.test, self.untranscribed
+        others = self.public, self.test, self.untranscribed
         if any(one is not None and one.clients is not None for one in others):
             raise ValueError("'clients' is for the private speech only")
         return self
@@ -126,5 +124,5 @@ class Splits(Frozen):
     @property
     def named(self) -> dict[str, Speech]:
         """The groups by name; embedded voices are dealt out in this order."""
-        every = ("public", "further", "untranscribed", "private", "test")
+        every = ("public", "untranscribed", "private", "test")
         return {name: one for name in every if (one := getattr(self, name)) is not None}

@@ -9,7 +9,7 @@ import pytest
 
 from attacks.canaries.canary import CANARY, OBSCURED, SECRET, SPEED
 from leaderboard.game import build as corpora
-from leaderboard.game.build import CANARY_VOICES, build_game, public_speech
+from leaderboard.game.build import CANARY_VOICES, build_game
 from leaderboard.game.clients import SAID_BY
 from leaderboard.game.game import REPETITIONS
 from leaderboard.game.last import game_of
@@ -17,7 +17,7 @@ from leaderboard.spec.canaries import Canaries
 from leaderboard.spec.cell import Conditions
 from leaderboard.spec.clients import Clients
 from leaderboard.spec.load import load_suite
-from leaderboard.spec.paths import stamps, start_file
+from leaderboard.spec.paths import stamps
 from leaderboard.spec.speech import Speech
 from targets.core.errors import OverheardError
 from targets.speech.utterance import Corpus
@@ -174,24 +174,6 @@ def test_untranscribed_speech_of_another_kind_joins_the_public():
     assert len({u.speaker for u in added}) == 2
     assert not {u.speaker for u in added} & others
     assert len(game.candidates) == len(plain.candidates)
-
-
-def test_further_speech_with_words_joins_the_public():
-    more = Speech(source="embedded", speakers=2, utterances=4, phrases="spelled")
-    plain = conditions(speech=speech())
-    both = conditions(speech=speech(further=more))
-    game = build_game(both, "ctc", 0, Path("nowhere"))
-    before = build_game(plain, "ctc", 0, Path("nowhere"))
-    added = game.public[len(before.public) :]
-    assert len(added) == 4
-    assert all(u.text for u in added)
-    others = {u.speaker for u in (*before.public, *game.candidates, *game.test)}
-    assert not {u.speaker for u in added} & others
-    assert [u.id for u in public_speech(both, Path("nowhere"))] == [u.id for u in game.public]
-    # The start is another one; without it a suite is what it was.
-    place = Path("run")
-    assert start_file(place, both, "ctc", place) != start_file(place, plain, "ctc", place)
-    assert "further" not in plain.speech.model_dump(mode="json")
 
 
 def test_calls_are_heard_over_the_telephone_secrets_too():
