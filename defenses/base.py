@@ -25,8 +25,9 @@ class Trained:
     """Weights of the suite's target and what the mechanism that made them did.
 
     `event` is priced by `defenses.accounting.price`; a defense never states its own ε. `notes` are
-    figures worth keeping in the record that reveal nothing about members beyond the guarantee.
-    `unit` is what may be added or removed for what the event says to hold.
+    figures worth keeping in the record that reveal nothing about members beyond the guarantee;
+    those of submissions are not kept. `unit` is what may be added or removed for what the event
+    says to hold.
     """
 
     weights: dict[str, Tensor]

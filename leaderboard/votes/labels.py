@@ -17,13 +17,12 @@ from defenses.pate.votes import evidence
 from leaderboard.experiment.choices import defense_of
 from leaderboard.experiment.experiment import Experiment
 from leaderboard.experiment.train import training_rng
-from leaderboard.game.build import speech_of
+from leaderboard.game.build import PUBLIC, speech_of
 from leaderboard.records.record import Record
 from leaderboard.spec.cell import Conditions
 from leaderboard.votes.kept import KeptVotes, LabelErrors
 from targets.speech.wer import word_errors
 
-HEARD = ("public", "untranscribed")  # the splits that everyone has
 SAME = 1e-6  # relative: noise is found by a search whose end may differ in its last digits
 
 
@@ -66,10 +65,10 @@ def said_in_public(conditions: Conditions, data: Path) -> list[str]:
     Raises:
         OverheardError: a folder below `data` is missing, or its speech is unusable.
     """
-    heard = speech_of(conditions, data, HEARD)
+    heard = speech_of(conditions, data, PUBLIC)
     whole = conditions.speech.public.model_copy(update={"transcribed": None})
     speech = conditions.speech.model_copy(update={"public": whole})
-    told = speech_of(conditions.model_copy(update={"speech": speech}), data, HEARD)
+    told = speech_of(conditions.model_copy(update={"speech": speech}), data, PUBLIC)
     words = {u.id: u.text for u in told["public"]}
     withheld = [words[u.id] for u in heard["public"] if not u.text]
     return [*withheld, *(u.text for u in told.get("untranscribed", ()))]
