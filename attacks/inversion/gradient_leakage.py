@@ -165,10 +165,10 @@ class Gradient:
 
 
 def gradient_of(model: Recognizer, utterance: Utterance) -> Gradient:
-    """Return what is read of the gradient of one utterance's loss at the model's weights."""
-    features, counts = model.logmel([utterance])
+    """Return what is read of the gradient of what training minimises, at the model's weights."""
+    example = model.examples([utterance])
     with recording() as tape:
-        losses = model.nll_of(features, counts, [utterance.text])
+        losses = model.example_nll(example)
         uses = tape.gradients(losses)
     found = [(use, use.per_example(gradient)) for use, gradient in uses]
     by_parameter = {id(parameter): g[0] for _, pairs in found for parameter, g in pairs}
