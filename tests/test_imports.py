@@ -65,7 +65,8 @@ MAY_IMPORT = {
         "leaderboard.figures leaderboard.views"
     ),
     "leaderboard.cohorts": (
-        f"{RECORDS} leaderboard.spec leaderboard.records leaderboard.figures leaderboard.views"
+        f"{RECORDS} attacks.statistics leaderboard.spec leaderboard.records leaderboard.figures "
+        "leaderboard.views"
     ),
     "leaderboard.votes": (
         "targets defenses leaderboard.spec leaderboard.records leaderboard.figures "

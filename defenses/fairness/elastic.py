@@ -30,9 +30,10 @@ class Elastic:
     """Plain training, then the smallest cohort alone, with what matters to others held in place.
 
     Cohorts are told apart by an `attribute` of the members; `cohort` names another than the
-    smallest. With `strength` 1 the springs stand for the whole loss of the others, as if they were
-    still trained on (to second order). `further_epochs` are those of the cohort, at the learning
-    rate of the suite times `slower`; the Fisher information is a mean over `measured` utterances.
+    smallest. With `strength` 1 the penalty stands for the whole loss of the others, if that is at
+    its minimum there and its curvature is the empirical Fisher information. `further_epochs` are
+    those of the cohort, at the learning rate of the suite times `slower`; the Fisher information is
+    a mean over `measured` utterances.
     """
 
     attribute: str = "accent"

@@ -1,4 +1,4 @@
-"""Who pays: word errors and leakage of each cohort of speakers, and tests of their differences."""
+"""Word errors and leakage of each cohort of speakers, and tests of their differences."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks.registry import ATTACKS
-from leaderboard.cohorts.contrast import Contrast, holm, mean_of, rate_gap
-from leaderboard.figures.intervals import Counts, rate
+from leaderboard.cohorts.contrast import Area, Contrast, area, area_gap, holm, rate_gap
+from leaderboard.figures.intervals import Counts, mean_over_seeds, rate
 from leaderboard.figures.paired import Beside, counts_of
-from leaderboard.figures.ranks import auc_error
+from leaderboard.figures.ranks import auc_influence
 from leaderboard.figures.seeds import Repeated
-from leaderboard.records.record import Record
+from leaderboard.records.record import FEWEST_CANDIDATES, Record
 from targets.core.estimate import Estimate
+from targets.speech.utterance import Unit
 
 UNDEFENDED = "none"
 FEWEST_SPEAKERS = 3  # of a cohort, and of those it is compared with
-FEWEST_CANDIDATES = 20  # members, and held-out candidates, of a cohort
 
 Group = NDArray[np.bool_]
 
@@ -29,8 +29,8 @@ class CohortFigures:
     """What a cell gives for one cohort.
 
     Gaps are the figure of the cohort less that of all others whose attribute is known;
-    `wer_wider` is the gap of word errors less that of plain training. p-values hold for all cohorts
-    of the cell together (Holm); None where nothing was tested.
+    `wer_gap_less_none` is the gap of word errors less that of plain training. p-values hold for all
+    cohorts of the cell together (Holm), each kind by itself; None where nothing was tested.
     """
 
     cohort: str
@@ -38,8 +38,8 @@ class CohortFigures:
     wer: Estimate
     wer_gap: Estimate
     wer_p: float | None
-    wer_wider: Estimate
-    wider_p: float | None
+    wer_gap_less_none: Estimate
+    less_none_p: float | None
     candidates: int
     auc: Estimate
     auc_gap: Estimate
@@ -164,10 +164,11 @@ def _adjusted(
     contrasts: Mapping[tuple[str, str], Contrast],
     parts: Mapping[tuple[str, str], frozenset[tuple[bool, ...]]],
 ) -> dict[tuple[str, str], float]:
-    """Return the p-value of each, adjusted for how many different ones there are."""
-    each = {parts[name]: contrast.p for name, contrast in contrasts.items()}
+    """Return the p-value of each that was tested, adjusted for how many different ones."""
+    tested = {name: contrast.p for name, contrast in contrasts.items() if contrast.varies}
+    each = {parts[name]: p for name, p in tested.items()}
     adjusted = dict(zip(each, holm(list(each.values())), strict=True))
-    return {name: adjusted[parts[name]] for name in contrasts}
+    return {name: adjusted[parts[name]] for name in tested}
 
 
 _Leak = tuple[int, Estimate, Estimate, float | None]
@@ -185,19 +186,21 @@ def _leakage(
         f"fewer than {FEWEST_SPEAKERS} speakers, or than {FEWEST_CANDIDATES} members or held-out "
         "candidates, on a side"
     )
-    gaps, owns = dict[tuple[str, str], Contrast](), dict[tuple[str, str], Contrast]()
+    gaps, owns = dict[tuple[str, str], Contrast](), dict[tuple[str, str], Estimate]()
     sides = {name: [_groups(game.known(name[0]), name[1]) for game in games] for name in names}
     for name, splits in sides.items():
-        each = [game.gap(split) for game, split in zip(games, splits, strict=True)]
-        both = [one for one in each if one is not None]
+        pairs = [game.areas(split) for game, split in zip(games, splits, strict=True)]
+        both = [pair for pair in pairs if pair is not None]
         if len(both) == len(games):
-            owns[name] = mean_of([own for own, _ in both])
-            gaps[name] = mean_of([gap for _, gap in both])
+            inside, outside = zip(*both, strict=True)
+            groups = [split.inside for split in splits]
+            owns[name] = _own(area(inside), games, groups)
+            gaps[name] = area_gap(inside, outside)
     adjusted = _adjusted(gaps, {name: sides[name][0].parts for name in names})
     return {
         name: (
             int(sides[name][0].inside.sum()),
-            _within(owns[name].estimate("DeLong over speakers")) if name in owns else few,
+            owns.get(name, few),
             gaps[name].estimate("DeLong over speakers, unpaired") if name in gaps else few,
             adjusted.get(name),
         )
@@ -205,60 +208,81 @@ def _leakage(
     }
 
 
-def _within(auc: Estimate) -> Estimate:
-    low, high = max(0.0, auc.low), min(1.0, auc.high)
-    return Estimate(auc.value, low, high, auc.level, auc.method)
+def _own(found: Contrast, games: Sequence[_Played], groups: Sequence[Group]) -> Estimate:
+    """Return the AUC of a cohort; where nothing varies, with the interval that has a width."""
+    if not found.varies:
+        each = [game.separated(group) for game, group in zip(games, groups, strict=True)]
+        return mean_over_seeds(each, least=0.0, shared=True)
+    known = found.estimate("DeLong over speakers")
+    low, high = max(0.0, known.low), min(1.0, known.high)
+    return Estimate(known.value, low, high, known.level, known.method)
 
 
 @dataclass(frozen=True, eq=False)
 class _Played:
     """The candidates (N,) of a game that an attack gave scores, each with its coin and speaker."""
 
+    names: tuple[str, ...]
     scores: NDArray[np.float64]
     members: Group
     speakers: tuple[str, ...]
     cohorts: Mapping[str, Mapping[str, str]]
+    unit: Unit
 
     @classmethod
     def of(cls, record: Record, attack: str | None) -> _Played | None:
-        """Return those that are said once; where a speaker has one coin, each speaker as one."""
+        """Return all but the canaries; where a speaker has one coin, each speaker as one."""
         scores = record.scores.get(attack or "", {})
         said_by = {c: name for name, said in record.speakers.items() for c in said}
-        unit = record.cell.conditions.unit
-        kept = [
-            c for c in scores if c in said_by and (unit == "speaker" or c not in record.repetitions)
-        ]
+        conditions = record.cell.conditions
+        canaries = {*conditions.canaries.ids}
+        kept = [c for c in scores if c in said_by and c not in canaries]
         if not kept:
             return None
+        names, speakers = tuple(kept), tuple(said_by[c] for c in kept)
         values = np.array([scores[c] for c in kept])
         members = np.array([record.coins[c] for c in kept], dtype=bool)
-        speakers = tuple(said_by[c] for c in kept)
-        if unit == "speaker":
-            names, index = np.unique(speakers, return_inverse=True)
+        if conditions.unit == "speaker":
+            found, index = np.unique(speakers, return_inverse=True)
             values = np.bincount(index, values) / np.bincount(index)
             members = np.bincount(index, members) > 0
-            speakers = tuple(map(str, names))
-        return cls(values, members, speakers, record.cohorts)
+            names = speakers = tuple(map(str, found))
+        return cls(names, values, members, speakers, record.cohorts, conditions.unit)
 
     def known(self, attribute: str) -> list[str | None]:
         """Return the value of an attribute for each candidate."""
         return [self.cohorts.get(s, {}).get(attribute) for s in self.speakers]
 
-    def gap(self, split: _Split) -> tuple[Contrast, Contrast] | None:
-        """Return the AUC within a cohort, and that less the AUC within the others."""
-        inside, outside = self._auc(split.inside), self._auc(split.outside)
-        if inside is None or outside is None:
-            return None
-        parts = [(side.error**2, side.freedom) for side in (inside, outside)]
-        return inside, Contrast.of(inside.value - outside.value, parts)
+    def areas(self, split: _Split) -> tuple[Area, Area] | None:
+        """Return the AUC within a cohort, and that within the others."""
+        inside, outside = self._area(split.inside), self._area(split.outside)
+        return None if inside is None or outside is None else (inside, outside)
 
-    def _auc(self, group: Group) -> Contrast | None:
+    def separated(self, group: Group) -> Estimate:
+        """Return the AUC of a group with the interval that has a width where nothing varies."""
+        # Here, since they need scipy, and reading records does not.
+        from attacks.statistics.evidence import Trials
+        from attacks.statistics.ranking import auc
+
+        speakers = np.array(self.speakers)
+        inside, outside = group & self.members, group & ~self.members
+        return auc(
+            Trials(
+                self.scores[inside],
+                self.scores[outside],
+                self.unit,
+                "one_run",
+                speakers[inside],
+                speakers[outside],
+            )
+        )
+
+    def _area(self, group: Group) -> Area | None:
         members = self.members[group]
-        _, clusters = np.unique(np.array(self.speakers)[group], return_inverse=True)
-        speakers = int(clusters.max()) + 1 if len(clusters) else 0
-        if speakers < FEWEST_SPEAKERS or min(members.sum(), (~members).sum()) < FEWEST_CANDIDATES:
+        chosen = np.flatnonzero(group)
+        speakers = {self.names[i]: self.speakers[i] for i in chosen}
+        enough = min(members.sum(), (~members).sum()) >= FEWEST_CANDIDATES
+        if not enough or len(set(speakers.values())) < FEWEST_SPEAKERS:
             return None
-        # A handful of speakers may be alike by chance: never surer than of unrelated candidates.
-        value, error = auc_error(self.scores[group], members, clusters)
-        _, apart = auc_error(self.scores[group], members, np.arange(len(members)))
-        return Contrast(value, max(error, apart), speakers - 1.0)
+        value, influence = auc_influence(self.scores[group], members)
+        return Area(value, dict(zip(speakers, influence.tolist(), strict=True)), speakers)

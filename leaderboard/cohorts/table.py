@@ -1,4 +1,4 @@
-"""Who pays: word errors and leakage of every cohort, row by row, from records alone."""
+"""Word errors and leakage of every cohort, row by row, from records alone."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WHO = ("target", "scheme", "seed", "unit", "epsilon", "cohort")
 # In the text one table below another, to a machine one row with all.
 PARTS = {
     "Word errors by cohort": (
-        "speakers", "wer", "wer_gap", "wer_p", "wer_wider", "wider_p",
+        "speakers", "wer", "wer_gap", "wer_p", "wer_gap_less_none", "less_none_p",
     ),
     "Leakage by cohort": ("attack", "candidates", "auc", "auc_gap", "auc_p"),
 }  # fmt: skip
@@ -25,8 +25,8 @@ KEYS = (*WHO, *sum(PARTS.values(), ()))
 HEADERS = TITLES | {
     "wer_gap": "gap",
     "wer_p": "p",
-    "wer_wider": "gap less none",
-    "wider_p": "p of that",
+    "wer_gap_less_none": "gap, minus that of none",
+    "less_none_p": "p of that",
     "auc": "AUC",
     "auc_gap": "gap",
     "auc_p": "p",
@@ -34,10 +34,13 @@ HEADERS = TITLES | {
 FOOTER = """\
 speakers         of the test that belong to the cohort; `candidates`: private utterances that do
 WER %, AUC       of this cohort alone; an AUC of 0.5 is chance
-gap              that less the same of all others: of word errors in points; above zero the cohort
+gap              that, minus the same of all others: of word errors in points; above zero the cohort
                  has more errors, or leaks more
-gap less none    how much wider the gap is than under plain training, on the same test speech
-p                how often chance makes such a gap, corrected for all cohorts of a row (Holm)
+minus that of    the gap, minus the gap under plain training (none) on the same test speech: what
+none             the scheme adds to it
+p                how often chance alone makes a gap at least as large, corrected for all cohorts of
+                 one target, scheme and epsilon (Holm), each column by itself; several schemes are
+                 not corrected for each other
 [low, high]      95 % interval, for each alone; a dash is not measured, never zero"""
 
 

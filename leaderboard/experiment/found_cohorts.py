@@ -1,8 +1,9 @@
 """Cohorts of speakers that sound alike, for corpora that say nothing of them.
 
 After Dheram et al. (2022, arXiv 2207.11345): embeddings of speakers are grouped without any label.
-The number of groups is the one with the largest mean silhouette (Rousseeuw 1987). Nothing looks at
-errors or scores, so that tests of the groups stay valid. Only the referee knows them.
+The number of groups is the one with the largest mean silhouette (Rousseeuw 1987). Errors and
+scores take no part in the grouping, so the groups are not chosen for their gaps. No scheme and no
+attack is given them.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import pdist, squareform
 
+from attacks.canaries.canary import CANARY
 from attacks.inversion.voiceprint import Voiceprint, unit
 from leaderboard.game.cohorts import cohorts
 from leaderboard.game.game import Game
@@ -30,8 +32,11 @@ Array = NDArray[np.float64]
 
 
 def cohorts_of(game: Game) -> dict[str, dict[str, str]]:
-    """Return what the corpus says of private and test speakers, or else who of them sound alike."""
-    heard = (*game.candidates, *game.test)
+    """Return what the corpus says of private and test speakers, or else who of them sound alike.
+
+    Who only says canaries belongs to no cohort: those voices are not the corpus's.
+    """
+    heard = [u for u in (*game.candidates, *game.test) if CANARY not in u.attributes]
     return cohorts(heard) or _found(game.public, heard)
 
 

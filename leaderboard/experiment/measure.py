@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks.base import Findings, Scores
+from attacks.canaries.canary import CANARY
 from attacks.registry import ATTACKS
 from attacks.statistics.audit import audited_epsilon, claim_p_value
 from attacks.statistics.evidence import Noise, Trials
@@ -17,11 +18,11 @@ from attacks.statistics.means import mean, mean_difference
 from attacks.statistics.ranking import auc, balanced_accuracy, tpr_at_fpr
 from leaderboard.game.cohorts import ATTRIBUTES
 from leaderboard.game.game import is_single
+from leaderboard.records.record import FEWEST_CANDIDATES
 from targets.core.estimate import Estimate
 from targets.core.randomness import Randomness
 from targets.speech.utterance import Unit, unit_key
 
-FEWEST_OF_COHORT = 20  # members, and held-out candidates, below which a cohort says nothing
 AUDITED_WITH = tuple(entry.name for entry in ATTACKS if entry.audits)
 
 
@@ -189,14 +190,18 @@ def _heads(findings: Findings, coins: Mapping[str, bool]) -> NDArray[np.bool_]:
 def _cohorts(
     findings: Findings, heads: NDArray[np.bool_], unit: Unit
 ) -> dict[str, NDArray[np.bool_]]:
-    """Return which candidates (N,) belong to each cohort that has enough on both sides."""
+    """Return which candidates (N,) belong to each cohort that has enough on both sides.
+
+    Canaries belong to none: they are no ordinary utterances.
+    """
     cohorts = {}
+    ordinary = np.array([CANARY not in c.attributes for c in findings.candidates], dtype=bool)
     for attribute in ATTRIBUTES:
         values = np.array([c.attributes.get(attribute, "") for c in findings.candidates])
         for value in sorted(set(values.tolist()) - {""}):
-            kept = values == value
+            kept = (values == value) & ordinary
             sizes = [_units(findings, side & kept, unit) for side in (heads, ~heads)]
-            if min(sizes) >= FEWEST_OF_COHORT:
+            if min(sizes) >= FEWEST_CANDIDATES:
                 cohorts[f"{attribute} {value}"] = kept
     return cohorts
 

@@ -33,12 +33,10 @@ def auc_difference(
     # How much each candidate moves the difference; a mean of nothing has no influence.
     less = first - second
     sizes = np.where(members, members.sum(), (~members).sum())
-    influence = np.bincount(clusters, (less - value) / sizes)
-    influence = influence[np.bincount(clusters) > 0]
-    count = len(influence)
+    count = len(np.unique(clusters))
     if count < 2:
         return Estimate.unscored("one speaker alone: a difference with an interval needs two")
-    error = float(np.sqrt(np.sum(influence**2) * count / (count - 1)))
+    error = clustered_error((less - value) / sizes, clusters)
     half = student(count - 1, level) * error
     return Estimate(
         value, value - half, value + half, level, f"paired DeLong over {count} clusters"
@@ -60,14 +58,18 @@ def _placements(scores: Values, members: NDArray[np.bool_]) -> Values:
     return placed
 
 
-def auc_error(
-    scores: Values, members: NDArray[np.bool_], clusters: NDArray[np.int64]
-) -> tuple[float, float]:
-    """Return the AUC of scores (N,) and its standard error over at least two clusters (DeLong)."""
+def auc_influence(scores: Values, members: NDArray[np.bool_]) -> tuple[float, Values]:
+    """Return the AUC of scores (N,), and how much each of them moves it (N,): DeLong's."""
     placed = _placements(scores, members)
     value = float(placed[members].mean())
-    sizes = np.where(members, members.sum(), (~members).sum())
-    influence = np.bincount(clusters, (placed - value) / sizes)
-    influence = influence[np.bincount(clusters) > 0]
-    count = len(influence)
-    return value, float(np.sqrt(np.sum(influence**2) * count / (count - 1)))
+    return value, (placed - value) / np.where(members, members.sum(), (~members).sum())
+
+
+def clustered_error(influence: Values, clusters: NDArray[np.int64]) -> float:
+    """Return the standard error of a figure that candidates (N,) move by their influence.
+
+    `clusters` (N,) are whole numbers from 0, at least two different ones. What those of one cluster
+    do to the figure adds up.
+    """
+    moved = np.bincount(clusters, influence)[np.bincount(clusters) > 0]
+    return float(np.sqrt(np.sum(moved**2) * len(moved) / (len(moved) - 1)))

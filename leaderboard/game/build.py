@@ -201,7 +201,7 @@ def _canaries(
     secrets = [next(fillings[kind.template]) for kind in kinds]
     requests = [
         SpeechRequest(
-            id=f"canary-{number:04d}",
+            id=identity,
             speaker_index=voices[number % len(voices)],
             text=CANARIES[kind.template].fill(secret),
             rate_factor=kind.speed,
@@ -212,7 +212,9 @@ def _canaries(
                 **({} if kind.speed == 1 else {SPEED: f"{kind.speed:g}"}),
             },
         )
-        for number, (kind, secret) in enumerate(zip(kinds, secrets, strict=True))
+        for number, (identity, kind, secret) in enumerate(
+            zip(wanted.ids, kinds, secrets, strict=True)
+        )
     ]
     spoken = speak(requests, seed=rng.integer(), cache=default_cache(), progress=_counted)
     recorded = (

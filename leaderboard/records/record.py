@@ -38,6 +38,7 @@ from targets.core.digests import digest_of
 from targets.core.estimate import Estimate
 
 SCHEMA_VERSION: Literal[1] = 1
+FEWEST_CANDIDATES = 20  # members, and held-out ones, below which a cohort's leakage says nothing
 
 Status = Literal["ok", "falsified", "failed", "disqualified"]
 

@@ -36,6 +36,11 @@ class Canaries(Frozen):
         return without_defaults(self, dump(self), ("more_templates", "speeds", "audio"))
 
     @property
+    def ids(self) -> tuple[str, ...]:
+        """The id of each."""
+        return tuple(f"canary-{number:04d}" for number in range(self.count))
+
+    @property
     def templates(self) -> tuple[str, ...]:
         """The sentences."""
         return (self.template, *self.more_templates)

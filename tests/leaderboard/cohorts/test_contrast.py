@@ -5,7 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from leaderboard.cohorts.contrast import Contrast, holm, mean_of, rate_gap
+from leaderboard.cohorts.contrast import (
+    NOTHING_VARIES,
+    Area,
+    Contrast,
+    area,
+    area_gap,
+    holm,
+    rate_gap,
+)
+from leaderboard.figures.ranks import auc_influence
 
 INSIDE = np.arange(16) < 6
 
@@ -36,6 +45,10 @@ def test_what_both_rows_find_hard_cancels_out_of_how_much_wider_a_gap_is():
     found = rate_gap([(worse, 1.0), (plain, -1.0)], INSIDE, ~INSIDE)
     assert found.value == pytest.approx(0.1)
     assert found.error == pytest.approx(0, abs=1e-9)
+    # Without any spread there is no interval and no test, however clear the gap looks.
+    assert found.estimate("test") == NOTHING_VARIES
+    same = rate_gap([(plain, 1.0), (plain, -1.0)], INSIDE, ~INSIDE)
+    assert (same.value, same.p, same.estimate("test").scored) == (0, 1, True)
     assert rate_gap([(worse, 1.0)], INSIDE, ~INSIDE).error > 0.01
 
 
@@ -57,13 +70,64 @@ def test_a_p_value_and_its_interval_say_the_same():
     assert Contrast(0.0, 0.0, 5).p == 1
 
 
-def test_the_mean_of_seeds_is_surer_where_they_agree_and_less_where_they_do_not():
-    alike = mean_of([Contrast(0.1, 0.05, 10), Contrast(0.1, 0.05, 10)])
-    assert alike.error == pytest.approx(0.05 / 2**0.5)
-    assert alike.freedom == 20
-    apart = mean_of([Contrast(0.0, 0.01, 10), Contrast(0.4, 0.01, 10)])
-    assert apart.error == pytest.approx(0.2)
-    assert apart.freedom < 1.1
+@pytest.mark.parametrize(("few", "many"), [(3, 5), (8, 40)])
+def test_few_speakers_who_say_unequally_much_are_rarely_told_apart_by_chance(few, many):
+    rng, inside, found = np.random.default_rng(2), np.arange(few + many) < few, 0
+    for _ in range(100):
+        words = np.rint(60 * np.exp(0.5 * rng.normal(size=(1, few + many)))) + 5
+        rates = np.clip(0.3 + 0.08 * rng.normal(size=words.shape), 0, 1)
+        table = np.stack([rng.binomial(words.astype(int), rates), words], axis=-1).astype(float)
+        found += rate_gap([(table, 1.0)], inside, ~inside).p < 0.05
+    assert found / 100 < 0.18
+
+
+def seeds_of(rng, speakers, seeds=1, each=30, of_speaker=0.0, of_seed=0.0, name="s"):
+    """Return the areas of seeds with the same speakers, of whom each leaks more or less."""
+    who = np.repeat(np.arange(speakers), each)
+    own = 0.5 + of_speaker * rng.normal(size=speakers)
+    found = []
+    for _ in range(seeds):
+        members = rng.integers(2, size=len(who)) == 1
+        leak = own[who] + of_seed * rng.normal()
+        value, moved = auc_influence(rng.normal(size=len(who)) + leak * members, members)
+        names = [f"{name}{n}" for n in range(len(who))]
+        speakers_of = {n: f"{name}-{w}" for n, w in zip(names, who, strict=True)}
+        found.append(Area(value, dict(zip(names, moved, strict=True)), speakers_of))
+    return found
+
+
+@pytest.mark.parametrize(("few", "many"), [(3, 8), (8, 30)])
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_cohorts_that_leak_alike_are_rarely_told_apart(few, many, seeds):
+    rng, found = np.random.default_rng(3), 0
+    for _ in range(60):
+        one, other = (
+            seeds_of(rng, n, seeds, of_speaker=0.5, name=s) for n, s in ((few, "a"), (many, "b"))
+        )
+        found += area_gap(one, other).p < 0.05
+    assert found / 60 < 0.2
+
+
+def test_seeds_do_not_make_the_speakers_more():
+    rng = np.random.default_rng(4)
+    one = seeds_of(rng, 10, each=100, of_speaker=0.5)
+    again = area(one * 3)  # three seeds that found the same
+    assert again.value == pytest.approx(area(one).value)
+    assert again.error == pytest.approx(area(one).error)
+    assert again.freedom == pytest.approx(9)
+    apart = area(seeds_of(rng, 10, 3, each=100, of_speaker=0.5, of_seed=1.0))
+    assert apart.error > again.error
+
+
+def test_at_an_area_of_one_nothing_is_tested():
+    members = np.arange(40) % 2 == 0
+    value, moved = auc_influence(members.astype(float), members)
+    who = {str(n): f"v{n % 5}" for n in range(40)}
+    perfect = Area(value, dict(zip(who, moved.tolist(), strict=True)), who)
+    other = seeds_of(np.random.default_rng(5), 5)
+    assert value == 1
+    assert area_gap([perfect], other).estimate("test") == NOTHING_VARIES
+    assert not area([perfect]).varies
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,8 @@ def test_the_text_has_both_parts_and_explains_its_columns(run):
     for title, keys in PARTS.items():
         assert title in text
         assert all(HEADERS.get(key, key) in text for key in keys)
-    assert "corrected for all cohorts" in text
+    assert "corrected for all cohorts of" in text
+    assert "at least as large" in text
     assert "| cohort" in cohort_table([run], Format.MARKDOWN)
 
 

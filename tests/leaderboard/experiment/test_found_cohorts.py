@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import pdist, squareform
 
+from attacks.canaries.canary import CANARY
 from leaderboard.experiment.found_cohorts import cohorts_of, groups, silhouette
 from leaderboard.game.game import Game
 from targets.core.randomness import Randomness
@@ -64,3 +65,12 @@ def test_what_the_corpus_says_is_taken_and_few_speakers_are_not_grouped():
     stated = cohorts_of(game(private, speech(4, "test", 4)))
     assert stated == {f"private-s{n}": {"gender": "female"} for n in range(20)}
     assert cohorts_of(game(speech(8, "private", 4), speech(4, "test", 4))) == {}
+
+
+def test_canaries_beside_a_corpus_that_says_nothing_do_not_stand_for_it():
+    private = [muffled(u) if n % 16 < 4 else u for n, u in enumerate(speech(48, "private", 16))]
+    said = {CANARY: "pin", "gender": "female", "accent": "en"}
+    canaries = [replace(u, attributes=said) for u in speech(6, "canary", 3)]
+    found = cohorts_of(game([*private, *canaries], speech(8, "test", 4)))
+    assert set(found) == {f"private-s{n}" for n in range(16)} | {f"test-s{n}" for n in range(4)}
+    assert {name for known in found.values() for name in known} == {"voice"}

@@ -7,7 +7,7 @@ import pytest
 
 from attacks.statistics.evidence import Trials
 from attacks.statistics.ranking import auc
-from leaderboard.figures.ranks import auc_difference
+from leaderboard.figures.ranks import auc_difference, auc_influence, clustered_error
 
 
 def area(scores, members):
@@ -67,3 +67,19 @@ def test_one_speaker_is_too_few():
     rng = np.random.default_rng(4)
     one, other, members, _ = game(rng, speakers=1)
     assert not auc_difference(one, other, members, np.zeros(len(one), dtype=int)).scored
+
+
+def test_the_error_of_one_area_by_hand():
+    scores, members = np.array([3.0, 1.0, 2.0, 0.0]), np.array([True, True, False, False])
+    value, influence = auc_influence(scores, members)
+    # Members are above 2 and 1 of the two others, the others below 1 and 2 of the two members.
+    assert value == 0.75
+    assert influence == pytest.approx([0.125, -0.125, -0.125, 0.125])
+    # DeLong: S10 / m + S01 / n, each a variance of 1 and 1/2, over two; one factor for all here.
+    variance = (0.125 / 2 + 0.125 / 2) / 1
+    assert clustered_error(influence, np.arange(4)) == pytest.approx(
+        np.sqrt(variance * (4 / 3) / (2 / 1))
+    )
+    # The first two of one speaker cancel out, and so do the last two.
+    assert clustered_error(influence, np.array([0, 0, 1, 1])) == 0
+    assert clustered_error(influence, np.array([0, 1, 1, 0])) == pytest.approx(0.5)
