@@ -91,7 +91,7 @@ ATTACKS: Registry[AttackEntry] = Registry(
             path="attacks.membership.compute:Compute",
             summary="how much the target computes for the recording, where it decides that",
             family="membership",
-            access="transcripts",
+            access="weights",
         ),
         AttackEntry(
             name="membership-compute-calibrated",
@@ -99,7 +99,7 @@ ATTACKS: Registry[AttackEntry] = Registry(
             options={"calibrated": True},
             summary="the same less that of the public start",
             family="membership",
-            access="transcripts",
+            access="weights",
         ),
         AttackEntry(
             name="membership-noisy",

@@ -1,9 +1,9 @@
 """A side channel: does the recogniser compute less for what it was trained on?
 
 A target that skips work where it thinks it may (`ReportsCompute`) is trained to skip it on its
-members. How much it computes is seen by whoever can send it a recording, in the time or the money
-that an answer takes, also where the answer itself is kept back. So the view is that of transcripts,
-the least there is, and not even the text is looked at.
+members. Whoever can send it a recording sees something of how much it computes, in the time or the
+money that an answer takes, also where the answer itself is kept back. Here multiplications are
+counted, which takes the weights: more than any clock tells.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from attacks.base import Access, Findings, Scores, Transcripts
+from attacks.base import Access, Findings, Scores, Weights
 from targets.core.randomness import Randomness
 from targets.models.base import ReportsCompute
 from targets.models.recognizer import Recognizer, in_batches
@@ -30,17 +30,15 @@ class Compute:
     not apply to targets whose compute follows from the length of the audio.
     """
 
-    access: ClassVar[Access] = "transcripts"
+    access: ClassVar[Access] = "weights"
     calibrated: bool = False
 
-    def score(
-        self, view: Transcripts, candidates: Sequence[Utterance], rng: Randomness
-    ) -> Findings:
+    def score(self, view: Weights, candidates: Sequence[Utterance], rng: Randomness) -> Findings:
         """See `Attack`."""
         del rng  # nothing is drawn
-        if not isinstance(getattr(view._target, "network", None), ReportsCompute):
+        if not isinstance(getattr(view.recognizer, "network", None), ReportsCompute):
             return Findings((), np.zeros(0), reason="the target's compute is that of any input")
-        scores = -share_of_compute(view._target, candidates)
+        scores = -share_of_compute(view.recognizer, candidates)
         if self.calibrated:
             scores = scores + share_of_compute(view.start, candidates)
         return Findings(tuple(candidates), scores)

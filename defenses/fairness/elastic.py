@@ -1,8 +1,8 @@
 """Elastic weight consolidation (Kirkpatrick et al. 2017; for speech, arXiv 2207.07850).
 
 A model that was trained on everybody is trained further on one cohort alone. A weight that matters
-for all others is held where it was: by a spring, as stiff as the Fisher information of the others'
-loss about it.
+for all others is held where it was, by a quadratic penalty in proportion to the empirical Fisher
+information of the others' loss about it.
 """
 
 from __future__ import annotations
@@ -61,19 +61,28 @@ class Elastic:
         public: Sequence[Utterance],
         rng: Randomness,
     ) -> Trained:
-        """See `Defense`; the public speech is in the start already."""
+        """See `Defense`; the public speech is in the start already.
+
+        Raises:
+            OverheardError: `cohort` is named, and nobody or everybody is in it.
+        """
         del public
         recognizer = recipe.build()
         cohort = self.cohort or smallest(members, self.attribute)
         own = [m for m in members if cohort and cohort_of(m, self.attribute) == cohort]
         others = [m for m in members if cohort_of(m, self.attribute) != cohort]
+        if members and self.cohort and not (own and others):
+            raise OverheardError(
+                f"cohort: {len(own)} of {len(members)} members have {self.attribute} "
+                f"{self.cohort!r}; name one that some have and others do not"
+            )
         with stage(0.0, 0.8):
             if members:
                 fit(recognizer, members, recipe.schedule, rng.child("everybody"))
         if own and others:
             order = rng.child("measured").numpy().permutation(len(others))[: self.measured]
-            fisher = information(recognizer, [others[n] for n in order])
-            held = springs(recognizer, fisher, self.strength * len(others) / len(own))
+            fisher = empirical_fisher(recognizer, [others[n] for n in order])
+            held = ewc_objective(recognizer, fisher, self.strength * len(others) / len(own))
             further = replace(
                 recipe.schedule,
                 epochs=self.further_epochs,
@@ -84,7 +93,7 @@ class Elastic:
         return Trained(weights_of(recognizer), NonPrivateDpEvent(), {"cohort": cohort or ""})
 
 
-def information(recognizer: Recognizer, utterances: Sequence[Utterance]) -> list[Tensor]:
+def empirical_fisher(recognizer: Recognizer, utterances: Sequence[Utterance]) -> list[Tensor]:
     """Return the empirical Fisher information of each trained weight: its mean squared gradient."""
     weights = _trained(recognizer)
     total = [torch.zeros_like(w) for w in weights]
@@ -99,7 +108,7 @@ def information(recognizer: Recognizer, utterances: Sequence[Utterance]) -> list
     return [sum_ / max(1, len(utterances)) for sum_ in total]
 
 
-def springs(
+def ewc_objective(
     recognizer: Recognizer, fisher: Sequence[Tensor], strength: float
 ) -> Callable[[Sequence[Example], Tensor], Tensor]:
     """Return an objective: the mean loss, and what it costs to move from where the weights are."""

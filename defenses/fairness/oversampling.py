@@ -60,7 +60,7 @@ class Oversampled:
         if heard:
             epochs = max(1, round(recipe.schedule.epochs * len(members) / len(heard)))
             fit(recognizer, heard, replace(recipe.schedule, epochs=epochs), rng)
-        notes = {"heard": float(len(heard))}
+        notes = {"training_utterances": float(len(heard))}
         return Trained(weights_of(recognizer), NonPrivateDpEvent(), notes)
 
 

@@ -72,7 +72,7 @@ class Adversary:
 
     def weights(self, batch: Sequence[Example]) -> Tensor:
         """Return the weight of each example (B,), as a function of the adversary's parameters."""
-        x = sound(batch)
+        x = spectral_statistics(batch)
         if self.model is None:
             self.model = nn.Linear(x.shape[1], 1, device=x.device)
             nn.init.zeros_(self.model.weight)  # at first everybody weighs the same
@@ -93,7 +93,7 @@ class Adversary:
         return (weights.detach() * losses).mean()
 
 
-def sound(batch: Sequence[Example]) -> Tensor:
+def spectral_statistics(batch: Sequence[Example]) -> Tensor:
     """Return how utterances sound (B, 2 M): mean and deviation of their frames (T, M).
 
     They are standardised within the batch.

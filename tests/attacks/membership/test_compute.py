@@ -36,7 +36,7 @@ class Thrifty(torch.nn.Module):
 
 
 def scores(target, start, *, calibrated=False):
-    view = view_of("transcripts", target, start, [])
+    view = view_of("weights", target, start, [])
     found = Compute(calibrated=calibrated).score(view, CANDIDATES, RNG)
     assert found.candidates == tuple(CANDIDATES)
     return found.scores
@@ -56,7 +56,7 @@ def test_calibration_forgives_what_the_start_spares_too():
 @pytest.mark.parametrize("calibrated", [False, True])
 def test_it_does_not_apply_where_compute_follows_from_the_length(calibrated):
     recognizer = recipe_for("ctc", CANDIDATES[:2]).build()
-    view = view_of("transcripts", recognizer, recognizer, [])
+    view = view_of("weights", recognizer, recognizer, [])
     found = Compute(calibrated=calibrated).score(view, CANDIDATES, RNG)
     assert found.candidates == ()
     assert found.reason

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from defenses.fairness.elastic import Elastic, information, springs
+from defenses.fairness.elastic import Elastic, empirical_fisher, ewc_objective
 from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
 from tests.fakes import recipe_for, speech
@@ -26,7 +26,7 @@ def recipe():
 
 def test_information_is_the_mean_squared_gradient(recipe):
     recognizer = recipe.build()
-    found = information(recognizer, MEMBERS[:2])
+    found = empirical_fisher(recognizer, MEMBERS[:2])
     weights = list(recognizer.network.parameters())
     expected = [torch.zeros_like(w) for w in weights]
     for example in recognizer.examples(MEMBERS[:2]):
@@ -37,12 +37,12 @@ def test_information_is_the_mean_squared_gradient(recipe):
         torch.testing.assert_close(one, other)
 
 
-def test_a_spring_costs_nothing_where_it_is_and_half_its_strength_one_away(recipe):
+def test_the_penalty_costs_nothing_where_it_is_and_half_its_strength_one_away(recipe):
     recognizer = recipe.build()
     weights = list(recognizer.network.parameters())
     stiff = [torch.zeros_like(w) for w in weights]
     stiff[0].flatten()[0] = 3.0
-    objective = springs(recognizer, stiff, strength=2.0)
+    objective = ewc_objective(recognizer, stiff, strength=2.0)
     losses = torch.tensor([1.0, 2.0])
     assert objective([], losses).item() == pytest.approx(1.5)
     with torch.no_grad():
@@ -51,7 +51,7 @@ def test_a_spring_costs_nothing_where_it_is_and_half_its_strength_one_away(recip
     assert objective([], losses).item() == pytest.approx(1.5 + 3.0)
 
 
-def test_strong_springs_leave_others_as_plain_training_does(recipe):
+def test_a_strong_penalty_leaves_others_as_plain_training_does(recipe):
     def loss_of_others(strength):
         scheme = Elastic(strength=strength, further_epochs=30, slower=1.0)
         trained = scheme.train(recipe, MEMBERS, PUBLIC, Randomness(0))
@@ -82,3 +82,10 @@ def test_options_that_mean_nothing_are_refused():
         Elastic(strength=-1)
     with pytest.raises(OverheardError, match="at least 1 for further_epochs"):
         Elastic(further_epochs=0)
+
+
+@pytest.mark.parametrize("named", ["en-GB", "en"])
+def test_a_cohort_of_nobody_or_of_everybody_is_refused(recipe, named):
+    alike = [replace(m, attributes={"accent": "en"}) for m in MEMBERS]
+    with pytest.raises(OverheardError, match=rf"of 8 members have accent '{named}'; name one"):
+        Elastic(cohort=named).train(recipe, alike, PUBLIC, Randomness(0))

@@ -49,7 +49,7 @@ def test_it_takes_about_as_many_steps_as_plain_training(recipe, monkeypatch):
     long = replace(recipe, schedule=replace(recipe.schedule, epochs=12))
     trained = Oversampled().train(long, MEMBERS, PUBLIC, Randomness(0))
     assert seen == [(18, 8)]
-    assert trained.notes["heard"] == 18
+    assert trained.notes["training_utterances"] == 18
 
 
 def test_the_event_is_that_of_the_highest_rate(recipe):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from defenses.fairness.reweighting import Adversary, Reweighted, sound
+from defenses.fairness.reweighting import Adversary, Reweighted, spectral_statistics
 from targets.core.errors import OverheardError
 from targets.models.recognizer import Example
 
@@ -53,10 +53,10 @@ def test_a_loss_that_is_no_number_teaches_the_adversary_nothing():
 
 
 def test_sound_is_standardised_within_a_batch():
-    x = sound(batch(16, torch.Generator().manual_seed(0)))
+    x = spectral_statistics(batch(16, torch.Generator().manual_seed(0)))
     assert x.shape == (16, 6)
     torch.testing.assert_close(x.mean(0), torch.zeros(6), atol=1e-5, rtol=0)
-    assert not sound(batch(1, torch.Generator())).any()
+    assert not spectral_statistics(batch(1, torch.Generator())).any()
 
 
 def test_a_negative_rate_is_refused():
