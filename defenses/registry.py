@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 from targets.core.registry import Entry, Registry
+
+# Gradients of drawn utterances, gradients in a fixed order, whole devices, votes of teachers, or
+# what stands for a transcript.
+Canaries: TypeAlias = Literal["gradients", "order", "devices", "votes", "latents"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,12 +18,14 @@ class SchemeEntry(Entry):
 
     `takes_epsilon` says whether an ε is asked of it; `begins_at_student` whether its training
     begins at the recipe's student where there is one, not at the public start, and
-    `begins_self_trained` whether it is pointless where there is none.
+    `begins_self_trained` whether it is pointless where there is none. `canaries` are those that
+    watch its mechanism in `leaderboard.audits.at_settings`, None where nothing does.
     """
 
     takes_epsilon: bool = True
     begins_at_student: bool = False
     begins_self_trained: bool = False
+    canaries: Canaries | None = None
 
 
 SCHEMES: Registry[SchemeEntry] = Registry(
@@ -48,11 +55,13 @@ SCHEMES: Registry[SchemeEntry] = Registry(
             name="dpsgd",
             path="defenses.dpsgd.scheme:DPSGD",
             summary="DP-SGD as in the textbook: clip each gradient, sum, add Gaussian noise",
+            canaries="gradients",
         ),
         SchemeEntry(
             name="edpsgd",
             path="defenses.dpsgd.scheme:EDPSGD",
             summary="eDP-SGD (automatic clipping): each gradient normalised, no loop over examples",
+            canaries="gradients",
         ),
         SchemeEntry(
             name="edpsgd-self-trained",
@@ -60,6 +69,7 @@ SCHEMES: Registry[SchemeEntry] = Registry(
             summary="eDP-SGD that begins where PATE begins: at the self-trained public start",
             begins_at_student=True,
             begins_self_trained=True,
+            canaries="gradients",
         ),
         SchemeEntry(
             name="edpsgd-microbatch",
@@ -70,11 +80,13 @@ SCHEMES: Registry[SchemeEntry] = Registry(
             name="dp-ftrl",
             path="defenses.dpsgd.ftrl:DPFTRL",
             summary="DP-FTRL: batches in a fixed order, noise correlated over steps (banded)",
+            canaries="order",
         ),
         SchemeEntry(
             name="adamix",
             path="defenses.dpsgd.adamix:AdaMix",
             summary="AdaMix: public gradients beside noisy private ones, and for their clipping",
+            canaries="gradients",
         ),
         SchemeEntry(
             name="oversampled",
@@ -86,6 +98,7 @@ SCHEMES: Registry[SchemeEntry] = Registry(
             name="edpsgd-oversampled",
             path="defenses.fairness.oversampling:OversampledEDPSGD",
             summary="eDP-SGD that draws one cohort more often, priced at the highest rate",
+            canaries="gradients",
         ),
         SchemeEntry(
             name="elastic",
@@ -109,16 +122,19 @@ SCHEMES: Registry[SchemeEntry] = Registry(
             name="dp-fedavg",
             path="defenses.federated.scheme:DPFedAvg",
             summary="DP-FedAvg: updates of devices clipped, noise on their sum: ε for a speaker",
+            canaries="devices",
         ),
         SchemeEntry(
             name="adept",
             path="defenses.text.scheme:ADePT",
             summary="ADePT at its true price: noisy latents of transcripts, said by public voices",
+            canaries="latents",
         ),
         SchemeEntry(
             name="word-noise",
             path="defenses.text.words:WordNoise",
             summary="transcripts with noise on every word, in a space of even density, then spoken",
+            canaries="latents",
         ),
         SchemeEntry(
             name="spoken-public",
@@ -144,6 +160,7 @@ SCHEMES: Registry[SchemeEntry] = Registry(
             options={"noise": "laplace"},
             summary="PATE: a student of teacher votes under Laplace noise",
             begins_at_student=True,
+            canaries="votes",
         ),
         SchemeEntry(
             name="pate-gnmax",
@@ -151,6 +168,7 @@ SCHEMES: Registry[SchemeEntry] = Registry(
             options={"noise": "gaussian"},
             summary="PATE: a student of teacher votes under Gaussian noise",
             begins_at_student=True,
+            canaries="votes",
         ),
         SchemeEntry(
             name="pate-confident-gnmax",

@@ -9,21 +9,18 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from dp_accounting import DpEvent
 
 from attacks.statistics.gdp import mu_from_epsilon
 from defenses.accounting.event_text import event_from_text, event_to_text
 from defenses.base import Defense
-from defenses.dpsgd.ftrl import DPFTRL
-from defenses.dpsgd.scheme import DPSGD, EDPSGD
-from defenses.dpsgd.self_trained import SelfTrainedEDPSGD
-from defenses.federated.scheme import DPFedAvg
+from defenses.dpsgd.adamix import AdaMix
 from defenses.pate.mechanism import NoisyVotes
-from defenses.pate.scheme import PATE
-from defenses.text.scheme import ADePT
-from defenses.text.words import WordNoise
+from defenses.registry import Canaries
 from leaderboard.audits import gradient_canaries, latent_canaries, vote_canaries
 from leaderboard.audits.gradient_canaries import Evidence, Setting, subsampled_gaussian
 from leaderboard.audits.own_curve import own_curve_bound
@@ -32,6 +29,7 @@ from targets.core.estimate import Estimate
 from targets.core.randomness import Randomness
 
 CANARIES = 1_000  # of one training run
+PUBLIC = 4  # utterances beside them, where training mixes public gradients with private ones
 # So many leave the bound above 0.8 of ε, with room for bad luck; for the least ε it is what fits
 # into a minute.
 PAIRS, FEWEST_PAIRS, MOST_PAIRS = 26.0, 2_000, 20_000
@@ -69,27 +67,32 @@ class MechanismFound:
 
 
 def audit_at(
+    canaries: Canaries | None,
     defense: Defense,
     event_text: str,
     delta: float,
     epsilon: float,
     rng: Randomness,
-    *,
-    votes: int = 0,
-    epoch: int = 1,
+    notes: Mapping[str, object] | None = None,
 ) -> MechanismFound:
     """Return what canaries prove of a defense's mechanism, which gave a row's event at δ.
 
-    `epsilon` is what the row promises: the less it is, the more canaries it takes. `votes` is how
-    many queries were voted on, where any were, `epoch` how many steps one has of a fixed order.
+    `canaries` are of the kind that the registry names for the scheme. `epsilon` is what the row
+    promises: the less it is, the more canaries it takes. `notes` are those of its training: they
+    say how many queries were voted on, how many steps an epoch of a fixed order has, and at which
+    rate the batches of `batch_size` were drawn.
 
     Raises:
         OverheardError: nothing here watches the mechanism, or it gives another event now.
     """
     began = time.monotonic()
     event = event_from_text(event_text)
-    pairs = pairs_for(epsilon, delta)
-    evidence, assumes = _watched(defense, event, delta, pairs, votes, epoch, rng)
+    watch = WATCH.get(canaries) if canaries else None
+    if watch is None:
+        raise OverheardError(f"no canaries watch the mechanism of {type(defense).__name__}")
+    evidence, assumes = watch(
+        defense, Row(event, delta, notes or {}), pairs_for(epsilon, delta), rng
+    )
     if event_to_text(evidence.event) != event_text:
         raise OverheardError(f"the mechanism gives another event now: {evidence.event!r}")
     (trials,) = evidence.trials.values()
@@ -104,50 +107,78 @@ def pairs_for(epsilon: float, delta: float) -> int:
     return min(MOST_PAIRS, max(FEWEST_PAIRS, math.ceil((PAIRS / mu) ** 2)))
 
 
-def _watched(
-    defense: Defense,
-    event: DpEvent,
-    delta: float,
-    pairs: int,
-    votes: int,
-    epoch: int,
-    rng: Randomness,
-) -> tuple[Evidence, str]:
+@dataclass(frozen=True)
+class Row:
+    """What is known of a row: its event, its δ, and the notes of its training."""
+
+    event: DpEvent
+    delta: float
+    notes: Mapping[str, object]
+
+    def note(self, name: str, otherwise: float) -> float:
+        """Return a number that training noted."""
+        return float(str(self.notes.get(name, otherwise)))
+
+
+def _gradients(defense: Any, row: Row, pairs: int, rng: Randomness) -> tuple[Evidence, str]:
+    # The event has the rate of whoever is drawn most often, which may be another.
+    _, highest = subsampled_gaussian(row.event)
+    expected = round(defense.batch_size / row.note("sampling_rate", highest))
+    public = PUBLIC if isinstance(defense, AdaMix) else 0
+    # A projection comes after the noise, and would take from the auditor what it watches.
+    setting = Setting(
+        _with(defense, weights="all", components=0), expected, row.delta, public=public
+    )
+    return _side_by_side(setting, pairs, rng), OF_UPDATES
+
+
+def _order(defense: Any, row: Row, pairs: int, rng: Randomness) -> tuple[Evidence, str]:
+    expected = round(row.note("steps_an_epoch", 1)) * defense.batch_size
+    setting = Setting(_with(defense, weights="all"), expected, row.delta)
+    return _side_by_side(setting, pairs, rng), OF_UPDATES
+
+
+def _devices(defense: Any, row: Row, pairs: int, rng: Randomness) -> tuple[Evidence, str]:
+    most = 1 if defense.selection == "uniform" else math.ceil(defense.heaviest)
+    setting = Setting(
+        # Local steps so long that every update is cut; on the average device one utterance in each
+        # period.
+        _with(defense, weights="all", local_rate=defense.clip),
+        defense.clients * defense.periods,
+        row.delta,
+        repetitions=most * defense.periods,
+    )
+    return _side_by_side(setting, pairs, rng), OF_DEVICES
+
+
+def _votes(defense: Any, row: Row, pairs: int, rng: Randomness) -> tuple[Evidence, str]:
+    mechanism = defense.mechanism(round(row.note("votes", 0)))
+    if not isinstance(mechanism, NoisyVotes):
+        raise OverheardError(f"no canaries watch {type(mechanism).__name__}")
+    calibrated = mechanism.calibrated(defense.epsilon, row.delta)
+    return vote_canaries.side_by_side(calibrated, 2 * pairs, rng), OF_COUNTS
+
+
+def _latents(defense: Any, row: Row, pairs: int, rng: Randomness) -> tuple[Evidence, str]:
+    latents = defense.mechanism(1).calibrated(defense.epsilon, row.delta)
+    return latent_canaries.side_by_side(latents, defense.entries, 2 * pairs, rng), OF_LATENTS
+
+
+WATCH: Mapping[Canaries, Callable[[Any, Row, int, Randomness], tuple[Evidence, str]]] = {
+    "gradients": _gradients,
+    "order": _order,
+    "devices": _devices,
+    "votes": _votes,
+    "latents": _latents,
+}
+
+
+def _side_by_side(setting: Setting, pairs: int, rng: Randomness) -> Evidence:
     runs = math.ceil(2 * pairs / CANARIES)
-    if isinstance(defense, DPSGD | EDPSGD | SelfTrainedEDPSGD):
-        _, rate = subsampled_gaussian(event)
-        setting = Setting(_plain(defense), round(defense.batch_size / rate), delta)
-        return gradient_canaries.side_by_side(setting, CANARIES, runs, rng), OF_UPDATES
-    if isinstance(defense, DPFTRL):
-        plain = replace(defense, weights="all")  # it trains a rig
-        setting = Setting(plain, epoch * defense.batch_size, delta)
-        return gradient_canaries.side_by_side(setting, CANARIES, runs, rng), OF_UPDATES
-    if isinstance(defense, DPFedAvg):
-        most = 1 if defense.selection == "uniform" else math.ceil(defense.heaviest)
-        setting = Setting(
-            # Local steps so long that every update is cut; on the average device one utterance in
-            # each period.
-            replace(defense, weights="all", local_rate=defense.clip),
-            defense.clients * defense.periods,
-            delta,
-            repetitions=most * defense.periods,
-        )
-        return gradient_canaries.side_by_side(setting, CANARIES, runs, rng), OF_DEVICES
-    if isinstance(defense, PATE):
-        mechanism = defense.mechanism(votes)
-        if isinstance(mechanism, NoisyVotes):
-            calibrated = mechanism.calibrated(defense.epsilon, delta)
-            return vote_canaries.side_by_side(calibrated, 2 * pairs, rng), OF_COUNTS
-    if isinstance(defense, ADePT | WordNoise):
-        latents = defense.mechanism(1).calibrated(defense.epsilon, delta)
-        found = latent_canaries.side_by_side(latents, defense.entries, 2 * pairs, rng)
-        return found, OF_LATENTS
-    raise OverheardError(f"no canaries watch the mechanism of {type(defense).__name__}")
+    return gradient_canaries.side_by_side(setting, CANARIES, runs, rng)
 
 
-def _plain(defense: DPSGD | EDPSGD | SelfTrainedEDPSGD) -> DPSGD | EDPSGD:
-    """Return the scheme with what its mechanism depends on alone: it trains a rig."""
-    kind = DPSGD if isinstance(defense, DPSGD) else EDPSGD
-    wanted = {"epsilon", "epochs", "batch_size", "learning_rate", "clip"}
-    kept = {f.name for f in fields(kind)} & wanted
-    return kind(**{name: getattr(defense, name) for name in kept})
+def _with(defense: Any, **changes: object) -> Any:
+    """Return a defense with those of the changes that are settings of it: it trains a rig."""
+    known = {field.name for field in fields(defense)}
+    return replace(defense, **{name: new for name, new in changes.items() if name in known})

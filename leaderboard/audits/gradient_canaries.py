@@ -15,7 +15,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import cast
+from typing import Protocol, cast
 
 import numpy as np
 import torch
@@ -27,9 +27,9 @@ from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer, register_optimizer_step_pre_hook
 
 from attacks.statistics.evidence import Trials
-from defenses.dpsgd.adamix import AdaMix, public_share
+from defenses.base import Defense
+from defenses.dpsgd.adamix import public_share
 from defenses.dpsgd.ftrl import DPFTRL
-from defenses.dpsgd.scheme import DPSGD, EDPSGD
 from defenses.federated.scheme import DPFedAvg
 from leaderboard.audits import ordered_canaries
 from targets.core.errors import OverheardError
@@ -55,6 +55,18 @@ class Evidence:
     trials: Mapping[str, Trials]
 
 
+class NoisyDescent(Defense, Protocol):
+    """A scheme that releases noisy sums of gradients, cut to `clip` (1 where it has none).
+
+    Sums are divided by `batch_size`.
+    """
+
+    @property
+    def batch_size(self) -> int:
+        """The expected size of a batch."""
+        ...
+
+
 @dataclass(frozen=True)
 class Setting:
     """A world for canaries: the defense, the public numbers, and who else is in the data.
@@ -63,10 +75,11 @@ class Setting:
     many other members there are, each with a direction of its own. `repetitions` is how often a
     canary is in the data: so many entries, each drawn by its own coin, or all on its device.
     `public` is how many public utterances there are, with gradients of norm 1 along the first
-    canary's direction.
+    canary's direction. Canaries are in the cohort that the defense names, if it names one: that may
+    be drawn more often than all others.
     """
 
-    defense: DPSGD | EDPSGD | DPFTRL | AdaMix | DPFedAvg
+    defense: NoisyDescent | DPFedAvg
     expected_members: int
     delta: float
     tensors: int = 1
@@ -78,6 +91,12 @@ class Setting:
     def unit(self) -> Unit:
         """What a canary is: an utterance, or all that a device holds."""
         return "speaker" if isinstance(self.defense, DPFedAvg) else "utterance"
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """What the corpus says of canaries."""
+        attribute = getattr(self.defense, "attribute", "")
+        return {attribute: getattr(self.defense, "cohort", "")} if attribute else {}
 
     @property
     def norms(self) -> float:
@@ -138,6 +157,10 @@ class _RigRecipe:
     def build(self) -> _Rig:
         return _Rig(self.tensors, self.directions, self.of)
 
+    def self_trained(self) -> _RigRecipe:
+        """It has learnt all there is from untranscribed speech, which is nothing."""
+        return self
+
 
 @contextmanager
 def watching_updates() -> Iterator[list[Tensor]]:
@@ -178,7 +201,7 @@ def train_and_watch(
         setting.delta,
         setting.expected_members,
     )
-    members = [_silence(name) for name in present]
+    members = [Utterance(n, n, SILENCE, "", attributes=setting.attributes) for n in present]
     with watching_updates() as seen:
         # The rig keeps every promise that training relies on, and no other.
         public = [Utterance(f"public-{i}", "", SILENCE, "a") for i in range(setting.public)]
@@ -319,7 +342,3 @@ def subsampled_gaussian(event: DpEvent) -> tuple[float, float]:
 
 def _canaries(count: int) -> list[str]:
     return [f"canary-{i}" for i in range(count)]
-
-
-def _silence(name: str) -> Utterance:
-    return Utterance(name, name, SILENCE, "")

@@ -31,12 +31,13 @@ def main(seeds: int, path: Path) -> None:
     assert promise.delta is not None
     found = [
         audit_at(
+            "votes",
             defense_of(record.cell),
             str(record.event),
             promise.delta,
             promise.promised,
             Randomness(seed).child("audit again"),
-            votes=int(str(record.notes["votes"])),
+            record.notes,
         )
         for seed in range(1, seeds + 1)
     ]

@@ -25,6 +25,7 @@ from defenses.dpsgd.factorisation import BandedRoot
 from defenses.dpsgd.ftrl import DPFTRL
 from defenses.dpsgd.public_gradients import PublicGradients, clipped_in_units
 from defenses.dpsgd.scheme import DPSGD, EDPSGD
+from defenses.fairness.oversampling import OversampledEDPSGD
 from defenses.pate import mechanism as pate
 from defenses.pate import teachers
 from defenses.pate.scheme import PATE
@@ -36,6 +37,7 @@ from targets.core.randomness import Randomness
 
 DELTA = 1e-5
 BATCH = 4
+MORE_OFTEN = 3.0  # than all others the cohort is drawn that a canary is in
 
 Breaking = Callable[[], AbstractContextManager[object]]
 
@@ -162,6 +164,16 @@ def _batches_in_order():
             yield list(items[step % batches :: batches])
 
     return patch.object(dpsgd, "poisson_batches", broken)
+
+
+def _priced_as_all_others():
+    """Draw one cohort more often, and price the rate at which everybody else is drawn."""
+    real = dpsgd.subsampled_gaussian_event
+
+    def broken(noise, rate, steps, *stages):
+        return real(noise, rate / MORE_OFTEN, steps, *stages)
+
+    return patch.object(dpsgd, "subsampled_gaussian_event", broken)
 
 
 def _one_epoch():
@@ -308,6 +320,14 @@ def descent(epsilon=4.0, rate=0.25, epochs=2.0, *, tensors=1, company=0, defense
     return partial(gradient_canaries.many_runs, setting)
 
 
+def oversampled(epsilon=4.0, rate=0.25, epochs=2.0):
+    """Watch the updates where one cohort is drawn more often; the canary is in that cohort."""
+    chosen = OversampledEDPSGD(
+        epsilon, cohort="british", factor=MORE_OFTEN, epochs=epochs, batch_size=BATCH
+    )
+    return partial(gradient_canaries.many_runs, Setting(chosen, round(BATCH / rate), DELTA))
+
+
 def ordered(epsilon=4.0, batches=4, epochs=8.0, band=16):
     """Watch the updates of DP-FTRL for `epochs` epochs of so many batches."""
     chosen = DPFTRL(epsilon, epochs=epochs, batch_size=BATCH, band=band)
@@ -388,6 +408,13 @@ ZOO = (
         slow=True,
     ),
     Broken("white noise reused across steps", "dp-ftrl", _white_noise_reused, ordered(), runs=60),
+    Broken(
+        "a cohort drawn 3 times as often, priced as all others",
+        "edpsgd-oversampled",
+        _priced_as_all_others,
+        oversampled(),
+        runs=100,
+    ),
     Broken("private gradients not clipped", "adamix", _not_clipped, beside_public(), runs=60),
     Broken(
         "threshold from private gradients",

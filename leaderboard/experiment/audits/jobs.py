@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from defenses.registry import SCHEMES
 from leaderboard.jobs.job import Job, Named
 from leaderboard.records.mechanism_audit import audit_file
 from leaderboard.records.run_folder import glances
@@ -16,18 +17,13 @@ from leaderboard.spec.cell import Cell
 
 AUDIT = Named("leaderboard.experiment.audits.mechanism", "audit_mechanism")
 WEIGHT = 0.1  # of how long one takes, relative to a cell
-# Whose mechanism canaries can watch.
-WATCHED = (
-    "dpsgd", "edpsgd", "edpsgd-self-trained", "dp-ftrl", "dp-fedavg", "pate-lnmax", "pate-gnmax",
-    "adept", "word-noise",
-)  # fmt: skip
 
 
 def audit_jobs(cells: Sequence[Cell], out: Path) -> list[Job]:
     """Return the jobs that audit the mechanisms of cells; seeds and targets share a mechanism."""
     first: dict[tuple[str, float | None], Cell] = {}
     for cell in cells:
-        if cell.scheme in WATCHED:
+        if cell.scheme in SCHEMES and SCHEMES[cell.scheme].canaries is not None:
             first.setdefault((cell.label, cell.epsilon), cell)
     return [
         Job(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from defenses.registry import SCHEMES
 from leaderboard.audits.at_settings import MechanismFound, audit_at
 from leaderboard.experiment.choices import defense_of
 from leaderboard.jobs.job import Report
@@ -31,13 +32,13 @@ def audit_mechanism(cell: Cell, out: Path, *, report: Report) -> None:
     try:
         with listening(report):
             found = audit_at(
+                SCHEMES[cell.scheme].canaries,
                 defense_of(cell),
                 event,
                 promise.delta,
                 promise.promised,
                 rng,
-                votes=int(str(record.notes.get("votes", 0))),
-                epoch=int(str(record.notes.get("steps_an_epoch", 1))),
+                record.notes,
             )
     except OverheardError as error:
         found = MechanismFound(Estimate.unscored(str(error)), 1.0, "", 0, 0.0)

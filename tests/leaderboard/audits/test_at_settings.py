@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from defenses.accounting.event_text import event_to_text
 from defenses.accounting.price import calibrated, price
+from defenses.dpsgd.adamix import AdaMix
 from defenses.dpsgd.ftrl import DPFTRL
 from defenses.dpsgd.mechanism import subsampled_gaussian_event
 from defenses.dpsgd.sampling import rate_and_steps
 from defenses.dpsgd.scheme import DPSGD, EDPSGD
+from defenses.dpsgd.self_trained import SelfTrainedEDPSGD
+from defenses.fairness.oversampling import OversampledEDPSGD
 from defenses.federated.scheme import DPFedAvg
 from defenses.pate.mechanism import NoisyVotes
 from defenses.pate.scheme import PATE
@@ -51,7 +56,7 @@ def fewer(monkeypatch):
 def test_most_of_a_claim_is_proven(scheme, members):
     defense, event = descent(scheme, members=members)
     claimed = price(event, DELTA).epsilon
-    found = audit_at(defense, event_to_text(event), DELTA, claimed, RNG)
+    found = audit_at("gradients", defense, event_to_text(event), DELTA, claimed, RNG)
     assert 0.75 * claimed < found.audited.low <= claimed
     assert found.p_value > 0.001
     assert "every noisy update" in found.assumes
@@ -62,16 +67,46 @@ def test_most_of_a_claim_is_proven_of_a_fixed_order():
     defense = DPFTRL(10.0, epochs=3, batch_size=4, weights="low-rank")
     event = defense.mechanism(20).calibrated(10.0, DELTA).event
     claimed = price(event, DELTA).epsilon
-    found = audit_at(defense, event_to_text(event), DELTA, claimed, RNG, epoch=5)
+    found = audit_at(
+        "order", defense, event_to_text(event), DELTA, claimed, RNG, {"steps_an_epoch": 5.0}
+    )
     assert 0.75 * claimed < found.audited.low <= claimed
     assert "every noisy update" in found.assumes
+
+
+# Its public speech pulls where a canary does, and its projection is left out.
+ADAMIX = partial(AdaMix, components=3, weights="biases")
+# The canaries are in the cohort, and drawn more often than all others.
+OVERSAMPLED = partial(OversampledEDPSGD, cohort="british", factor=3.0)
+
+
+@pytest.mark.parametrize(
+    ("defense", "highest"),
+    [
+        (ADAMIX, 1.0),
+        (OVERSAMPLED, 1.0),
+        (SelfTrainedEDPSGD, 1.0),
+        pytest.param(OVERSAMPLED, 0.75, marks=pytest.mark.slow),
+    ],
+)
+def test_most_of_a_claim_is_proven_at_the_highest_rate(monkeypatch, defense, highest):
+    monkeypatch.setattr(at_settings, "FEWEST_PAIRS", 2_000)
+    noise = calibrated(subsampled_gaussian_event, 10.0, DELTA, highest, 6, 1, 1.0)
+    event = subsampled_gaussian_event(noise, highest, 6)
+    claimed = price(event, DELTA).epsilon
+    rate = highest / 3 if defense is OVERSAMPLED else highest
+    chosen = defense(10.0, epochs=6 * rate, batch_size=20)
+    notes = {"sampling_rate": rate}
+    found = audit_at("gradients", chosen, event_to_text(event), DELTA, claimed, RNG, notes)
+    assert 0.8 * claimed < found.audited.low <= claimed
+    assert found.p_value > 0.001
 
 
 @pytest.mark.parametrize("defense", [ADePT(4.0, "laplace"), WordNoise(4.0, "gaussian")])
 def test_most_of_a_claim_is_proven_of_latents(defense):
     event = defense.mechanism(100).calibrated(4.0, DELTA).event
     claimed = price(event, DELTA).epsilon
-    found = audit_at(defense, event_to_text(event), DELTA, claimed, RNG)
+    found = audit_at("latents", defense, event_to_text(event), DELTA, claimed, RNG)
     assert 0.75 * claimed < found.audited.low <= claimed
     assert found.p_value > 0.001
     assert "sees what its device sends" in found.assumes
@@ -92,7 +127,7 @@ def test_most_of_a_claim_is_proven_of_whole_devices(options):
     defense = DPFedAvg(10.0, rounds=3, per_round=4, local_rate=0.001, weights="biases", **options)
     event = defense.mechanism(1_000).calibrated(10.0, DELTA).event
     claimed = price(event, DELTA).epsilon
-    found = audit_at(defense, event_to_text(event), DELTA, claimed, RNG)
+    found = audit_at("devices", defense, event_to_text(event), DELTA, claimed, RNG)
     assert 0.75 * claimed < found.audited.low <= claimed
     assert "all that is on one device" in found.assumes
 
@@ -101,7 +136,9 @@ def test_less_noise_than_the_event_says_is_found_out(monkeypatch):
     defense, event = descent(EDPSGD)
     right = "defenses.dpsgd.mechanism.SubsampledGaussian.deviation"
     monkeypatch.setattr(right, lambda self, step: self.noise_multiplier / 3)  # noqa: ARG005
-    found = audit_at(defense, event_to_text(event), DELTA, price(event, DELTA).epsilon, RNG)
+    found = audit_at(
+        "gradients", defense, event_to_text(event), DELTA, price(event, DELTA).epsilon, RNG
+    )
     assert found.audited.low > price(event, DELTA).epsilon
     assert found.p_value < 1e-6
 
@@ -111,7 +148,7 @@ def test_most_of_a_claim_is_proven_of_votes(noise):
     defense = PATE(10.0, noise=noise, teachers=5)
     event = NoisyVotes(noise, 20, "utterance").calibrated(10.0, DELTA).event
     claimed = price(event, DELTA).epsilon
-    found = audit_at(defense, event_to_text(event), DELTA, claimed, RNG, votes=20)
+    found = audit_at("votes", defense, event_to_text(event), DELTA, claimed, RNG, {"votes": 20.0})
     assert 0.75 * claimed < found.audited.low <= claimed
     assert "every noisy count" in found.assumes
 
@@ -119,9 +156,19 @@ def test_most_of_a_claim_is_proven_of_votes(noise):
 def test_what_nothing_watches_is_refused():
     _, event = descent(EDPSGD)
     with pytest.raises(OverheardError, match="another event"):
-        audit_at(EDPSGD(5.0, 2, 20), event_to_text(event), DELTA, 10.0, RNG)
-    with pytest.raises(OverheardError, match="no canaries watch"):
-        audit_at(PATE(1.0, noise="confident"), event_to_text(event), DELTA, 1.0, RNG, votes=5)
+        audit_at("gradients", EDPSGD(5.0, 2, 20), event_to_text(event), DELTA, 10.0, RNG)
+    with pytest.raises(OverheardError, match="no canaries watch the mechanism of EDPSGD"):
+        audit_at(None, EDPSGD(5.0, 2, 20), event_to_text(event), DELTA, 10.0, RNG)
+    with pytest.raises(OverheardError, match="no canaries watch ConfidentVotes"):
+        audit_at(
+            "votes",
+            PATE(1.0, noise="confident"),
+            event_to_text(event),
+            DELTA,
+            1.0,
+            RNG,
+            {"votes": 5.0},
+        )
 
 
 def test_the_less_is_promised_the_more_canaries_it_takes():

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from defenses.registry import SCHEMES
 from leaderboard.audits.at_settings import MechanismFound
-from leaderboard.experiment.audits import mechanism
+from leaderboard.experiment.audits import jobs, mechanism
 from leaderboard.experiment.audits.jobs import audit_jobs, is_audited
 from leaderboard.experiment.plan import plan
 from leaderboard.jobs import scheduler
@@ -23,19 +25,46 @@ SUITE = load_suite("quick")
 
 def test_seeds_and_targets_share_a_mechanism():
     two = SUITE.model_copy(update={"seeds": (0, 1)})
-    jobs = audit_jobs(two.cells(), Path("runs"))
-    ids = [job.id for job in jobs]
+    found = audit_jobs(two.cells(), Path("runs"))
+    ids = [job.id for job in found]
     assert len(ids) == len(set(ids))
     assert "audit-edpsgd-eps10" in ids
     assert not any("none" in name or "public" in name for name in ids)
-    assert all(need.endswith("seed0") for job in jobs for need in job.needs)
+    assert all(need.endswith("seed0") for job in found for need in job.needs)
+
+
+@pytest.mark.parametrize(
+    ("suite", "wanted"),
+    [
+        ("mixed", {"audit-adamix-eps1", "audit-adamix-eps10"}),
+        ("fairness", {"audit-edpsgd-oversampled-eps1", "audit-edpsgd-oversampled-eps10"}),
+    ],
+)
+def test_every_scheme_that_says_it_can_be_watched_is_audited(suite, wanted):
+    assert wanted <= {job.id for job in audit_jobs(load_suite(suite).cells(), Path("runs"))}
+
+
+def test_whether_canaries_watch_a_scheme_is_said_by_its_entry(monkeypatch):
+    schemes = dict(zip(SCHEMES.names(), SCHEMES, strict=True))
+    changed = {
+        "edpsgd": replace(SCHEMES["edpsgd"], canaries=None),
+        "edpsgd-microbatch": replace(SCHEMES["edpsgd-microbatch"], canaries="gradients"),
+    }
+    monkeypatch.setattr(jobs, "SCHEMES", schemes | changed)
+    cells = [
+        cell.model_copy(update={"scheme": name, "label": name})
+        for cell in SUITE.cells()
+        for name in changed
+        if cell.epsilon == 10
+    ]
+    assert {job.id for job in audit_jobs(cells, Path("runs"))} == {"audit-edpsgd-microbatch-eps10"}
 
 
 def test_they_are_planned_where_the_suite_wants_them(tmp_path):
     def planned(suite):
-        jobs = plan(suite, tmp_path, Path())
-        check(jobs)
-        return {job.id for job in jobs if job.id.startswith("audit-")}
+        found = plan(suite, tmp_path, Path())
+        check(found)
+        return {job.id for job in found if job.id.startswith("audit-")}
 
     tiny = load_suite("tiny")
     assert planned(tiny.model_copy(update={"audit_mechanisms": False})) == set()
