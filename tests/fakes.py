@@ -34,6 +34,7 @@ COMPOSED = (
     "amortized",
     "rnnt-adapters",
     "ctc-context",
+    "multilingual",
     *QUANTISED,
 )
 ALIKE = ("ctc-8bit", "ctc-5bit", "ctc-4bit")  # ctc-2bit with more bits

@@ -17,6 +17,7 @@ from leaderboard.spec.speech import Speech
 from targets.core.errors import OverheardError
 from targets.core.progress import report, stage
 from targets.core.randomness import Randomness
+from targets.speech.language import ENGLISH
 from targets.speech.utterance import Utterance
 from targets.synthetic.corpus import (
     Channel,
@@ -33,6 +34,8 @@ SPEECH_SEED = 0  # of the embedded corpus: the speech stays, coins and secrets c
 CANARY_VOICES = 12  # that say the canaries where the private speech is real
 EMBEDDED = "embedded"
 PUBLIC = "public", "untranscribed"  # the splits that everyone has
+
+Voices = dict[int, str | None]  # and the language of each: None is English and goes without saying
 
 
 def build_game(conditions: Conditions, target: str, seed: int, data: Path) -> Game:
@@ -54,7 +57,7 @@ def build_game(conditions: Conditions, target: str, seed: int, data: Path) -> Ga
     with stage(len(splits) / (len(splits) + 1), 1):
         canaries = _canaries(
             conditions.canaries,
-            voices.get("private") or own[:CANARY_VOICES],
+            voices.get("private") or dict.fromkeys(own[:CANARY_VOICES]),
             splits["private"].channel,
             rng.child("canaries"),
         )
@@ -127,23 +130,28 @@ def _speakers_before(
     return taken
 
 
-def _dealt_out(splits: Mapping[str, Speech]) -> dict[str, list[int]]:
+def _dealt_out(splits: Mapping[str, Speech]) -> dict[str, Voices]:
     """Return the embedded voices of each split: the next that fit, so that none share one."""
     free = list(range(voice_count()))
-    voices: dict[str, list[int]] = {}
+    voices: dict[str, Voices] = {}
     for name, speech in splits.items():
         if speech.source != EMBEDDED:
             continue
         assert speech.speakers is not None
-        # Those with a quota first; without any it is one group.
-        groups: list[tuple[Collection[str], int]] = [
-            ((accent,), count) for accent, count in speech.quota.items()
+        # Other languages first, then accents with a quota; without any it is one group.
+        groups: list[tuple[str | None, Collection[str], int]] = [
+            (language, ACCENTS, count) for language, count in speech.languages.items()
         ]
+        english = ENGLISH if speech.languages else None
+        groups += [(english, (accent,), count) for accent, count in speech.quota.items()]
         others = set(speech.accents or ACCENTS) - set(speech.quota)
-        groups.append((others, speech.speakers - sum(speech.quota.values())))
-        taken = {v for group in groups for v in _first(name, free, *group)}
-        voices[name] = sorted(taken)
-        free = [v for v in free if v not in taken]
+        groups.append((english, others, speech.speakers - sum(count for *_, count in groups)))
+        taken: Voices = {}
+        for language, accents, count in groups:
+            found = _first(name, free, accents, count)
+            taken |= dict.fromkeys(found, language)
+            free = [v for v in free if v not in found]
+        voices[name] = dict(sorted(taken.items()))
     return voices
 
 
@@ -160,16 +168,17 @@ def _first(name: str, free: Sequence[int], accents: Collection[str], count: int)
     return fitting[:count]
 
 
-def _embedded(name: str, speech: Speech, voices: Sequence[int], data: Path) -> list[Utterance]:
+def _embedded(name: str, speech: Speech, voices: Voices, data: Path) -> list[Utterance]:
     assert speech.utterances is not None
     spoken = say_phrases(
-        voices,
+        list(voices),
         speech.utterances,
         seed=SPEECH_SEED,
         cache=default_cache(),
         personal=PERSONAL_SHARE if speech.personal is None else speech.personal,
         channel=speech.channel,
         phrases=speech.phrases,
+        languages={v: language for v, language in voices.items() if language is not None},
         progress=_counted,
     )
     if speech.clients is not None:
@@ -179,13 +188,18 @@ def _embedded(name: str, speech: Speech, voices: Sequence[int], data: Path) -> l
 
 
 def _canaries(
-    wanted: Canaries, voices: Sequence[int], channel: Channel, rng: Randomness
+    wanted: Canaries, voices: Voices, channel: Channel, rng: Randomness
 ) -> list[Utterance]:
-    """Return spoken canaries, each with a secret of its own drawn from the whole space."""
+    """Return spoken canaries, each with a secret of its own drawn from the whole space.
+
+    They are English, and said by voices that speak it.
+    """
     if not wanted.count:
         return []
-    if not voices:
-        raise OverheardError("canaries: no embedded voice is left to say them: lower 'speakers'")
+    english = [v for v, language in voices.items() if language in (None, ENGLISH)]
+    if not english:
+        why = "no private voice speaks English" if voices else "no embedded voice is left"
+        raise OverheardError(f"canaries: {why}, to say them: lower 'speakers' of other voices")
     kinds = _kinds(wanted)
     fillings = {
         # The first by the name it had when there was one.
@@ -202,7 +216,7 @@ def _canaries(
     requests = [
         SpeechRequest(
             id=identity,
-            speaker_index=voices[number % len(voices)],
+            speaker_index=english[number % len(english)],
             text=CANARIES[kind.template].fill(secret),
             rate_factor=kind.speed,
             attributes={
@@ -211,6 +225,7 @@ def _canaries(
                 REPETITIONS: str(kind.repetitions),
                 **({} if kind.speed == 1 else {SPEED: f"{kind.speed:g}"}),
             },
+            language=voices[english[number % len(english)]],
         )
         for number, (identity, kind, secret) in enumerate(
             zip(wanted.ids, kinds, secrets, strict=True)

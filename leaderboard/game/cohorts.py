@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from targets.speech.utterance import Utterance
 
-ATTRIBUTES = ("gender", "accent", "age")  # by which cohorts are told apart; some corpora give them
+# By which cohorts are told apart; some corpora give them.
+ATTRIBUTES = ("gender", "accent", "age", "language")
 
 
 def cohorts(utterances: Iterable[Utterance]) -> dict[str, dict[str, str]]:

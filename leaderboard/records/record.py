@@ -166,9 +166,9 @@ class Record(_Part):
     speakers: Annotated[dict[str, tuple[str, ...]], Field(exclude_if=_is_empty)] = {}
     """For each private speaker, the candidates that they said; unknown where missing."""
     cohorts: Annotated[dict[str, dict[str, str]], Field(exclude_if=_is_empty)] = {}
-    """For each private and each test speaker, what the corpus says of them: gender, accent, age; if
-    it says nothing of anybody, a group of those that sound alike (`voice`); unknown where
-    missing."""
+    """For each private and each test speaker, what the corpus says of them: gender, accent, age,
+    language; if it says nothing of anybody, a group of those that sound alike (`voice`); unknown
+    where missing."""
     repetitions: Annotated[dict[str, int], Field(exclude_if=_is_empty)] = {}
     """For each candidate that is said more than once an epoch, how often. Such a candidate is a
     group, and its coin no evidence on the ε of one utterance."""

@@ -17,10 +17,11 @@ from leaderboard.spec.fields import FOLDER, Count, Frozen, Positive, distinct, w
 
 Phrases = Literal["commands", "spelled"]
 # Keys of embedded speech alone.
-MADE_TO_ORDER = ("channel", "accents", "quota", "personal", "phrases")
+MADE_TO_ORDER = ("channel", "accents", "quota", "languages", "personal", "phrases")
 
 Take = Literal["first", "drawn"]
 Accent = Literal["en-US", "en", "en-GB-x-rp", "en-US-nyc"]  # of the embedded voices
+OtherLanguage = Literal["es", "de"]  # that embedded voices speak beside English
 
 
 class Speech(Frozen):
@@ -59,6 +60,9 @@ class Speech(Frozen):
     """Of embedded voices so many have these accents: a minority of known size. The others are the
     next free voices with another accent, one of `accents` where that names some; a quota may be of
     an accent that `accents` leaves out."""
+    languages: dict[OtherLanguage, Count] = Field(default={})
+    """Of embedded voices so many speak Spanish (`es`) or German (`de`), whatever their accent in
+    English; the others speak English. Where this is given, a cohort is made of each language."""
     personal: Annotated[float, Field(ge=0, le=1)] | None = None
     """Share of embedded phrases with personal slots; null takes two in three."""
     phrases: Phrases = "commands"
@@ -80,8 +84,11 @@ class Speech(Frozen):
                 raise ValueError("source 'embedded' has no 'split'")
             if self.take != "first":
                 raise ValueError("source 'embedded' is made to order: leave out 'take'")
-            if sum(self.quota.values()) > self.speakers:
-                raise ValueError(f"'quota' asks for more than the {self.speakers} 'speakers'")
+            if sum((*self.quota.values(), *self.languages.values())) > self.speakers:
+                asks = "'quota' and 'languages' ask" if self.languages else "'quota' asks"
+                raise ValueError(f"{asks} for more than the {self.speakers} 'speakers'")
+            if self.languages and self.phrases != "commands":
+                raise ValueError(f"phrases '{self.phrases}' are English: leave out 'languages'")
             return self
         for key in MADE_TO_ORDER:
             if getattr(self, key) != Speech.model_fields[key].default:

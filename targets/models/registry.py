@@ -91,6 +91,12 @@ TARGETS: Registry[TargetEntry] = Registry(
             summary="the transducer with a frozen base, and a small adapter after every layer",
         ),
         TargetEntry(
+            name="multilingual",
+            path="targets.models.multilingual.ctc:MultilingualCTC",
+            summary="CTC on a conformer that languages share, each with attention of its own",
+            frames_per_label=4,
+        ),
+        TargetEntry(
             name="ctc-8bit",
             path="targets.models.quantised.ctc:CTC8",
             summary="CTC whose weights take 256 values, trained so: 8 bits a weight",

@@ -49,15 +49,19 @@ class SelfAttention(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """Return the same shape as x (B, T, D)."""
-        B, T, D = x.shape
-        heads = self.maps(self.norm(x)).view(B, T, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        return self.output(self.attended(self.maps(self.norm(x)), mask))
+
+    def attended(self, maps: Tensor, mask: Tensor) -> Tensor:
+        """Return what is found (B, T, D) by queries, keys and values (B, T, 3 * D)."""
+        B, T, _ = maps.shape
+        heads = maps.view(B, T, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         queries, keys, values = rotated(heads[0]), rotated(heads[1]), heads[2]
         logits = product(queries, keys.transpose(-1, -2)) * keys.shape[-1] ** -0.5  # (B, N, T, T)
         hidden = (mask == 0).view(B, 1, 1, T)
         if self.causal:
-            hidden = hidden | torch.ones(T, T, dtype=torch.bool, device=x.device).triu(1)
+            hidden = hidden | torch.ones(T, T, dtype=torch.bool, device=maps.device).triu(1)
         weights = logits.masked_fill(hidden, NEVER).softmax(-1)
-        return self.output(product(weights, values).transpose(1, 2).reshape(B, T, D))
+        return product(weights, values).transpose(1, 2).reshape(B, T, -1)
 
 
 def rotated(x: Tensor, times: Tensor | None = None) -> Tensor:
@@ -100,10 +104,10 @@ class Block(nn.Module):
         self.convolution = ConvolutionModule(width, causal=causal)
         self.norm = LayerNorm(width)
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """Return the same shape as x (B, T, D)."""
+    def forward(self, x: Tensor, mask: Tensor, *told: Tensor) -> Tensor:
+        """Return the same shape as x (B, T, D); the attention is told what it needs beside it."""
         x = x + self.first(x) / 2
-        x = x + self.attention(x, mask)
+        x = x + self.attention(x, mask, *told)
         x = x + self.convolution(x, mask)
         return self.norm(x + self.last(x) / 2)
 

@@ -5,20 +5,25 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from targets.speech.features import MELS
+
 MASKS = 2  # of each kind
 WIDEST_BAND = 12  # mel channels
 LONGEST_SPAN = 0.1  # share of the frames
 
 
 def masked(features: Tensor, generator: torch.Generator) -> Tensor:
-    """Return standardised log-mel frames (T, M) with random bands and spans set to their mean."""
+    """Return standardised log-mel frames (T, M) with random bands and spans set to their mean.
+
+    What stands beside the mel channels is left as it is: see `targets.speech.language_frames`.
+    """
     hidden = features.clone()
-    frames, mels = features.shape
+    frames, mels = len(features), min(features.shape[1], MELS)
     for _ in range(MASKS):
         start, end = _stretch(mels, min(WIDEST_BAND, mels), generator)
         hidden[:, start:end] = 0
         start, end = _stretch(frames, int(LONGEST_SPAN * frames), generator)
-        hidden[start:end] = 0
+        hidden[start:end, :mels] = 0
     return hidden
 
 

@@ -16,14 +16,16 @@ from typing import Literal
 from targets.core import randomness
 from targets.core.files import default_cache
 from targets.core.randomness import Randomness
+from targets.speech.language import ENGLISH, LANGUAGE
 from targets.speech.utterance import Corpus, Samples, Utterance, Word
 from targets.synthetic.acoustics import draw_acoustics, record
 from targets.synthetic.cache import IN_MEMORY, CacheError, Writer, check_writable, load_utterances
-from targets.synthetic.phrases import PERSONAL_SHARE, phrase
+from targets.synthetic.languages import phrase_in, written
+from targets.synthetic.phrases import PERSONAL_SHARE
 from targets.synthetic.spelled import spelled_phrase
 from targets.synthetic.synthesis import Saying, Speaker
 from targets.synthetic.telephone import over_telephone
-from targets.synthetic.voices import voice, voice_count
+from targets.synthetic.voices import Voice, voice, voice_count
 
 Channel = Literal["microphone", "telephone"]
 Phrases = Literal["commands", "spelled"]
@@ -38,7 +40,9 @@ __all__ = ["SpeechRequest", "default_cache", "embedded_corpus", "say_phrases", "
 class SpeechRequest:
     """A text to be said in one of the voices, `rate_factor` times as fast as that voice usually.
 
-    It is heard through a channel: see `heard`.
+    It is heard through a channel: see `heard`. The text is spelled as its language is, and written
+    down without other letters than a to z. The language is English, and is said of the utterance
+    where it is named.
     """
 
     id: str
@@ -47,6 +51,7 @@ class SpeechRequest:
     rate_factor: float = 1.0
     attributes: Mapping[str, str] = field(default_factory=dict)
     channel: Channel = "microphone"
+    language: str | None = None
 
 
 def embedded_corpus(
@@ -88,35 +93,42 @@ def say_phrases(
     personal: float = PERSONAL_SHARE,
     channel: Channel = "microphone",
     phrases: Phrases = "commands",
+    languages: Mapping[int, str] | None = None,
     progress: Progress | None = None,
 ) -> list[Utterance]:
     """Return synthetic utterances like `embedded_corpus`, of any voices.
 
     `personal` is the share of phrases with personal slots, `channel` what they are heard through.
-    With `phrases` "spelled" they are of `targets.synthetic.spelled`, which has no such slots.
+    With `phrases` "spelled" they are of `targets.synthetic.spelled`, which has no such slots and is
+    English. `languages` says of voices which one they speak; the others speak English.
 
     Raises:
         ValueError: a voice does not exist.
         SynthesisError: speech could not be made.
     """
+    told = languages or {}
     requests = [
         replace(
-            _request(seed, voices[i % len(voices)], i // len(voices), personal, phrases),
+            _request(seed, speaker, number, personal, phrases, told.get(speaker)),
             channel=channel,
         )
-        for i in range(utterances)
+        for number, speaker in (
+            (i // len(voices), voices[i % len(voices)]) for i in range(utterances)
+        )
     ]
     return speak(requests, seed=seed, cache=cache, progress=progress)
 
 
 def _request(
-    seed: int, speaker: int, number: int, personal: float, phrases: Phrases
+    seed: int, speaker: int, number: int, personal: float, phrases: Phrases, language: str | None
 ) -> SpeechRequest:
     """Return what the voice says as its `number`-th utterance, and how fast."""
     randomness = Randomness(seed).child("embedded", speaker, number)
     drawn = randomness.child("phrase")
-    spelled = phrases == "spelled"
-    template, text = spelled_phrase(drawn) if spelled else phrase(drawn, personal)
+    if phrases == "spelled":
+        template, text = spelled_phrase(drawn)
+    else:
+        template, text = phrase_in(language or ENGLISH, drawn, personal)
     rate_factor = float(randomness.child("rate").numpy().uniform(0.85, 1.2))
     return SpeechRequest(
         id=f"{voice(speaker).name}-{number:04d}",
@@ -124,6 +136,7 @@ def _request(
         text=text,
         rate_factor=rate_factor,
         attributes={"template": template},
+        language=language,
     )
 
 
@@ -174,8 +187,13 @@ def speak(
     return made if path is None or held <= IN_MEMORY else load_utterances(path)
 
 
-def _saying(request: SpeechRequest, randomness: Randomness) -> Saying:
+def _voice(request: SpeechRequest) -> Voice:
     who = voice(request.speaker_index)
+    return who if request.language in (None, ENGLISH) else who.speaking(request.language)
+
+
+def _saying(request: SpeechRequest, randomness: Randomness) -> Saying:
+    who = _voice(request)
     rate = round(who.rate * request.rate_factor)
     return Saying(request.text, who, rate, randomness.child("voice").integer())
 
@@ -183,17 +201,22 @@ def _saying(request: SpeechRequest, randomness: Randomness) -> Saying:
 def _recorded(
     request: SpeechRequest, dry: Samples, words: Sequence[Word], randomness: Randomness
 ) -> Utterance:
-    who = voice(request.speaker_index)
+    who = _voice(request)
+    said = {"accent": who.accent} if who.accent else {}
+    if request.language is not None:
+        said[LANGUAGE] = request.language
     acoustics = draw_acoustics(randomness.child("acoustics"))
     utterance = Utterance(
         id=request.id,
         speaker=who.name,
         samples=record(dry, acoustics, randomness.child("recording")),
-        text=request.text,
-        words=tuple(Word(w.text, w.start + acoustics.lead, w.end + acoustics.lead) for w in words),
+        text=written(request.text),
+        words=tuple(
+            Word(written(w.text), w.start + acoustics.lead, w.end + acoustics.lead) for w in words
+        ),
         attributes={
             "gender": who.gender,
-            "accent": who.accent,
+            **said,
             "rate_factor": f"{request.rate_factor:.3f}",
             **request.attributes,
         },

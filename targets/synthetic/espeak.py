@@ -29,7 +29,8 @@ UTF8 = 1  # espeak_Synth: text encoding
 WORD_EVENT, LIST_END = 1, 0
 # So low that the gain control, which remembers what was said before, never acts.
 QUIET = 15
-ENGLISH_DATA = ("phontab", "phonindex", "phondata", "intonations", "en_dict")
+DATA = ("phontab", "phonindex", "phondata", "intonations", "en_dict", "es_dict", "de_dict")
+FAMILIES = ("gmw", "roa")  # folders of languages: West Germanic, Romance
 
 
 class Event(ctypes.Structure):
@@ -56,13 +57,14 @@ class Synthesiser:
     """The one synthesiser of this process, reading voices from `folder`."""
 
     def __init__(self, folder: Path) -> None:
-        # A private copy of the English data: voice variants must be files beside it.
+        # A private copy of the data: voice variants must be files beside it.
         source, self.data = Path(espeakng_loader.get_data_path()), folder / "espeak-ng-data"
         self.variants = self.data / "voices" / "!v"
         self.variants.mkdir(parents=True)
-        for name in ENGLISH_DATA:
+        for name in DATA:
             shutil.copy(source / name, self.data / name)
-        shutil.copytree(source / "lang" / "gmw", self.data / "lang" / "gmw")
+        for name in FAMILIES:
+            shutil.copytree(source / "lang" / name, self.data / "lang" / name)
         self.library = ctypes.CDLL(espeakng_loader.get_library_path())
         self.library.espeak_ng_SetRandSeed.argtypes = [ctypes.c_long]
         self.library.espeak_ng_SetRandSeed.restype = None

@@ -183,37 +183,48 @@ class Template:
         return int(randomness.numpy().integers(self.space_size))
 
 
+def templates_of(
+    words: Mapping[str, tuple[str, ...]], carriers: Mapping[str, str]
+) -> tuple[Template, ...]:
+    """Return the templates of carriers, by name, whose slots are filled with words of that name."""
+    return tuple(
+        Template(name, carrier, {slot: words[slot] for slot in _SLOT.findall(carrier)})
+        for name, carrier in carriers.items()
+    )
+
+
 def _template(name: str, carrier: str) -> Template:
-    return Template(name, carrier, {slot: WORDS[slot] for slot in _SLOT.findall(carrier)})
+    (template,) = templates_of(WORDS, {name: carrier})
+    return template
 
 
-COMMANDS: tuple[Template, ...] = tuple(
-    _template(name, carrier)
-    for name, carrier in (
-        ("switch", "turn {switch} the {room} {device}"),
-        ("level", "set the {room} {device} to {tens}"),
-        ("music", "play some {music} in the {room}"),
-        ("timer", "set a timer for {count} minutes"),
-        ("alarm", "wake me up at {hour} {minute}"),
-        ("shopping", "add {count} {item} to my list"),
-        ("weather", "what is the weather in {city}"),
-    )
+COMMANDS: tuple[Template, ...] = templates_of(
+    WORDS,
+    {
+        "switch": "turn {switch} the {room} {device}",
+        "level": "set the {room} {device} to {tens}",
+        "music": "play some {music} in the {room}",
+        "timer": "set a timer for {count} minutes",
+        "alarm": "wake me up at {hour} {minute}",
+        "shopping": "add {count} {item} to my list",
+        "weather": "what is the weather in {city}",
+    },
 )
-PERSONAL: tuple[Template, ...] = tuple(
-    _template(name, carrier)
-    for name, carrier in (
-        ("call", "call {first} {last}"),
-        ("name", "my name is {first} {last}"),
-        ("visit", "see doctor {last} on {day} at {hour}"),
-        ("meet", "meet {first} in {city} on {date}"),
-        ("pay", "pay {first} {last} {tens} dollars"),
-        ("street", "{first} lives at {count} {street} street"),
-        ("medicine", "{first} takes {medicine} for {illness}"),
-        ("remind", "remind {first} to take the {medicine}"),
-        ("allergy", "{first} is allergic to {allergen}"),
-        ("door", "the door code is {digit} {digit} {digit}"),
-        ("extension", "dial {digit} {digit} {digit} {digit}"),
-    )
+PERSONAL: tuple[Template, ...] = templates_of(
+    WORDS,
+    {
+        "call": "call {first} {last}",
+        "name": "my name is {first} {last}",
+        "visit": "see doctor {last} on {day} at {hour}",
+        "meet": "meet {first} in {city} on {date}",
+        "pay": "pay {first} {last} {tens} dollars",
+        "street": "{first} lives at {count} {street} street",
+        "medicine": "{first} takes {medicine} for {illness}",
+        "remind": "remind {first} to take the {medicine}",
+        "allergy": "{first} is allergic to {allergen}",
+        "door": "the door code is {digit} {digit} {digit}",
+        "extension": "dial {digit} {digit} {digit} {digit}",
+    },
 )
 
 
@@ -221,9 +232,19 @@ PERSONAL_SHARE = 2 / 3  # of phrases, where nobody asks for another
 
 
 def phrase(randomness: Randomness, personal: float = PERSONAL_SHARE) -> tuple[str, str]:
-    """Draw a phrase, personal with this probability; return its template's name and its text."""
+    """Draw an English phrase, personal with this probability: its template and its text."""
+    return drawn_phrase(COMMANDS, PERSONAL, randomness, personal)
+
+
+def drawn_phrase(
+    commands: Sequence[Template],
+    personal_ones: Sequence[Template],
+    randomness: Randomness,
+    personal: float,
+) -> tuple[str, str]:
+    """Draw one of two kinds of phrases, the second with this probability. See `phrase`."""
     rng = randomness.numpy()
-    templates: Sequence[Template] = PERSONAL if rng.uniform() < personal else COMMANDS
+    templates = personal_ones if rng.uniform() < personal else commands
     template = templates[int(rng.integers(len(templates)))]
     return template.name, template.fill(int(rng.integers(template.space_size)))
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from targets.core.randomness import Randomness
 
 ACCENTS = ("en-US", "en", "en-GB-x-rp", "en-US-nyc")
+OTHER_LANGUAGES: Mapping[str, str] = {"es": "roa/es", "de": "gmw/de"}  # eSpeak's files of them
 
 # Of 112 candidates, eleven were left out because a CTC recogniser trained on half of the others
 # (20 phrases a voice) had a word error rate above 0.24 on them, and five because they were the
@@ -23,7 +25,8 @@ _CHOSEN = tuple(n for n in range(112) if n not in _HARD_TO_UNDERSTAND | _LIKE_AN
 class Voice:
     """One synthetic speaker.
 
-    `variant` is the text of an eSpeak voice-variant file and `rate` the usual words a minute.
+    `variant` is the text of an eSpeak voice-variant file and `rate` the usual words a minute. One
+    that speaks another language than English has no accent.
     """
 
     name: str
@@ -31,11 +34,16 @@ class Voice:
     accent: str
     rate: int
     variant: str
+    other_language: str = ""
 
     @property
     def language(self) -> str:
-        """The eSpeak language file of the accent."""
-        return f"gmw/{self.accent}"
+        """The eSpeak language file: of the accent, or of another language."""
+        return OTHER_LANGUAGES.get(self.other_language, f"gmw/{self.accent}")
+
+    def speaking(self, language: str) -> Voice:
+        """Return the same throat in another language of `OTHER_LANGUAGES`."""
+        return replace(self, accent="", other_language=language)
 
 
 def voice_count() -> int:

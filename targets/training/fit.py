@@ -16,6 +16,7 @@ from targets.models.base import train_base_alone
 from targets.models.recognizer import Example, Recognizer
 from targets.speech.augmentation import masked
 from targets.speech.features import LogMel
+from targets.speech.language_frames import SpokenLogMel
 from targets.speech.utterance import Utterance
 from targets.training.recipe import Recipe, Schedule
 
@@ -40,7 +41,7 @@ def fit(
     worth more, if they are gone through more often. What hears no spectrogram has nothing hidden.
     `objective` is what is made as small as it can be, if not the mean loss.
     """
-    augment = augment and isinstance(recognizer.logmel, LogMel)
+    augment = augment and isinstance(recognizer.logmel, LogMel | SpokenLogMel)
     examples = recognizer.examples(utterances)
     steps = schedule.epochs * math.ceil(len(examples) / schedule.batch_size)
     weights = [w for w in recognizer.network.parameters() if w.requires_grad]

@@ -120,7 +120,7 @@ def test_a_diverged_example_spoils_nothing(recognizer, batch, clipped_sum):
     few = batch[:2]
     sound = flat(clipped_sum(recognizer, few, 1.0))
     for poison in (math.nan, math.inf, 1e38):
-        bad = Example(torch.full((40, 64), poison), [1, 2])
+        bad = Example(torch.full((40, few[0].features.shape[1]), poison), [1, 2])
         spoilt = flat(clipped_sum(recognizer, [bad, *few], 1.0))
         assert torch.isfinite(spoilt).all(), poison
         assert (spoilt - sound).norm() <= 1 + 1e-4, poison

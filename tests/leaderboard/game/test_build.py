@@ -11,6 +11,7 @@ from attacks.canaries.canary import CANARY, OBSCURED, SECRET, SPEED
 from leaderboard.game import build as corpora
 from leaderboard.game.build import CANARY_VOICES, build_game
 from leaderboard.game.clients import SAID_BY
+from leaderboard.game.cohorts import cohorts
 from leaderboard.game.game import REPETITIONS
 from leaderboard.game.last import game_of
 from leaderboard.spec.canaries import Canaries
@@ -32,17 +33,31 @@ CONDITIONS = load_suite("tiny").conditions
 def fake_voices(monkeypatch):
     """Tones in place of the synthesiser."""
 
-    def say(voices, utterances, *, seed, cache, personal, channel, phrases, progress):  # noqa: ARG001
+    def say(voices, utterances, *, seed, personal, channel, languages, progress, **_):
         progress(1, 1)
         return [
-            utterance(f"{v}-{n}-{seed}", "on", f"voice{v}", personal=str(personal), channel=channel)
+            utterance(
+                f"{v}-{n}-{seed}",
+                "on",
+                f"voice{v}",
+                personal=str(personal),
+                channel=channel,
+                **({"language": languages[v]} if v in languages else {}),
+            )
             for n in range(utterances)
             for v in [voices[n % len(voices)]]
         ]
 
     def speak(requests, *, seed, cache, progress):  # noqa: ARG001
         return [
-            utterance(r.id, r.text, f"voice{r.speaker_index}", **r.attributes) for r in requests
+            utterance(
+                r.id,
+                r.text,
+                f"voice{r.speaker_index}",
+                **r.attributes,
+                **({"language": r.language} if r.language else {}),
+            )
+            for r in requests
         ]
 
     def read(folder, split=None):  # noqa: ARG001
@@ -232,6 +247,38 @@ def test_a_quota_comes_beside_the_accents_of_all_others():
     accents = Counter(voice(v).accent for v in spoken)
     assert accents["en-GB-x-rp"] == 2
     assert accents["en-US"] + accents["en-US-nyc"] == 7
+
+
+def test_some_voices_speak_other_languages():
+    spread = Speech(
+        source="embedded",
+        speakers=9,
+        utterances=9,
+        accents=("en-US", "en-US-nyc"),
+        languages={"es": 2, "de": 3},
+    )
+    told = conditions(speech=speech(private=spread))
+    game = build_game(told, "ctc", 0, Path("nowhere"))
+    spoken = {u.speaker: u.attributes["language"] for u in game.candidates}
+    assert Counter(spoken.values()) == {"en": 4, "es": 2, "de": 3}
+    accents = {voice(int(s.removeprefix("voice"))).accent for s, of in spoken.items() if of == "en"}
+    assert accents <= {"en-US", "en-US-nyc"}
+    canaries = [c for c in game.candidates if CANARY in c.attributes]
+    assert canaries
+    assert {c.attributes["language"] for c in canaries} == {"en"}
+    assert cohorts(game.candidates)[canaries[0].speaker]["language"] == "en"
+    assert not {u.attributes.get("language") for u in game.public} & {"en", "es", "de"}
+
+
+def test_canaries_need_a_private_voice_that_speaks_english():
+    spanish = Speech(source="embedded", speakers=4, utterances=4, languages={"es": 4})
+    with pytest.raises(OverheardError, match="no private voice speaks English"):
+        build_game(conditions(speech=speech(private=spanish)), "ctc", 0, Path("nowhere"))
+    with pytest.raises(ValueError, match="'quota' and 'languages' ask for more than the 4"):
+        spanish.model_validate({**spanish.model_dump(), "quota": {"en": 1}})
+    with pytest.raises(ValueError, match="leave out 'languages'"):
+        spanish.model_validate({**spanish.model_dump(), "phrases": "spelled"})
+    assert "languages" not in CONDITIONS.speech.private.model_dump()
 
 
 def test_more_canaries_leave_the_other_coins_alone():

@@ -10,10 +10,10 @@ def test_what_holds_for_all_utterances_of_a_speaker_is_kept():
     said = [
         utterance("a", "on", "s0", gender="female", accent="en", rate_factor="1.2"),
         utterance("b", "off", "s0", gender="female", accent="en-US"),
-        utterance("c", "on", "s1", age="forties", gender=""),
+        utterance("c", "on", "s1", age="forties", gender="", language="de"),
         utterance("d", "on", "s2"),
     ]
-    assert cohorts(said) == {"s0": {"gender": "female"}, "s1": {"age": "forties"}}
+    assert cohorts(said) == {"s0": {"gender": "female"}, "s1": {"age": "forties", "language": "de"}}
 
 
 def test_what_is_known_of_some_utterances_alone_is_left_out():

@@ -1,0 +1,1 @@
+"""Targets that share an encoder among languages, with attention of each language's own."""
