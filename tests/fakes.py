@@ -32,6 +32,7 @@ COMPOSED = (
     "conformer-rnnt",
     "convrnnt",
     "amortized",
+    "multitalker",
     "rnnt-adapters",
     "ctc-context",
     "multilingual",

@@ -102,6 +102,21 @@ class ReportsCompute(Protocol):
         ...
 
 
+@runtime_checkable
+class WritesTurns(Protocol):
+    """A network that hears talkers who speak at once, and writes the turns of each.
+
+    Its labels are those of `targets.speech.turns.TurnTokens`; it is built of the size of what these
+    are made of, which has no marks.
+    """
+
+    def talkers_nll(
+        self, features: Tensor, counts: Tensor, labels: Sequence[Sequence[int]]
+    ) -> Tensor:
+        """Return the losses (B, talkers) in nats of what each says, the first to start first."""
+        ...
+
+
 def train_base_alone(network: nn.Module) -> None:
     """Freeze the adapters of a network that has any, and nothing else."""
     _freeze(network, base=False)

@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 
-from targets.models.base import HasAdapters, ReadsText, ReportsCompute
+from targets.models.base import HasAdapters, ReadsText, ReportsCompute, WritesTurns
 from targets.models.registry import TargetEntry
 
 STREAMING, LANGUAGE_MODEL, ADAPTERS = "streaming", "language model", "adapters"
-SKIPS = "skips blocks"
+SKIPS, TURNS = "skips blocks", "turns"
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class Facts:
 
     The numbers are None of a target that begins at a checkpoint, whose they are. `can` holds
     "streaming" (it writes while it listens), "language model" (it has a part that reads the text so
-    far), "adapters" (schemes train these alone) and "skips blocks" (how much it computes depends on
-    what it hears).
+    far), "adapters" (schemes train these alone), "skips blocks" (how much it computes depends on
+    what it hears) and "turns" (it writes the turns of talkers who speak at once).
     """
 
     weights: int | None
@@ -55,5 +55,6 @@ def facts_of(entry: TargetEntry, vocabulary: int, channels: int, hidden: int) ->
         LANGUAGE_MODEL: reads,
         ADAPTERS: entry.pretrained or isinstance(network, HasAdapters),
         SKIPS: isinstance(network, ReportsCompute),
+        TURNS: isinstance(network, WritesTurns),
     }
     return Facts(weights, trained, tuple(name for name, has in can.items() if has))

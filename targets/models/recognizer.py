@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
-from targets.models.base import TrainsOnMore
+from targets.models.base import TrainsOnMore, WritesTurns
 from targets.models.examples import Example as Example
 from targets.models.examples import within_bound
 from targets.models.pretrained import HearsItself, Pretrained
@@ -18,6 +18,7 @@ from targets.models.registry import TARGETS
 from targets.nn.precision import SINGLE, products_in
 from targets.speech.features import LogMel
 from targets.speech.tokens import Tokens
+from targets.speech.turns import TurnTokens
 from targets.speech.utterance import Utterance
 
 BATCH = 32  # utterances at once where nothing is learnt
@@ -47,7 +48,7 @@ class Recognizer(nn.Module):
     ) -> None:
         super().__init__()
         network = _network(target, tokens, channels, hidden, pretrained)
-        self.tokens = tokens
+        self.tokens: Tokens = TurnTokens(tokens) if isinstance(network, WritesTurns) else tokens
         self.logmel: Any = network.front_end() if isinstance(network, HearsItself) else LogMel()
         self.network = network
         self.precision = SINGLE

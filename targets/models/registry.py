@@ -86,6 +86,11 @@ TARGETS: Registry[TargetEntry] = Registry(
             streams=True,
         ),
         TargetEntry(
+            name="multitalker",
+            path="targets.models.multitalker.transducer:MultitalkerTransducer",
+            summary="a transducer that separates two who speak at once, and writes their turns",
+        ),
+        TargetEntry(
             name="rnnt-adapters",
             path="targets.models.rnnt_adapters:AdaptedTransducer",
             summary="the transducer with a frozen base, and a small adapter after every layer",

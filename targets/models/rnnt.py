@@ -49,7 +49,7 @@ class Transducer(nn.Module):
         joint = self.from_encoder(states)[:, :, None] + predicted[:, None]  # (B, T', U + 1, J)
         logits = self.output(joint.tanh())
         if not torch.is_grad_enabled():
-            return _nll_alone(logits, counts, targets, lengths)
+            return nll_alone(logits, counts, targets, lengths)
         return rnnt_loss(
             logits, targets.int(), counts.int(), lengths.int(), blank=BLANK, reduction="none"
         )
@@ -67,7 +67,11 @@ class Transducer(nn.Module):
     @torch.no_grad()
     def greedy(self, features: Tensor, counts: Tensor) -> list[list[int]]:
         """Return the labels of each utterance, the best one at every step."""
-        states, counts = self.encoder(features, counts)
+        return self.greedy_of_states(*self.encoder(features, counts))
+
+    @torch.no_grad()
+    def greedy_of_states(self, states: Tensor, counts: Tensor) -> list[list[int]]:
+        """Return the same, given the encoder's states (B, T', D) and their counts (B,)."""
         frames = self.from_encoder(states)
         written = [torch.full_like(counts, BLANK)]
         predicted, state = self._predict(written[0], self.prediction.start(len(frames)))
@@ -90,7 +94,11 @@ class Transducer(nn.Module):
     @torch.no_grad()
     def beam(self, features: Tensor, counts: Tensor, width: int) -> list[list[Hypothesis]]:
         """Return up to `width` hypotheses of each utterance, best first."""
-        states, counts = self.encoder(features, counts)
+        return self.beam_of_states(*self.encoder(features, counts), width)
+
+    @torch.no_grad()
+    def beam_of_states(self, states: Tensor, counts: Tensor, width: int) -> list[list[Hypothesis]]:
+        """Return the same, given the encoder's states (B, T', D) and their counts (B,)."""
         frames = self.from_encoder(states)
         start = self.prediction.start(len(frames))
         return beam_search(frames, counts, width, self._join, self._predict, start)
@@ -101,7 +109,12 @@ class Transducer(nn.Module):
     ) -> Tensor:
         """Return the losses (N,) of N transcripts of one utterance, features (1, T, M)."""
         states, _ = self.encoder(features, counts)
-        frames = self.from_encoder(states)[0]  # (T, J)
+        return self.nll_of_each_of_states(states, labels)
+
+    @torch.no_grad()
+    def nll_of_each_of_states(self, states: Tensor, labels: Sequence[Sequence[int]]) -> Tensor:
+        """Return the same, given the encoder's states (1, T', D) of the utterance."""
+        frames = self.from_encoder(states)[0]  # (T', J)
         trie = Trie.of(labels, frames.device)
         # Log-probability (T, n) of having written a node's prefix when frame t begins to be read.
         first = torch.full((1,), BLANK, device=frames.device)
@@ -161,7 +174,7 @@ class Transducer(nn.Module):
         return stay, emit
 
 
-def _nll_alone(logits: Tensor, counts: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
+def nll_alone(logits: Tensor, counts: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
     """Return the losses (B,) of logits (B, T', U + 1, V), without what a gradient would need.
 
     torchaudio computes the gradient with every loss, which takes half of the time.

@@ -223,7 +223,11 @@ class _Recurrence(torch.autograd.Function):
 
 
 class LSTM(nn.Module):
-    """A long short-term memory layer, in one or two directions."""
+    """A long short-term memory layer, in one or two directions.
+
+    Where the mask is zero, so is the state: what comes after a masked step begins anew, so that one
+    row can hold several sequences.
+    """
 
     def __init__(self, inputs: int, hidden: int, *, bidirectional: bool) -> None:
         super().__init__()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 
 import jiwer
 import numpy as np
 
 from targets.core.estimate import Estimate
 from targets.core.randomness import Randomness
+from targets.speech.turns import words_of_talkers
 from targets.speech.utterance import Utterance
 
 RESAMPLES = 2_000
@@ -18,7 +20,17 @@ WordErrors = dict[str, dict[str, tuple[int, int]]]
 
 
 def word_errors(reference: str, hypothesis: str) -> tuple[int, int]:
-    """Return the word errors of a transcript and the number of words of its reference."""
+    """Return the word errors of a transcript and the number of words of its reference.
+
+    Of talkers who speak at once (`targets.speech.turns`) the first to start is held against the
+    first, the second against the second: right words of the wrong talker are errors.
+    """
+    talkers = zip_longest(words_of_talkers(reference), words_of_talkers(hypothesis), fillvalue="")
+    errors, words = zip(*(_errors_of_talker(*talker) for talker in talkers), strict=True)
+    return sum(errors), sum(words)
+
+
+def _errors_of_talker(reference: str, hypothesis: str) -> tuple[int, int]:
     counted = jiwer.process_words(reference, hypothesis)
     errors = counted.substitutions + counted.deletions + counted.insertions
     return errors, counted.hits + counted.substitutions + counted.deletions

@@ -18,6 +18,8 @@ PUBLIC = speech(4, "public")
 
 @pytest.fixture(scope="module", params=EACH_TARGET)
 def recognizer(request):
+    if request.param == "multitalker":
+        pytest.skip("its LSTMs begin anew within a row, which those of Opacus cannot")
     return recipe_for(request.param, PUBLIC).build()
 
 

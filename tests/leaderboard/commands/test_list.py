@@ -45,6 +45,7 @@ def test_targets_say_how_many_weights_they_have_and_what_they_can_do(capsys):
     assert can["rnnt"] == ["language model"]
     assert can["convrnnt"] == ["streaming", "language model"]
     assert can["amortized"] == ["streaming", "language model", "skips blocks"]
+    assert can["multitalker"] == ["language model", "turns"]
     assert can["rnnt-adapters"] == ["language model", "adapters"]
     assert can["whisper"] == ["adapters"]
     list_(Kind.TARGETS, Form.TEXT)

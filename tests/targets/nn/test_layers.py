@@ -52,6 +52,21 @@ def test_lstm_is_torchs(bidirectional, lengths, seed):
     torch.testing.assert_close(ours, theirs)
 
 
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_after_a_masked_step_a_sequence_begins_anew(bidirectional):
+    torch.manual_seed(1)
+    lstm, x = LSTM(5, 3, bidirectional=bidirectional), torch.randn(2, 9, 5, requires_grad=True)
+    mask = torch.tensor([1.0, 1, 1, 1, 0, 1, 1, 1, 1])[None, :, None].expand(2, -1, -1)
+    states, ones = lstm(x, mask), torch.ones(2, 4, 1)
+    expected = torch.cat(
+        [lstm(x[:, :4], ones), torch.zeros_like(states[:, :1]), lstm(x[:, 5:], ones)], 1
+    )
+    torch.testing.assert_close(states, expected)
+    direction = torch.randn_like(states)
+    ours, theirs = (torch.autograd.grad((s * direction).sum(), x)[0] for s in (states, expected))
+    torch.testing.assert_close(ours, theirs)
+
+
 @pytest.mark.parametrize("directions", [1, 2])
 def test_recurrence_backward_is_autograds(directions):
     torch.manual_seed(0)

@@ -30,6 +30,22 @@ def test_errors_are_the_edit_distance(reference, hypothesis):
     assert word_errors(" ".join(reference), " ".join(hypothesis)) == expected
 
 
+@pytest.mark.parametrize(
+    ("reference", "hypothesis", "errors"),
+    [
+        ("<a b>|<c>", "<a b>|<c>", 0),
+        ("<a b>|<c>", "<c>|<a b>", 4),  # right words of the wrong talker: two and one for one
+        ("<a b>|<c>", "a b", 1),
+        ("a b", "<a b>|<c>", 1),
+        ("<a b>|<c>", "<a><b>|<c>", 0),  # another number of turns is no error of words
+        ("|<c>", "a", 2),
+    ],
+)
+def test_talkers_are_held_against_their_own_turns(reference, hypothesis, errors):
+    words = len(reference.replace("|", " ").replace("<", "").replace(">", "").split())
+    assert word_errors(reference, hypothesis) == (errors, words)
+
+
 def heard(errors_of, words=4):
     """Return utterances and transcripts with so many errors for each speaker."""
     spoken, transcripts = [], []

@@ -1,0 +1,1 @@
+"""A transducer that separates two talkers, and writes where their turns begin and end."""
