@@ -125,6 +125,18 @@ SCHEMES: Registry[SchemeEntry] = Registry(
             canaries="devices",
         ),
         SchemeEntry(
+            name="fedavg-keeping",
+            path="defenses.federated.continual:KeepingFedAvg",
+            summary="fedavg on speech that arrives in periods: devices keep few old utterances",
+            takes_epsilon=False,
+        ),
+        SchemeEntry(
+            name="dp-fedavg-keeping",
+            path="defenses.federated.continual:KeepingDPFedAvg",
+            summary="dp-fedavg on speech that arrives in periods: devices keep few old utterances",
+            canaries="devices",
+        ),
+        SchemeEntry(
             name="adept",
             path="defenses.text.scheme:ADePT",
             summary="ADePT at its true price: noisy latents of transcripts, said by public voices",

@@ -43,6 +43,15 @@ OPTIONS = {
     "reweighted": {},
     "fedavg": {"clients": 2, "per_round": 2, "rounds": 2},
     "dp-fedavg": {"epsilon": 4, "clients": 4, "per_round": 2, "rounds": 2},
+    "fedavg-keeping": {"clients": 2, "per_round": 2, "rounds": 2, "periods": 2, "budget": 1},
+    "dp-fedavg-keeping": {
+        "epsilon": 4,
+        "clients": 4,
+        "per_round": 2,
+        "rounds": 2,
+        "periods": 2,
+        "budget": 1,
+    },
     "public": {"student_epochs": 1},
     "start": {},
     "adept": {"epsilon": 4, "hidden": 8, "text_epochs": 1},
@@ -62,7 +71,7 @@ OPTIONS = {
 }
 NOISY = sorted(n for n in SCHEMES.names() if SCHEMES[n].takes_epsilon)
 OF_TEXT = ("adept", "word-noise")
-OF_GRADIENTS = [n for n in NOISY if not n.startswith("pate") and n not in ("dp-fedavg", *OF_TEXT)]
+OF_GRADIENTS = [n for n in NOISY if not n.startswith(("pate", "dp-fedavg")) and n not in OF_TEXT]
 
 
 SLOW = {"edpsgd-microbatch"}  # pricing micro-batches takes long

@@ -15,6 +15,7 @@ from defenses.dpsgd.sampling import rate_and_steps
 from defenses.dpsgd.scheme import DPSGD, EDPSGD
 from defenses.dpsgd.self_trained import SelfTrainedEDPSGD
 from defenses.fairness.oversampling import OversampledEDPSGD
+from defenses.federated.continual import KeepingDPFedAvg
 from defenses.federated.scheme import DPFedAvg
 from defenses.pate.mechanism import NoisyVotes
 from defenses.pate.scheme import PATE
@@ -113,18 +114,23 @@ def test_most_of_a_claim_is_proven_of_latents(defense):
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("scheme", "options"),
     [
-        {"clients": 4, "periods": 3},
-        # Drawn devices, as likely as one another and not.
-        pytest.param({"clients": 16}, marks=pytest.mark.slow),
+        (DPFedAvg, {"clients": 4, "periods": 3}),
         pytest.param(
-            {"clients": 16, "selection": "activity", "heaviest": 2.5}, marks=pytest.mark.slow
+            KeepingDPFedAvg, {"clients": 4, "periods": 3, "budget": 1}, marks=pytest.mark.slow
+        ),
+        # Drawn devices, as likely as one another and not.
+        pytest.param(DPFedAvg, {"clients": 16}, marks=pytest.mark.slow),
+        pytest.param(
+            DPFedAvg,
+            {"clients": 16, "selection": "activity", "heaviest": 2.5},
+            marks=pytest.mark.slow,
         ),
     ],
 )
-def test_most_of_a_claim_is_proven_of_whole_devices(options):
-    defense = DPFedAvg(10.0, rounds=3, per_round=4, local_rate=0.001, weights="biases", **options)
+def test_most_of_a_claim_is_proven_of_whole_devices(scheme, options):
+    defense = scheme(10.0, rounds=3, per_round=4, local_rate=0.001, weights="biases", **options)
     event = defense.mechanism(1_000).calibrated(10.0, DELTA).event
     claimed = price(event, DELTA).epsilon
     found = audit_at("devices", defense, event_to_text(event), DELTA, claimed, RNG)
