@@ -130,7 +130,9 @@ def operations_of_stage(
     training, public = conditions.training, conditions.speech.public
     if kind == "start":
         heard = public.utterances if public.transcribed is None else public.transcribed
-        return None if heard is None else heard * training.public_epochs * costs.plain
+        if heard is None or training.pretraining is not None:
+            return None
+        return heard * training.public_epochs * costs.plain
     if kind == "references":
         each = training.epochs * costs.plain / 2 + costs.forward
         return references * candidates_of(conditions) * each

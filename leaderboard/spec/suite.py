@@ -81,6 +81,11 @@ class Suite(Conditions):
         if not all(pretrained.values()):
             names = ", ".join(name for name, begins in pretrained.items() if not begins)
             raise ValueError(f"targets: pretrained ones have a suite of their own, without {names}")
+        if self.training.pretraining is not None:
+            raise ValueError(
+                f"training.pretraining: target '{self.targets[0]}' has been trained already; "
+                f"leave it out"
+            )
         if self.training.precision != "single":
             raise ValueError(
                 f"training.precision: target '{self.targets[0]}' computes in single precision; "

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from leaderboard.spec.fields import FOLDER, Count, Frozen, Positive, without_defaults
+from leaderboard.spec.pretraining import Pretraining
 
 
 class Training(Frozen):
@@ -26,6 +27,8 @@ class Training(Frozen):
     """Width of the convolutions."""
     hidden: Count = 128
     """Width of the recurrent layers."""
+    pretraining: Pretraining | None = None
+    """What the encoder learns before transcribed public speech trains it; null is nothing."""
     self_training: Annotated[int, Field(ge=0)] = 0
     """Rounds in which the public start teaches itself the untranscribed public speech."""
     checkpoint: str | None = Field(default=None, pattern=FOLDER)
@@ -40,5 +43,5 @@ class Training(Frozen):
     def _without_what_goes_without_saying(
         self, dump: SerializerFunctionWrapHandler
     ) -> dict[str, Any]:
-        names = ("self_training", "checkpoint", "adapter_rank", "precision")
+        names = ("pretraining", "self_training", "checkpoint", "adapter_rank", "precision")
         return without_defaults(self, dump(self), names)

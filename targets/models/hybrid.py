@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +29,11 @@ class Hybrid(nn.Module):
         super().__init__()
         self.ctc = CTC(vocabulary, channels, hidden)
         self.decoder = AttentionDecoder(vocabulary, self.ctc.encoder.width, hidden)
+
+    @property
+    def encoder(self) -> nn.Module:
+        """See `HasEncoder`: that of both heads."""
+        return cast(nn.Module, self.ctc.encoder)
 
     def nll(self, features: Tensor, counts: Tensor, labels: Sequence[Sequence[int]]) -> Tensor:
         """Return the loss (B,) of each transcript, in nats.

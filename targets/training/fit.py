@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -43,18 +43,33 @@ def fit(
     """
     augment = augment and isinstance(recognizer.logmel, LogMel | SpokenLogMel)
     examples = recognizer.examples(utterances)
-    steps = schedule.epochs * math.ceil(len(examples) / schedule.batch_size)
+    hiding = rng.child("augmentation").torch()
+
+    def loss_of(batch: list[Example]) -> Tensor:
+        if augment:
+            batch = [Example(masked(e.features, hiding), e.labels) for e in batch]
+        losses = recognizer.example_nll(batch)
+        return losses.mean() if objective is None else objective(batch, losses)
+
     weights = [w for w in recognizer.network.parameters() if w.requires_grad]
+    descend(weights, examples, loss_of, schedule, rng)
+
+
+def descend(
+    weights: Sequence[Tensor],
+    examples: Sequence[Example],
+    loss_of: Callable[[list[Example]], Tensor],
+    schedule: Schedule,
+    rng: Randomness,
+) -> None:
+    """Make the loss of a batch small in some weights, as `fit` does: `loss_of` is of each batch."""
+    steps = schedule.epochs * math.ceil(len(examples) / schedule.batch_size)
     optimizer = torch.optim.Adam(weights, lr=schedule.learning_rate)
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, steps))
     order = rng.child("order").numpy()
-    hiding = rng.child("augmentation").torch()
     for epoch in range(schedule.epochs):
         for batch in _batches(examples, schedule.batch_size, order):
-            if augment:
-                batch = [Example(masked(e.features, hiding), e.labels) for e in batch]
-            losses = recognizer.example_nll(batch)
-            loss = losses.mean() if objective is None else objective(batch, losses)
+            loss = loss_of(batch)
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(weights, MOST_GRADIENT)
@@ -78,10 +93,12 @@ def public_start(
     rng: Randomness,
     *,
     augment: bool = False,
+    encoder: Mapping[str, Tensor] | None = None,
 ) -> Recognizer:
     """Return the recipe's target trained on public speech alone, from random weights.
 
-    Of one with adapters it is the base that learns.
+    Of one with adapters it is the base that learns. `encoder` has weights that its encoder begins
+    at in place of random ones; the target is then one that `HasEncoder`.
 
     Raises:
         OverheardError: there is no public speech.
@@ -90,6 +107,8 @@ def public_start(
         raise OverheardError("there is no transcribed public speech to start from")
     recognizer = recipe.untrained(rng.child("weights"))
     train_base_alone(recognizer.network)
+    if encoder is not None:
+        recognizer.network.encoder.load_state_dict(encoder)
     recognizer.logmel.calibrate(public)
     fit(recognizer, public, schedule, rng.child("fit"), augment=augment)
     return recognizer

@@ -15,12 +15,15 @@ from defenses.public.scheme import PublicStudent
 from leaderboard.experiment.experiment import Experiment
 from leaderboard.game import build
 from leaderboard.game.recipe import SPEECH, STUDENT, digest_of_public, public_recipe
+from leaderboard.spec.pretraining import Pretraining
 from targets.core.errors import OverheardError
 from targets.core.files import whole_file
 from targets.core.progress import stage
 from targets.core.randomness import Randomness
+from targets.models.recognizer import Recognizer
 from targets.speech.utterance import Utterance
 from targets.training.fit import public_start
+from targets.training.guided_cpc import guided_start
 from targets.training.recipe import Recipe, Schedule
 
 START_SEED = 0  # of the public start: like a published checkpoint, one serves every seed
@@ -51,7 +54,8 @@ class PublicStart:
         """Train the public start, and its student where the suite wants one, and keep both.
 
         Raises:
-            OverheardError: there is no untranscribed public speech for the student.
+            OverheardError: there is no untranscribed public speech for pre-training or the
+                student, or the target has no encoder to pre-train.
         """
         experiment, training = self.experiment, self.experiment.conditions.training
         conditions, data = experiment.conditions, experiment.data
@@ -61,9 +65,10 @@ class PublicStart:
             recipe = public_recipe(
                 conditions, experiment.target, public, experiment.used_device, data
             )
-        if training.self_training and all(u.text for u in public):
+        hearing = [key for key in ("pretraining", "self_training") if getattr(training, key)]
+        if hearing and all(u.text for u in public):
             raise OverheardError(
-                "training.self_training: no public speech is untranscribed, so there is nothing "
+                f"training.{hearing[0]}: no public speech is untranscribed, so there is nothing "
                 "to teach; set speech.public.transcribed below the number of utterances"
             )
         schedule = Schedule(
@@ -71,16 +76,30 @@ class PublicStart:
             training.batch_size,
             training.public_learning_rate or training.learning_rate,
         )
-        transcribed = [u for u in public if u.text]
         rng = Randomness(START_SEED).child("start", experiment.target)
         with stage(0.2, 0.6 if training.self_training else 1.0):
-            start = weights_of(public_start(recipe, transcribed, schedule, rng, augment=True))
+            start = weights_of(_start(recipe, public, schedule, training.pretraining, rng))
         with stage(0.6, 1.0):
             begun = replace(recipe, start=start)
             student = _student(begun, public, training.self_training, rng.child("student"))
         tensors = {**start, **{f"{STUDENT}{name}": w for name, w in student.items()}}
         with whole_file(self.file) as aside:
             save_file(tensors, aside, metadata={SPEECH: digest_of_public(public)})
+
+
+def _start(
+    recipe: Recipe,
+    public: Sequence[Utterance],
+    schedule: Schedule,
+    pretraining: Pretraining | None,
+    rng: Randomness,
+) -> Recognizer:
+    """Return the public start, pre-trained where the suite wants that."""
+    if pretraining is None:
+        transcribed = [u for u in public if u.text]
+        return public_start(recipe, transcribed, schedule, rng, augment=True)
+    before = Schedule(pretraining.epochs, schedule.batch_size, pretraining.learning_rate)
+    return guided_start(recipe, public, schedule, before, rng, augment=True)
 
 
 def _student(
