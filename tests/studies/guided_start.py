@@ -1,9 +1,12 @@
-"""What guided CPC makes of a start: `python -m tests.studies.guided_start [--tune] COUNT...`.
+"""What guided CPC makes of a start: `python -m tests.studies.guided_start COUNT...`.
 
 For each `COUNT` of transcribed public utterances, the plain start of the suite `guided-cpc-plain`
 and the start of `guided-cpc` are trained as those suites do. Printed are their word error rates on
 the test speech, by beam search as in a suite, and the paired difference, with intervals over
 speakers. With the suites' own count the starts are those of the suites.
+
+With `--records` alone, the rows of the published records of the two suites are compared instead:
+the word error rate of each, and the difference, paired speaker by speaker.
 
 With `--tune` no test speaker is heard: four of the public speakers are not trained on, and judge.
 Settings may be chosen so. What follows the counts as `epochs=N`, `rate=R`, `public=N` sets the
@@ -22,8 +25,11 @@ from tabulate import tabulate
 from leaderboard.experiment.stages.start import START_SEED
 from leaderboard.experiment.train import BEAM
 from leaderboard.figures.intervals import rate_difference
+from leaderboard.figures.paired import wer_difference
 from leaderboard.game.build import speech_of
+from leaderboard.records.run_folder import read_records
 from leaderboard.spec.load import load_suite
+from leaderboard.views.readme import published
 from targets.core.estimate import Estimate
 from targets.core.randomness import Randomness
 from targets.models.recognizer import Recognizer
@@ -40,6 +46,9 @@ MOST = 240  # utterances that judge
 
 def main(arguments: list[str]) -> None:
     """Print the table."""
+    if "--records" in arguments:
+        print(tabulate(differences(), ["row", "plain", "guided", "difference"], tablefmt="github"))
+        return
     tune = "--tune" in arguments
     said = dict(a.split("=") for a in arguments if "=" in a)
     counts = [int(a) for a in arguments if a.isdigit()]
@@ -79,6 +88,19 @@ def main(arguments: list[str]) -> None:
         rows.append(row)
     header = ["transcribed", "plain", "guided", "difference", "plain, CPU s", "both, CPU s"]
     print(tabulate(rows, header, floatfmt=".0f", tablefmt="github"))
+
+
+def differences() -> list[list[str]]:
+    """Return a row for each cell of the two suites that has been published of both."""
+    plain, guided = (
+        {r.cell.id: r for r in read_records(published(name)) if r.wer.scored}
+        for name in ("guided-cpc-plain", "guided-cpc")
+    )
+    return [
+        [name, *map(_percent, (one.wer, guided[name].wer, wer_difference([guided[name]], [one])))]
+        for name, one in plain.items()
+        if name in guided
+    ]
 
 
 def judged(plain: Recognizer, guided: Recognizer, heard: list[Utterance]) -> list[str]:
