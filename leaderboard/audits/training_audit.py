@@ -22,7 +22,9 @@ from attacks.statistics.verdict import Verdict, verdict
 from defenses.accounting.event_algebra import noise_kind
 from defenses.accounting.guarantee import Guarantee
 from defenses.accounting.price import price
+from defenses.dpsgd.adamix import AdaMix
 from defenses.dpsgd.scheme import DPSGD, EDPSGD
+from defenses.federated.scheme import DPFedAvg
 from defenses.pate.scheme import PATE
 from leaderboard.audits import gradient_canaries, vote_canaries
 from leaderboard.audits.gradient_canaries import Evidence, Setting
@@ -34,10 +36,14 @@ from targets.speech.utterance import Unit
 
 GRADIENT_SCHEMES = {"dpsgd": DPSGD, "edpsgd": EDPSGD}
 VOTE_SCHEMES = ("pate-gnmax", "pate-lnmax")
-SCHEMES = (*GRADIENT_SCHEMES, *VOTE_SCHEMES)
+SCHEMES = (*GRADIENT_SCHEMES, *VOTE_SCHEMES)  # that are audited unless others are named
+DEVICES, BESIDE_PUBLIC = "dp-fedavg", "adamix"
+DESCENDING = (*GRADIENT_SCHEMES, BESIDE_PUBLIC, DEVICES)
+AUDITABLE = (*DESCENDING, *VOTE_SCHEMES)
 
 BATCH = 4  # expected, of the rig's batches: any size gives the same audit
 CANARIES = 5_000  # of the one-run design
+PUBLIC = 4  # utterances beside them, where training mixes public gradients with private ones
 # Both error rates are limits at level 0.05 / 8 thresholds / 2: together they cost the bound on μ
 # about 7 / sqrt(runs). So many runs leave 0.87 of μ, and 0.8 of ε, with room for bad luck.
 RUNS = 56.0
@@ -123,7 +129,10 @@ def audit_descent(
     steps: int = 2,
     runs: int | None = None,
 ) -> Iterator[TrainingAudit]:
-    """Yield the audits of DP-SGD or its efficient form by gradient canaries, one per design.
+    """Yield the audits of a scheme that descends by noisy sums, one per design.
+
+    Canaries are gradients, or the updates of whole devices where the scheme promises ε to those.
+    `rate` and `steps` are then those of devices and of rounds.
 
     Raises:
         OverheardError: the rate is not a share of the members.
@@ -134,11 +143,7 @@ def audit_descent(
         began = time.monotonic()
         batch = BATCH if design == "many_runs" else max(1, round(rate * CANARIES / 2))
         expected = max(batch, round(batch / rate))
-        # From the rate that whole numbers allow, so that the number of steps is the one asked for.
-        defense = GRADIENT_SCHEMES[scheme](
-            epsilon, epochs=steps * batch / expected, batch_size=batch
-        )
-        setting = Setting(defense, expected, delta)
+        setting = _setting(scheme, epsilon, steps, batch, expected, delta)
         stream = rng.child(scheme, f"{epsilon:g}", design)
         if design == "many_runs":
             runs = runs or runs_for(epsilon, delta)
@@ -153,6 +158,23 @@ def audit_descent(
             level=level,
             seconds=time.monotonic() - began,
         )
+
+
+def _setting(
+    scheme: str, epsilon: float, steps: int, batch: int, expected: int, delta: float
+) -> Setting:
+    if scheme == DEVICES:
+        # Local steps so long that every update is cut.
+        devices = DPFedAvg(epsilon, rounds=steps, clients=expected, per_round=batch, local_rate=1.0)
+        return Setting(devices, expected, delta)
+    # From the rate that whole numbers allow, so that the number of steps is the one asked for.
+    epochs = steps * batch / expected
+    if scheme == BESIDE_PUBLIC:
+        mixed = AdaMix(epsilon, epochs=epochs, batch_size=batch)
+        return Setting(mixed, expected, delta, public=PUBLIC)
+    return Setting(
+        GRADIENT_SCHEMES[scheme](epsilon, epochs=epochs, batch_size=batch), expected, delta
+    )
 
 
 def audit_votes(

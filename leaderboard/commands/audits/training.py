@@ -13,8 +13,10 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, TaskID
 
+from defenses.registry import SCHEMES as REGISTRY
 from leaderboard.audits.training_audit import (
-    GRADIENT_SCHEMES,
+    AUDITABLE,
+    DESCENDING,
     SCHEMES,
     TrainingAudit,
     audit_descent,
@@ -49,9 +51,10 @@ def audit_training(
     delta: Annotated[float, typer.Option(help="δ of the guarantee.")] = 1e-5,
     level: Annotated[float, typer.Option(help="Confidence level of each audit.")] = 0.95,
     rate: Annotated[
-        float, typer.Option(help="Sampling rate of DP-SGD; 1 puts everyone in every batch.")
+        float,
+        typer.Option(help="Sampling rate of batches, or of devices; 1 puts everyone in all."),
     ] = 1.0,
-    steps: Annotated[int, typer.Option(min=1, help="Steps of DP-SGD.")] = 2,
+    steps: Annotated[int, typer.Option(min=1, help="Steps, or rounds of devices.")] = 2,
     queries: Annotated[
         int | None, typer.Option(min=1, help="Queries of PATE.", show_default="1 LNMax, 32 GNMax")
     ] = None,
@@ -73,8 +76,8 @@ def audit_training(
     """
     schemes, epsilons = scheme or list(SCHEMES), epsilon or [1.0, 2.0, 4.0, 10.0]
     for name in schemes:
-        if name not in SCHEMES:
-            raise OverheardError(f"--scheme {name}: there is {', '.join(SCHEMES)}")
+        if name not in AUDITABLE:
+            raise OverheardError(f"--scheme {name}: {_instead(name)}")
     if not all(e > 0 and math.isfinite(e) for e in epsilons):
         raise OverheardError("--epsilon: give numbers above 0")
     if not 0 < delta < 1 or not 0 < level < 1:
@@ -87,17 +90,35 @@ def audit_training(
     descent = partial(audit_descent, delta=delta, level=level, rate=rate, steps=steps, runs=runs)
     votes = partial(audit_votes, delta=delta, level=level, queries=queries, runs=runs)
     work = [
-        (f"{name} ε={e:g}", partial(descent if name in GRADIENT_SCHEMES else votes, name, e, rng))
+        (f"{name} ε={e:g}", partial(descent if name in DESCENDING else votes, name, e, rng))
         for name in schemes
         for e in epsilons
     ]
     audits = list(_watched(work))
+    # Where it is for more than an utterance, it is said for whom ε is.
+    units = ("unit",) if any(audit.claimed.unit != "utterance" for audit in audits) else ()
+    keys = (*KEYS[:1], *units, *KEYS[1:])
     if page is not None:
-        table = render(rows(audits), KEYS, TITLES, FOOTER, Format.MARKDOWN)
+        table = render(rows(audits), keys, TITLES, FOOTER, Format.MARKDOWN)
         page.write_text(renewed(_read(page), table), encoding="utf-8")
-    typer.echo(render(rows(audits), KEYS, TITLES, FOOTER, form))
+    typer.echo(render(rows(audits), keys, TITLES, FOOTER, form))
     if any(audit.verdict == "falsified" for audit in audits):
         raise typer.Exit(FALSIFIED)
+
+
+def _instead(name: str) -> str:
+    """Return what to do about a scheme that this command does not audit."""
+    known = f"there is {', '.join(AUDITABLE)}"
+    if name not in REGISTRY:
+        return known
+    if not REGISTRY[name].takes_epsilon:
+        return f"it promises no ε; {known}"
+    if REGISTRY[name].canaries is None:
+        return f"no canaries watch its mechanism; {known}"
+    return (
+        f"{known}; its mechanism is audited at the settings of a row: put audit_mechanisms = true "
+        "into a suite that has it, and run that"
+    )
 
 
 def rows(audits: Sequence[TrainingAudit]) -> list[Row]:
@@ -105,6 +126,7 @@ def rows(audits: Sequence[TrainingAudit]) -> list[Row]:
     return [
         {
             "scheme": audit.scheme,
+            "unit": audit.claimed.unit,
             "watched": audit.watched,
             "design": audit.design,
             "scores": audit.scores,

@@ -32,6 +32,24 @@ def test_it_prints_one_row_a_design():
     assert many["verdict"] == one["verdict"] == "consistent"
 
 
+@pytest.mark.parametrize(
+    ("scheme", "unit"),
+    [("dp-fedavg", "speaker"), pytest.param("adamix", "utterance", marks=pytest.mark.slow)],
+)
+def test_a_scheme_says_for_whom_its_epsilon_is(monkeypatch, scheme, unit):
+    monkeypatch.setattr("leaderboard.audits.training_audit.CANARIES", 400)
+    done = call("--scheme", scheme, "--epsilon", "10", "--runs", "100", "--format", "json")
+    assert done.exit_code == 0, done.output
+    rows = json.loads(done.stdout)
+    assert [row["design"] for row in rows] == ["many_runs", "one_run"]
+    assert {row["verdict"] for row in rows} <= {
+        "consistent",
+        "cannot tell: ceiling below the claim",
+    }
+    assert all(row.get("unit", "utterance") == unit for row in rows)
+    assert rows[0]["audited_epsilon"]["low"] > 4
+
+
 def test_the_labels_of_pate_have_a_row_of_their_own():
     done = call("--scheme", "pate-lnmax", "--epsilon", "1", "--runs", "50", "--format", "json")
     assert [row["watched"] for row in json.loads(done.stdout)] == ["noisy counts", "labels"]
@@ -63,6 +81,9 @@ def test_a_page_without_marks_is_refused():
     ("arguments", "message"),
     [
         (("--scheme", "dpsdg"), "--scheme dpsdg: there is dpsgd"),
+        (("--scheme", "none"), "--scheme none: it promises no ε; there is dpsgd"),
+        (("--scheme", "edpsgd-microbatch"), "no canaries watch its mechanism; there is dpsgd"),
+        (("--scheme", "dp-ftrl"), "audit_mechanisms = true into a suite that has it"),
         (("--epsilon", "0"), "--epsilon: give numbers above 0"),
         (("--delta", "0"), "--delta and --level"),
         (("--scheme", "dpsgd", "--epsilon", "1", "--rate", "2"), "sampling rate 2"),
