@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from leaderboard.figures.intervals import LEVEL, Counts, student
 from leaderboard.figures.ranks import clustered_error
 from targets.core.estimate import Estimate
 
+SWAPS = 999  # of speakers between two groups
 NOTHING = 1e-12  # an error below which nothing varied
 NOTHING_VARIES = Estimate.unscored("nothing varies between the speakers of a side")
 
@@ -26,13 +28,15 @@ class Contrast:
     """A difference, its standard error, and the degrees of freedom of that.
 
     Where speakers of a side do not vary at all, as at an AUC of 1, the error says nothing: neither
-    a test nor an interval follows from it.
+    a test nor an interval follows from it. `swapped` is how often speakers who change groups by
+    chance are as far apart, where that was tried.
     """
 
     value: float
     error: float
     freedom: float
     varies: bool = True
+    swapped: float = 0.0
 
     @classmethod
     def of(
@@ -49,13 +53,17 @@ class Contrast:
 
     @property
     def p(self) -> float:
-        """The two-sided p-value of no difference (Student's t); 1 where two rows are the same."""
+        """The two-sided p-value of no difference; 1 where two rows are the same.
+
+        Student's t, or that of the swaps if it is larger: t alone finds too much where some
+        speakers are far worse than most, or say far more.
+        """
         if not self.error:
             return 1.0
         # Here, as in `intervals`: a table has to appear at once.
         from scipy.special import stdtr
 
-        return float(2 * stdtr(self.freedom, -abs(self.value) / self.error))
+        return max(self.swapped, float(2 * stdtr(self.freedom, -abs(self.value) / self.error)))
 
     def estimate(self, method: str) -> Estimate:
         """Return it with its interval, or why it has none."""
@@ -73,24 +81,79 @@ def rate_gap(
     """Return the error rate of some speakers less that of others, summed over signed terms.
 
     Each term is counts (S, K, 2) of errors and words by seed and speaker, with a sign: one term is
-    a gap, a second one with the sign -1 is what the gap is wider than another row's. The groups
-    (K,) have at least two speakers each. The rates are linearised for the variance over speakers;
-    the variance over seeds is added to it. Rows that err alike differ by 0, and that is certain.
+    a gap, a second one with the sign -1 is what the gap is wider than another row's; words are the
+    same in all terms. The groups (K,) have at least two speakers each. The variance over speakers
+    is that of the jackknife; the variance over seeds is added to it. Rows that err alike differ by
+    0, and that is certain.
     """
-    influence = np.zeros(len(inside))
-    of_seed = np.zeros(len(terms[0][0]))
-    for counts, sign in terms:
-        for group, side in ((inside, sign), (outside, -sign)):
-            errors, words = counts[:, group, 0], counts[:, group, 1]
-            rates = errors.sum(axis=1) / words.sum(axis=1)
-            beyond = (errors - rates[:, None] * words) / words.mean(axis=1, keepdims=True)
-            influence[group] += side * beyond.mean(axis=0)
-            of_seed += side * rates
-    sides = []
-    for group in (inside, outside):
-        count = int(group.sum())
-        sides.append((float(np.sum(influence[group] ** 2)) / (count * (count - 1)), count - 1.0))
-    return _with_seeds(of_seed, sides, abs(of_seed).max() < NOTHING or _vary(sides))
+    chosen = inside | outside
+    cut = [(counts[:, chosen], sign) for counts, sign in terms]
+    own = inside[chosen]
+    of_seed, variances = _gaps(cut, own[None])
+    words = cut[0][0][..., 1].mean(axis=0)
+    sides = [
+        (float(variance), _freedom(words[group]))
+        for variance, group in zip(variances[0], (own, ~own), strict=True)
+    ]
+    varies = bool(abs(of_seed).max() < NOTHING or _vary(sides))
+    found = _with_seeds(of_seed[0], sides, varies)
+    return replace(found, swapped=_swapped(cut, own)) if varies and found.error else found
+
+
+def _gaps(
+    terms: Sequence[tuple[Counts, float]], groups: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the gaps of groups (B, K) against all others by seed (B, S), and variances (B, 2)."""
+    seeds = len(terms[0][0])
+    of_seed, variances = np.zeros((len(groups), seeds)), []
+    for group, side in ((groups, 1.0), (~groups, -1.0)):
+        moved = np.zeros(groups.shape)
+        for counts, sign in terms:
+            for seed, (errors, words) in enumerate(np.moveaxis(counts, -1, 1)):
+                total = group @ words
+                rates = group @ errors / total
+                of_seed[:, seed] += side * sign * rates
+                # How much the rate moves without a speaker.
+                without = np.where(group, total[:, None] - words, 1.0)
+                moved += sign / seeds * group * (errors - rates[:, None] * words) / without
+        count = group.sum(axis=1)
+        variances.append((moved**2).sum(axis=1) * (count - 1) / count)
+    return of_seed, np.stack(variances, axis=1)
+
+
+def _swapped(terms: Sequence[tuple[Counts, float]], own: NDArray[np.bool_]) -> float:
+    """Return how often speakers who change groups by chance are as far apart, over their error.
+
+    All ways to change places are tried where they are few.
+    """
+    if math.comb(len(own), int(own.sum())) <= SWAPS:
+        groups = np.zeros((math.comb(len(own), int(own.sum())), len(own)), dtype=bool)
+        for row, places in zip(groups, combinations(range(len(own)), int(own.sum())), strict=True):
+            row[list(places)] = True
+    else:
+        generator = np.random.default_rng(0)  # the same table each time
+        groups = generator.permuted(np.tile(own, (SWAPS, 1)), axis=1)
+        groups = np.concatenate([own[None], groups])
+    far = _far(*_gaps(terms, groups))
+    (seen,) = _far(*_gaps(terms, own[None]))
+    return float(np.mean(far >= seen * (1 - 1e-9)))
+
+
+def _far(of_seed: NDArray[np.float64], variances: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return gaps over their errors (B,), without a sign; nothing over nothing is 0."""
+    variance = variances.sum(axis=1)
+    if of_seed.shape[1] > 1:
+        variance = variance + of_seed.var(axis=1, ddof=1) / of_seed.shape[1]
+    return np.abs(of_seed.mean(axis=1)) / np.sqrt(np.maximum(variance, NOTHING**2))
+
+
+def _freedom(sizes: NDArray[np.float64]) -> float:
+    """Return the degrees of freedom of a variance over speakers who weigh so much each.
+
+    Satterthwaite's, of squares in proportion to the squared weights; at least 1. Of speakers who
+    weigh the same it is their number less one.
+    """
+    return max(1.0, float(np.sum(sizes**2) ** 2 / np.sum(sizes**4)) - 1.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,9 +188,13 @@ def _over_speakers(seeds: Sequence[Area]) -> tuple[float, float]:
     names = sorted(speakers)
     moved = np.array([[one.influence.get(c, 0.0) for c in names] for one in seeds]).mean(axis=0)
     _, clusters = np.unique([speakers[c] for c in names], return_inverse=True)
+    sizes = np.bincount(clusters).astype(float)
+    # As the jackknife does: who is a large part of all hides how far they are from the others.
+    alone = np.bincount(clusters, moved) / (1 - sizes / sizes.sum())
+    variance = float(np.sum(alone**2)) * (len(sizes) - 1) / len(sizes)
     # A handful of speakers may be alike by chance: never surer than of unrelated candidates.
-    error = max(clustered_error(moved, c) for c in (clusters, np.arange(len(names))))
-    return error**2, float(clusters.max())
+    unrelated = clustered_error(moved, np.arange(len(names))) ** 2
+    return max(variance, unrelated), _freedom(sizes)
 
 
 def _vary(sides: Sequence[tuple[float, float]]) -> bool:

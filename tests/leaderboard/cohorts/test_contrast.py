@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from leaderboard.cohorts import contrast
 from leaderboard.cohorts.contrast import (
     NOTHING_VARIES,
     Area,
@@ -31,9 +32,9 @@ def test_a_gap_is_the_difference_of_the_rates_of_all_words():
     inside = np.array([True, True, False, False])
     found = rate_gap([(table, 1.0)], inside, ~inside)
     assert found.value == pytest.approx(4 / 20 - 14 / 40)
-    # By hand: of each side the squares of what a speaker moves the rate, over n (n - 1).
-    one = ((1 - 2) / 10) ** 2 + ((3 - 2) / 10) ** 2
-    other = ((5 - 3.5) / 20) ** 2 + ((9 - 10.5) / 20) ** 2
+    # By hand: of each side how far the rate is from that without a speaker (the jackknife).
+    one = (3 / 10 - 4 / 20) ** 2 + (1 / 10 - 4 / 20) ** 2
+    other = (9 / 30 - 14 / 40) ** 2 + (5 / 10 - 14 / 40) ** 2
     assert found.error == pytest.approx(np.sqrt(one / 2 + other / 2))
 
 
@@ -55,12 +56,12 @@ def test_what_both_rows_find_hard_cancels_out_of_how_much_wider_a_gap_is():
 def test_intervals_hold_the_truth_and_no_gap_is_rarely_found_where_there_is_none():
     rng = np.random.default_rng(1)
     rates, held, found = np.full(16, 0.3) + 0.1 * INSIDE, 0, 0
-    for _ in range(400):
+    for _ in range(200):
         gap = rate_gap([(counts(rates, rng), 1.0)], INSIDE, ~INSIDE).estimate("test")
         held += gap.low <= 0.1 <= gap.high
         found += rate_gap([(counts(np.full(16, 0.3), rng), 1.0)], INSIDE, ~INSIDE).p < 0.05
-    assert 0.92 < held / 400 < 0.98
-    assert 0.02 < found / 400 < 0.08
+    assert 0.91 < held / 200 < 0.99
+    assert 0.01 < found / 200 < by_chance(200)
 
 
 def test_a_p_value_and_its_interval_say_the_same():
@@ -70,20 +71,64 @@ def test_a_p_value_and_its_interval_say_the_same():
     assert Contrast(0.0, 0.0, 5).p == 1
 
 
-@pytest.mark.parametrize(("few", "many"), [(3, 5), (8, 40)])
-def test_few_speakers_who_say_unequally_much_are_rarely_told_apart_by_chance(few, many):
-    rng, inside, found = np.random.default_rng(2), np.arange(few + many) < few, 0
-    for _ in range(100):
-        words = np.rint(60 * np.exp(0.5 * rng.normal(size=(1, few + many)))) + 5
-        rates = np.clip(0.3 + 0.08 * rng.normal(size=words.shape), 0, 1)
-        table = np.stack([rng.binomial(words.astype(int), rates), words], axis=-1).astype(float)
-        found += rate_gap([(table, 1.0)], inside, ~inside).p < 0.05
-    assert found / 100 < 0.18
+def unequal(rng, few, many, spread, skewed, seeds=1):
+    """Return counts (S, K, 2) of speakers of one kind, who say unequally much, and a cohort."""
+    shape = (few + many,)
+    words = np.rint(60 * np.exp(spread * rng.normal(size=shape))) + 5
+    normal = np.clip(0.3 + 0.08 * rng.normal(size=shape), 0, 1)
+    rates = rng.beta(1, 6, size=shape) if skewed else normal
+    errors = rng.binomial(words.astype(int), rates, size=(seeds, *shape))
+    return np.stack([errors, np.tile(words, (seeds, 1))], axis=-1).astype(float), np.arange(
+        few + many
+    ) < few
 
 
-def seeds_of(rng, speakers, seeds=1, each=30, of_speaker=0.0, of_seed=0.0, name="s"):
+def by_chance(simulations):
+    """Return the share that 0.05 is not above but once in a thousand times."""
+    return 0.05 + 3 * np.sqrt(0.05 * 0.95 / simulations)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seeds", [1, 3])
+@pytest.mark.parametrize("skewed", [False, True])
+@pytest.mark.parametrize(
+    ("few", "many", "spread"), [(3, 5, 0.5), (3, 40, 0.5), (8, 40, 0.5), (8, 40, 1.0)]
+)
+def test_speakers_who_say_unequally_much_are_told_apart_by_chance_as_often_as_is_said(
+    monkeypatch, few, many, spread, skewed, seeds
+):
+    monkeypatch.setattr(contrast, "SWAPS", 199)
+    rng, found, simulations = np.random.default_rng(2), 0, 600 // seeds
+    for _ in range(simulations):
+        table, inside = unequal(rng, few, many, spread, skewed, seeds)
+        found += rate_gap([(table, 1.0)], inside, ~inside).p <= 0.05
+    assert found / simulations < by_chance(simulations)
+
+
+def test_a_gap_that_swaps_often_make_is_none():
+    # One speaker of three is far worse: where they are is chance.
+    errors = np.array([[30, 10, 11, 10, 12, 9, 10, 11]], dtype=float)
+    table = np.stack([errors, np.full_like(errors, 100)], axis=-1)
+    inside = np.arange(8) < 3
+    found = rate_gap([(table, 1.0)], inside, ~inside)
+    assert found.p >= found.swapped > 0.1
+    assert found.swapped * 56 == pytest.approx(round(found.swapped * 56))  # all ways
+    apart = np.where(np.arange(8) < 3, 40.0, 10.0) + np.arange(8)
+    table = np.stack([apart[None], np.full((1, 8), 100.0)], axis=-1)
+    assert rate_gap([(table, 1.0)], inside, ~inside).swapped == pytest.approx(1 / 56)
+
+
+def test_the_same_table_has_the_same_p():
+    table, inside = unequal(np.random.default_rng(3), 8, 40, 0.5, True)
+    first, again = (rate_gap([(table, 1.0)], inside, ~inside) for _ in range(2))
+    assert first == again
+    assert first.swapped >= 1 / 1000
+
+
+def seeds_of(rng, speakers, seeds=1, each=30, of_speaker=0.0, of_seed=0.0, name="s", spread=0.0):
     """Return the areas of seeds with the same speakers, of whom each leaks more or less."""
-    who = np.repeat(np.arange(speakers), each)
+    sizes = np.rint(each * np.exp(spread * rng.normal(size=speakers))).clip(4)
+    who = np.repeat(np.arange(speakers), sizes.astype(int))
     own = 0.5 + of_speaker * rng.normal(size=speakers)
     found = []
     for _ in range(seeds):
@@ -96,16 +141,21 @@ def seeds_of(rng, speakers, seeds=1, each=30, of_speaker=0.0, of_seed=0.0, name=
     return found
 
 
-@pytest.mark.parametrize(("few", "many"), [(3, 8), (8, 30)])
-@pytest.mark.parametrize("seeds", [1, 3])
-def test_cohorts_that_leak_alike_are_rarely_told_apart(few, many, seeds):
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("few", "many", "spread", "seeds"),
+    [(3, 8, 0.0, 1), (3, 8, 0.5, 3), (8, 30, 0.0, 1), (8, 30, 0.5, 3), (8, 30, 1.0, 1)],
+)
+def test_cohorts_that_leak_alike_are_told_apart_as_often_as_is_said(few, many, spread, seeds):
     rng, found = np.random.default_rng(3), 0
-    for _ in range(60):
+    simulations = 300 // seeds
+    for _ in range(simulations):
         one, other = (
-            seeds_of(rng, n, seeds, of_speaker=0.5, name=s) for n, s in ((few, "a"), (many, "b"))
+            seeds_of(rng, n, seeds, of_speaker=0.5, name=s, spread=spread)
+            for n, s in ((few, "a"), (many, "b"))
         )
         found += area_gap(one, other).p < 0.05
-    assert found / 60 < 0.2
+    assert found / simulations < by_chance(simulations)
 
 
 def test_seeds_do_not_make_the_speakers_more():
