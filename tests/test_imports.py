@@ -68,6 +68,10 @@ MAY_IMPORT = {
         f"{RECORDS} attacks.statistics leaderboard.spec leaderboard.records leaderboard.figures "
         "leaderboard.views"
     ),
+    "leaderboard.manual": (
+        f"{RECORDS} leaderboard.spec leaderboard.records leaderboard.figures leaderboard.views "
+        "leaderboard.cohorts"
+    ),
     "leaderboard.votes": (
         "targets defenses leaderboard.spec leaderboard.records leaderboard.figures "
         "leaderboard.views leaderboard.game leaderboard.experiment"

@@ -14,8 +14,8 @@ import numpy as np
 
 from leaderboard.audits.at_settings import audit_at
 from leaderboard.experiment.choices import defense_of
+from leaderboard.manual.tables import published
 from leaderboard.records.run_folder import read_record
-from leaderboard.views.readme import published
 from targets.core.randomness import Randomness
 
 SEEDS = 150

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from leaderboard.figures.work import hours_of, remake
+from leaderboard.manual.tables import published
 from leaderboard.records.record import Code
 from leaderboard.records.run_folder import read_records
 from leaderboard.spec.load import load_suite
-from leaderboard.views.readme import published
 from tests.leaderboard.records.test_mechanism_audit import audit
 from tests.leaderboard.views.test_table import record
 

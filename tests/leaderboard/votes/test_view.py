@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from leaderboard.views.readme import published
+from leaderboard.manual.tables import published
 from leaderboard.views.table import Format
 from leaderboard.votes.view import FOOTER, KEYS, PARTS, votes_table
 from tests.leaderboard.votes.runs import write_run

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 import yaml
 
+from leaderboard.manual.dictionary import ESTIMATE, dictionary, kind
 from leaderboard.records.record import Record
-from leaderboard.views.dictionary import ESTIMATE, dictionary, kind
 
 PAGE = Path("docs/records.md")
 
 
 def test_the_page_is_what_the_models_give():
-    again = "run: .venv/bin/python -m leaderboard.views.dictionary docs/records.md"
+    again = "run: .venv/bin/python -m leaderboard.manual.dictionary docs/records.md"
     assert PAGE.read_text(encoding="utf-8") == dictionary(), again
 
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from leaderboard.manual.tables import PLACE, drawn, published, work_table
 from leaderboard.records.run_folder import write_record
-from leaderboard.views.readme import PLACE, drawn, published, work_table
 from tests.leaderboard.figures.test_work import TINY, of_tiny
 
 PAGES = [Path("README.md"), *sorted(Path("docs").glob("*.md"))]
@@ -12,7 +12,7 @@ PAGES = [Path("README.md"), *sorted(Path("docs").glob("*.md"))]
 @pytest.mark.parametrize("path", PAGES, ids=str)
 def test_tables_are_what_the_published_records_give(path: Path) -> None:
     page = path.read_text(encoding="utf-8")
-    assert drawn(page) == page, f"run: .venv/bin/python -m leaderboard.views.readme {path}"
+    assert drawn(page) == page, f"run: .venv/bin/python -m leaderboard.manual.tables {path}"
 
 
 def test_the_readme_shows_the_table_of_a_real_run() -> None:

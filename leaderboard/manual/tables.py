@@ -1,4 +1,4 @@
-"""Draws the tables of pages from published records (`python -m leaderboard.views.readme PAGE`)."""
+"""Draws the tables of pages from published records (`python -m leaderboard.manual.tables PAGE`)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tabulate import tabulate
 
+from leaderboard.cohorts.table import cohort_table
 from leaderboard.figures.work import hours_of, remake
 from leaderboard.records.mechanism_audit import read_audits
 from leaderboard.records.run_folder import read_records
@@ -26,6 +27,7 @@ DRAWN = {
     "controls": controls_table,
     "repetitions": repetition_table,
     "correlations": lambda folder, form: correlation_table([folder], form),
+    "cohorts": lambda folder, form: cohort_table([folder], form),
 }
 OF_ALL = "work"  # the kind of table that is of all published records together
 OF_WORK = ("suite", "records", "seeds", "hours", "command", "cells", "in FOLDER")

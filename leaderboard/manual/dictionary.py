@@ -1,4 +1,4 @@
-"""Draws the data dictionary: `python -m leaderboard.views.dictionary docs/records.md`."""
+"""Draws the data dictionary: `python -m leaderboard.manual.dictionary docs/records.md`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HEAD = f"""\
 
 What each key of a record means. Drawn from the models in `leaderboard/records/record.py`,
 `leaderboard/records/attack_result.py`, `leaderboard/records/model_audit.py` and `leaderboard/spec/`
-(`python -m leaderboard.views.dictionary docs/records.md`); a test fails where this page and the
+(`python -m leaderboard.manual.dictionary docs/records.md`); a test fails where this page and the
 models differ.
 
 This is **schema version {SCHEMA_VERSION}**; a record of another version is refused, and an
