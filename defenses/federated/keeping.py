@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from defenses.dpsgd.clipping import trained_parameters
+from defenses.dpsgd.clipping import PHYSICAL_BATCH, trained_parameters
 from defenses.federated.clients import Client, of_period
 from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
 from targets.models.recognizer import Example, Recognizer
+from targets.nn.tape import recording
 
 DIVERSE, COORDINATED, UNIFORM = "diverse", "coordinated", "uniform"
 
@@ -96,19 +97,30 @@ def gradient_directions(recognizer: Recognizer, examples: Sequence[Example]) -> 
     """Return the normalised gradients (N, D) of examples over all trained weights.
 
     One that is no number has no direction: zeros.
+
+    Raises:
+        OverheardError: the target has a layer that writes nothing on the tape.
     """
     parameters = trained_parameters(recognizer)
-    rows = []
-    for example in examples:
-        loss = recognizer.example_nll([example]).sum()
-        parts = torch.autograd.grad(loss, parameters, allow_unused=True)
-        flat = [
-            torch.zeros_like(p) if part is None else part
-            for p, part in zip(parameters, parts, strict=True)
-        ]
-        row = torch.cat([part.flatten() for part in flat])
-        norm = row.norm()
-        rows.append(row / norm if 0 < float(norm) < torch.inf else torch.zeros_like(row))
+    rows = [torch.zeros(0)] * len(examples)
+    by_length = sorted(range(len(examples)), key=lambda place: len(examples[place].features))
+    for start in range(0, len(by_length), PHYSICAL_BATCH):
+        places = by_length[start : start + PHYSICAL_BATCH]
+        with recording(parameters) as tape:
+            losses = recognizer.example_nll([examples[place] for place in places])
+        found: dict[Tensor, Tensor] = {}
+        for use, gradient in tape.gradients(losses):
+            found.update(use.per_example(gradient))
+        if set(map(id, found)) != set(map(id, parameters)):
+            raise OverheardError(
+                "the target has a layer that writes nothing on the tape of per-example gradients; "
+                "build it from the layers of targets.nn, or keep by chance (keep = 'uniform')"
+            )
+        flat = torch.cat([found[p].flatten(1) for p in parameters], 1)
+        norms = flat.norm(dim=1, keepdim=True)
+        known = torch.isfinite(norms) & (norms > 0)
+        for place, row in zip(places, torch.where(known, flat / norms, 0.0), strict=True):
+            rows[place] = row
     return torch.stack(rows)
 
 

@@ -12,7 +12,7 @@ from defenses.federated.clients import Client, clients_of
 from defenses.federated.keeping import Keeping, Memories, gradient_directions, most_diverse
 from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
-from tests.fakes import recipe_for, speech
+from tests.fakes import TARGETS, recipe_for, speech
 
 pytestmark = pytest.mark.one_version
 
@@ -74,7 +74,22 @@ def test_a_direction_is_the_gradient_and_one_that_diverged_has_none(recognizer, 
     torch.testing.assert_close(found[0], wanted / wanted.norm())
     assert float(found[1].norm()) == pytest.approx(1)
     silent = type(first)(torch.full_like(first.features, torch.nan), first.labels)
-    assert not gradient_directions(recognizer, [silent]).any()
+    beside = gradient_directions(recognizer, [silent, first])
+    assert not beside[0].any()
+    torch.testing.assert_close(beside[1], found[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", TARGETS)
+def test_directions_are_gradients_of_every_target(target):
+    recognizer = recipe_for(target, PUBLIC).build()
+    examples = recognizer.examples(MEMBERS[:2])
+    weights = [p for p in recognizer.network.parameters() if p.requires_grad]
+    found = gradient_directions(recognizer, examples)
+    for example, direction in zip(examples, found, strict=True):
+        gradient = torch.autograd.grad(recognizer.example_nll([example])[0], weights)
+        wanted = torch.cat([g.flatten() for g in gradient])
+        torch.testing.assert_close(direction, wanted / wanted.norm(), rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", KINDS)
