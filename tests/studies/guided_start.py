@@ -27,9 +27,9 @@ from leaderboard.experiment.train import BEAM
 from leaderboard.figures.intervals import rate_difference
 from leaderboard.figures.paired import wer_difference
 from leaderboard.game.build import speech_of
+from leaderboard.manual.tables import published
 from leaderboard.records.run_folder import read_records
 from leaderboard.spec.load import load_suite
-from leaderboard.views.readme import published
 from targets.core.estimate import Estimate
 from targets.core.randomness import Randomness
 from targets.models.recognizer import Recognizer
