@@ -1,6 +1,6 @@
 """How often chance alone sets two groups of speakers of one kind apart at p <= 0.05.
 
-`python -m tests.studies.cohort_level [TABLES]` prints it for word errors, by the sizes of the
+`python -m tests.leaderboard.cohorts.level [TABLES]` prints it for word errors, by the sizes of the
 groups, by how unequally much speakers say, and by whether few speakers are far worse than most.
 """
 
