@@ -45,8 +45,8 @@ TIMED: dict[str, Mapping[str, Any]] = {
     "adamix": DESCENT | {"public_batch": MEMBERS // 16},
     "oversampled": {},
     # As many further epochs and measured utterances to all as in `fairness`, at least one.
-    "elastic": {"further_epochs": 1, "measured": MEMBERS // 9},
-    "reweighted": {},
+    "elastic-weight-consolidation": {"further_epochs": 1, "measured": MEMBERS // 9},
+    "adversarial-reweighting": {},
     "fedavg": DEVICES,
     "dp-fedavg": DEVICES | {"epsilon": 10.0},
     "fedavg-keeping": DEVICES | {"periods": 2, "budget": 2},
