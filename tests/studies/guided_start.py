@@ -20,7 +20,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-from leaderboard.views.readme import published
 from tabulate import tabulate
 
 from leaderboard.experiment.stages.start import START_SEED
