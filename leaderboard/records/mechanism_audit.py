@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib.resources import files
+from math import isclose
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -26,6 +27,7 @@ from targets.core.files import PARTIAL
 SCHEMA_VERSION: Literal[1] = 1
 FOLDER = "audits"  # below the folder of a run
 Kind = Literal["mechanism", "worst-case"]
+SAME = 1e-6  # relative, of an ε: what two machines may make of one event
 NEAR = 0.1  # relative, of an ε: near enough for a worst case that was computed elsewhere
 
 
@@ -106,14 +108,25 @@ def worst_cases() -> tuple[MechanismAudit, ...]:
 def audit_of(record: Record, audits: Sequence[MechanismAudit]) -> MechanismAudit | None:
     """Return what was proven of a record's mechanism at its own settings, if anything was."""
     promise = record.guarantee
+    if promise is None or promise.promised is None:
+        return None
+    return audit_at(audits, record.cell.scheme, str(record.event), promise.delta, promise.promised)
+
+
+def audit_at(
+    audits: Sequence[MechanismAudit], scheme: str, event: str, delta: float | None, epsilon: float
+) -> MechanismAudit | None:
+    """Return the audit of a scheme's mechanism at an event, δ and promised ε, if there is one.
+
+    ε follows from the other two; another machine's arithmetic makes its last digits others.
+    """
+    wanted = "mechanism", scheme, event, delta
     return next(
         (
             audit
             for audit in audits
-            if audit.kind == "mechanism"
-            and promise is not None
-            and (audit.scheme, audit.event) == (record.cell.scheme, record.event)
-            and (audit.delta, audit.epsilon) == (promise.delta, promise.promised)
+            if (audit.kind, audit.scheme, audit.event, audit.delta) == wanted
+            and isclose(audit.epsilon, epsilon, rel_tol=SAME)
         ),
         None,
     )

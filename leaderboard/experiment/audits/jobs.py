@@ -11,7 +11,7 @@ from pathlib import Path
 
 from defenses.registry import SCHEMES
 from leaderboard.jobs.job import Job, Named
-from leaderboard.records.mechanism_audit import audit_file
+from leaderboard.records.mechanism_audit import audit_at, read_audits
 from leaderboard.records.run_folder import glances
 from leaderboard.spec.cell import Cell
 
@@ -49,6 +49,6 @@ def is_audited(out: Path, cell: Cell) -> bool:
     promise = record.guarantee
     if promise is None or promise.promised is None or promise.delta is None:
         return True
-    event = str(record.event)
-    place = audit_file(out, "mechanism", cell.scheme, event, promise.delta, promise.promised)
-    return place.exists()
+    kept = read_audits(out)
+    done = audit_at(kept, cell.scheme, str(record.event), promise.delta, promise.promised)
+    return done is not None

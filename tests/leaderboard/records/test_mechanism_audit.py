@@ -65,6 +65,8 @@ def test_it_is_kept_whole(tmp_path):
         ({"event": "GaussianDpEvent(noise_multiplier=0.6)"}, False),
         ({"delta": 1e-5}, False),
         ({"kind": "worst-case"}, False),
+        ({"epsilon": ROW.promised * (1 + 1e-11)}, True),  # as another machine computed it
+        ({"epsilon": ROW.promised * 1.001}, False),
     ],
 )
 def test_only_the_same_mechanism_counts(changes, found):
