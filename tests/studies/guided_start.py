@@ -5,8 +5,9 @@ and the start of `guided-cpc` are trained as those suites do. Printed are their 
 the test speech, by beam search as in a suite, and the paired difference, with intervals over
 speakers. With the suites' own count the starts are those of the suites.
 
-With `--records` alone, the rows of the published records of the two suites are compared instead:
-the word error rate of each, and the difference, paired speaker by speaker.
+With `--rows RUN` alone, schemes of `guided-cpc` are trained as that suite does, without attacks,
+and compared with the published records of `guided-cpc-plain`: the word error rate of each, and the
+difference, paired speaker by speaker. `RUN` is a folder of a run, and has the start or gets it.
 
 With `--tune` no test speaker is heard: four of the public speakers are not trained on, and judge.
 Settings may be chosen so. What follows the counts as `epochs=N`, `rate=R`, `public=N` sets the
@@ -17,15 +18,18 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from tabulate import tabulate
 
-from leaderboard.experiment.stages.start import START_SEED
-from leaderboard.experiment.train import BEAM
+from leaderboard.experiment.choices import defense_of
+from leaderboard.experiment.experiment import Experiment
+from leaderboard.experiment.stages.start import START_SEED, PublicStart
+from leaderboard.experiment.train import BEAM, recognizer_of, training_rng
 from leaderboard.figures.intervals import rate_difference
-from leaderboard.figures.paired import wer_difference
+from leaderboard.figures.paired import Counts
 from leaderboard.game.build import speech_of
 from leaderboard.manual.tables import published
 from leaderboard.records.run_folder import read_records
@@ -46,8 +50,9 @@ MOST = 240  # utterances that judge
 
 def main(arguments: list[str]) -> None:
     """Print the table."""
-    if "--records" in arguments:
-        print(tabulate(differences(), ["row", "plain", "guided", "difference"], tablefmt="github"))
+    if "--rows" in arguments:
+        rows = list(differences(Path(arguments[-1])))
+        print(tabulate(rows, ["row", "plain", "guided", "difference"], tablefmt="github"))
         return
     tune = "--tune" in arguments
     said = dict(a.split("=") for a in arguments if "=" in a)
@@ -90,29 +95,39 @@ def main(arguments: list[str]) -> None:
     print(tabulate(rows, header, floatfmt=".0f", tablefmt="github"))
 
 
-def differences() -> list[list[str]]:
-    """Return a row for each cell of the two suites that has been published of both."""
-    plain, guided = (
-        {r.cell.id: r for r in read_records(published(name)) if r.wer.scored}
-        for name in ("guided-cpc-plain", "guided-cpc")
-    )
-    return [
-        [name, *map(_percent, (one.wer, guided[name].wer, wer_difference([guided[name]], [one])))]
-        for name, one in plain.items()
-        if name in guided
-    ]
+def differences(run: Path) -> Iterator[list[str]]:
+    """Yield a row for each cell, the private ones with the largest ε first."""
+    plain = {r.cell.id: r for r in read_records(published("guided-cpc-plain"))}
+    cells = load_suite("guided-cpc").cells()
+    for cell in sorted(cells, key=lambda cell: -(cell.epsilon or 0)):
+        experiment = Experiment.of(cell, run, Path("data"))
+        if not experiment.start_file.exists():
+            PublicStart(experiment).compute()
+        game, recipe = experiment.game, experiment.recipe
+        rng = training_rng(experiment, cell)
+        trained = defense_of(cell).train(recipe, game.members, game.public, rng)
+        texts = recognizer_of(recipe, trained).transcribe(game.test, BEAM)
+        errors = errors_by_speaker(game.test, texts)
+        control = plain[cell.id]
+        less = rate_difference(_counts(errors), _counts(control.word_errors))
+        guided = rate_of(errors, experiment.rng("wer", "test"))
+        row = [cell.id, *map(_percent, (control.wer, guided, less))]
+        print(row, file=sys.stderr, flush=True)
+        yield row
 
 
 def judged(plain: Recognizer, guided: Recognizer, heard: list[Utterance]) -> list[str]:
     """Return the word error rates of two starts, and that of the second less the first's."""
     found = [errors_by_speaker(heard, r.transcribe(heard, BEAM)) for r in (plain, guided)]
-    speakers = sorted(found[0])
-    one, other = (
-        np.array([[np.sum(list(errors[s].values()), axis=0) for s in speakers]], dtype=float)
-        for errors in found
-    )
+    one, other = map(_counts, found)
     rates = [rate_of(errors, Randomness(0)) for errors in found]
     return [_percent(e) for e in (*rates, rate_difference(other, one))]
+
+
+def _counts(errors: Mapping[str, Mapping[str, Sequence[int]]]) -> Counts:
+    """Return word errors and words (1, K, 2) of each speaker."""
+    said = [np.sum(list(errors[speaker].values()), axis=0) for speaker in sorted(errors)]
+    return np.array([said], dtype=float)
 
 
 def _percent(estimate: Estimate) -> str:
