@@ -7,9 +7,10 @@ the prior model's knowledge does: it says what is worth predicting.
 
 The prior model here is the plain start, the same target trained on the transcribed public speech
 alone: it is public, it costs nothing but its training, and no knowledge is added that the plain
-start would not have had. Its representations are its encoder's states of the whole utterance. In
-the paper the encoder reads forwards only. Most here read both ways, so that utterances are cut into
-pieces (`pieces`), and what came before a piece is predicted as well as what comes after it.
+start would not have had. Its representations are its encoder's states of the whole utterance.
+CPC predicts from states that have heard the past alone. Most encoders here read both ways, so that
+utterances are cut into pieces (`pieces`), and what came before a piece is predicted as well as what
+comes after it.
 """
 
 from __future__ import annotations
