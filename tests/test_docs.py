@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -226,3 +227,30 @@ def test_a_command_has_a_file_where_a_new_one_goes():
     assert [
         name for name, home in handed_on if (home or name).rpartition(".")[2] not in files
     ] == []
+
+
+def rounded(estimate: str, *, percent: bool = False) -> str:
+    """Return a study's figure with its interval, to two digits, as pages show it."""
+    value, low, high = map(float, re.findall(r"[\d.]+", estimate))
+    if percent:
+        return f"{value:.0%} [{100 * low:.0f}, {100 * high:.0f}]".replace("%", " %")
+    return f"{value:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def test_the_tables_of_two_talkers_are_those_of_the_study():
+    path = ROOT / "tests/studies/multitalker/figures.json"
+    figures = json.loads(path.read_text(encoding="utf-8"))
+    heard = [
+        [f"`{r['target']}`", r["speech"], rounded(r["turn counting"], percent=True)]
+        + [rounded(r[kind]) for kind in ("WER", "WER, talkers joined")]
+        for r in figures["recognition"]
+    ]
+    assert rows("multitalker.md", "### Who is heard") == heard
+    *turns, strangers = figures["membership"]
+    kinds = "AUC, fall of the loss", "AUC, loss", "AUC, loss at the start"
+    leaks = [
+        [r["turn"], f"{r['members']} / {r['others']}", *(rounded(r[kind]) for kind in kinds)]
+        for r in turns
+    ]
+    assert rows("multitalker.md", "### Who leaks") == leaks
+    assert strangers["mean"] == "-0.060 [-0.260, 0.139]"  # nats, said below that table

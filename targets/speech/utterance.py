@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from targets.core.errors import OverheardError
+
 SAMPLE_RATE = 16_000  # Hz, of every waveform inside overheard
 SPLITS = ("public", "private", "test")
+TALKED_BY = "talkers"  # the attribute of a recording of several: who they are, by spaces
 
 Samples = NDArray[np.float32]
 Unit = Literal["utterance", "speaker"]  # what may be added to, or removed from, private speech
@@ -100,15 +103,30 @@ class Utterance:
         return replace(self, samples=self.sound, text="", words=())
 
 
+def _speaker(utterance: Utterance) -> str:
+    # A pair is not a person: who is in several pairs would be several units, each promised less
+    # than what is said of a speaker.
+    if TALKED_BY in utterance.attributes:
+        raise OverheardError(
+            f"{utterance.id} holds several talkers, {utterance.attributes[TALKED_BY]}: they are no "
+            f"one unit of speakers; take the unit utterance, or recordings of one talker each"
+        )
+    return utterance.speaker
+
+
 # What a privacy unit groups by: a further unit is one entry here, and its name in `Unit`.
 UNIT_KEYS: Mapping[Unit, Callable[[Utterance], str]] = {
     "utterance": lambda utterance: utterance.id,
-    "speaker": lambda utterance: utterance.speaker,
+    "speaker": _speaker,
 }
 
 
 def unit_key(utterance: Utterance, unit: Unit) -> str:
-    """Return the name of the privacy unit that an utterance belongs to."""
+    """Return the name of the privacy unit that an utterance belongs to.
+
+    Raises:
+        OverheardError: the unit is the speaker, and the utterance is a recording of several.
+    """
     return UNIT_KEYS[unit](utterance)
 
 

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from targets.core.randomness import Randomness
-from targets.speech.turns import with_turns
-from targets.speech.utterance import SAMPLE_RATE, Utterance, Word
+from targets.speech.turns import END, NEXT, START, with_turns
+from targets.speech.utterance import SAMPLE_RATE, TALKED_BY, Utterance, Word
 
 LOUDNESS = 0.06  # root mean square of each talker's recording, of full scale
 PEAK = 0.98  # of the mixture, at most
@@ -27,12 +27,16 @@ def overlapped(first: Utterance, second: Utterance, overlap: float) -> Utterance
     when the second begins, in seconds (`onset`).
 
     Raises:
-        ValueError: the overlap is no such share, or both are of one speaker.
+        ValueError: the overlap is no such share, both are of one speaker, or one of them is a
+            mixture or has marks of turns already.
     """
     if not 0 <= overlap < 1:
         raise ValueError(f"overlap is {overlap}; it must be at least 0 and below 1")
     if first.speaker == second.speaker:
         raise ValueError(f"{first.id} and {second.id} are both of {first.speaker}")
+    for turn in (first, second):
+        if TALKED_BY in turn.attributes or {START, END, NEXT} & set(turn.text):
+            raise ValueError(f"{turn.id} has turns already: a mixture is made of one turn each")
     # At least one sample: which talker is first is never a matter of rounding.
     onset = max(1, first.size - round(overlap * min(first.size, second.size)))
     mixed = np.zeros(max(first.size, onset + second.size))
@@ -54,7 +58,7 @@ def overlapped(first: Utterance, second: Utterance, overlap: float) -> Utterance
         ),
         attributes={
             "turns": f"{first.id} {second.id}",
-            "talkers": f"{first.speaker} {second.speaker}",
+            TALKED_BY: f"{first.speaker} {second.speaker}",
             "overlap": f"{overlap:.3f}",
             "onset": f"{later:.3f}",
         },

@@ -1,7 +1,7 @@
 """Two who speak at once: who is heard, who leaks? `python -m tests.studies.multitalker FOLDER`.
 
 Two targets of equally many weights learn from public speech: `multitalker` from turns of one talker
-and then from pairs that overlap, `rnnt` from the turns alone, which is all that it can be told.
+and then from pairs that overlap, `rnnt`, which has no marks for turns, from the turns alone.
 Printed is what they write of speakers who taught them nothing: how often the number of turns is
 right, and the word error rate, each talker's words held against their own turn.
 
@@ -10,8 +10,9 @@ each. A turn's score is how far its own loss has fallen since the public start. 
 it tells members from others: of both turns of a pair, in the pair and alone; of a member whom a
 stranger talks over; and of the stranger, who was in no training, beside a member and beside others.
 
-`FOLDER` keeps the weights of public speech, and `figures.json`. Takes about eleven minutes of one
-core. With `toy` after it, it takes less than one, and shows that it runs.
+`FOLDER` keeps the weights of public speech, and `figures.json`; that of `docs/multitalker.md` lies
+beside this file. Takes about eleven minutes of one core. With `toy` after it, it takes less than
+one, and shows that it runs.
 """
 
 from __future__ import annotations

@@ -7,7 +7,9 @@ from typing import get_args
 import numpy as np
 import pytest
 
+from targets.core.errors import OverheardError
 from targets.speech.utterance import SAMPLE_RATE, UNIT_KEYS, Corpus, Unit, Utterance, unit_key
+from targets.synthetic.overlapped import overlapped
 from tests.fakes import utterance
 
 
@@ -26,6 +28,14 @@ def test_utterances_of_one_unit_share_a_name(unit, groups):
 def test_an_unknown_unit_is_no_silent_default():
     with pytest.raises(KeyError, match="family"):
         unit_key(utterance("u", "on"), "family")
+
+
+def test_who_is_heard_with_another_is_no_unit_of_speakers():
+    mixture = overlapped(utterance("u", "on", "a"), utterance("v", "off", "b"), 0.5)
+    for said in (mixture, mixture.without_words()):
+        assert unit_key(said, "utterance") == "u+v"
+        with pytest.raises(OverheardError, match=r"u\+v holds several talkers, a b: .*utterance"):
+            unit_key(said, "speaker")
 
 
 class Elsewhere:

@@ -75,6 +75,14 @@ def test_what_is_no_pair_is_refused(second, overlap):
         overlapped(LONG, second, overlap)
 
 
+def test_what_has_turns_already_is_refused():
+    mixture, other = overlapped(LONG, SHORT, 0.5), utterance("c", "tea", "z")
+    twice = replace(other, text="<tea><on>")
+    for pair in ((mixture, other), (other, mixture.without_words()), (twice, SHORT)):
+        with pytest.raises(ValueError, match=r"(a\+b|c) has turns already"):
+            overlapped(*pair, 0.5)
+
+
 def test_pairs_are_of_two_speakers_and_each_turn_is_in_one():
     turns = speech(20, "private", speakers=5)
     pairs = in_pairs(turns, (0.2, 0.4), Randomness(0))
