@@ -125,14 +125,14 @@ SCHEMES: Registry[SchemeEntry] = Registry(
             canaries="devices",
         ),
         SchemeEntry(
-            name="fedavg-keeping",
-            path="defenses.federated.continual:KeepingFedAvg",
+            name="fedavg-replay",
+            path="defenses.federated.replay:ReplayFedAvg",
             summary="fedavg on speech that arrives in periods: devices keep few old utterances",
             takes_epsilon=False,
         ),
         SchemeEntry(
-            name="dp-fedavg-keeping",
-            path="defenses.federated.continual:KeepingDPFedAvg",
+            name="dp-fedavg-replay",
+            path="defenses.federated.replay:ReplayDPFedAvg",
             summary="dp-fedavg on speech that arrives in periods: devices keep few old utterances",
             canaries="devices",
         ),

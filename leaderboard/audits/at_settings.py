@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, TypeAlias, cast, get_args
 
 from dp_accounting import DpEvent
 
@@ -19,17 +19,18 @@ from attacks.statistics.gdp import mu_from_epsilon
 from defenses.accounting.event_text import event_from_text, event_to_text
 from defenses.base import Defense
 from defenses.dpsgd.adamix import AdaMix
+from defenses.dpsgd.ftrl import DPFTRL
+from defenses.federated.scheme import DPFedAvg
 from defenses.pate.mechanism import NoisyVotes
 from defenses.registry import Canaries
 from leaderboard.audits import gradient_canaries, latent_canaries, vote_canaries
-from leaderboard.audits.gradient_canaries import Evidence, Setting, subsampled_gaussian
+from leaderboard.audits.gradient_canaries import PUBLIC, Evidence, Setting, subsampled_gaussian
 from leaderboard.audits.own_curve import own_curve_bound
 from targets.core.errors import OverheardError
 from targets.core.estimate import Estimate
 from targets.core.randomness import Randomness
 
 CANARIES = 1_000  # of one training run
-PUBLIC = 4  # utterances beside them, where training mixes public gradients with private ones
 # So many leave the bound above 0.8 of ε, with room for bad luck; for the least ε it is what fits
 # into a minute.
 PAIRS, FEWEST_PAIRS, MOST_PAIRS = 26.0, 2_000, 20_000
@@ -83,16 +84,14 @@ def audit_at(
     rate the batches of `batch_size` were drawn.
 
     Raises:
-        OverheardError: nothing here watches the mechanism, or it gives another event now.
+        OverheardError: nothing here watches the mechanism, it lacks what such canaries need, or it
+            gives another event now.
     """
     began = time.monotonic()
     event = event_from_text(event_text)
-    watch = WATCH.get(canaries) if canaries else None
-    if watch is None:
-        raise OverheardError(f"no canaries watch the mechanism of {type(defense).__name__}")
-    evidence, assumes = watch(
-        defense, Row(event, delta, notes or {}), pairs_for(epsilon, delta), rng
-    )
+    row = Row(event, delta, notes or {})
+    watch = _watch_of(canaries, defense)
+    evidence, assumes = watch(defense, row, pairs_for(epsilon, delta), rng)
     if event_to_text(evidence.event) != event_text:
         raise OverheardError(f"the mechanism gives another event now: {evidence.event!r}")
     (trials,) = evidence.trials.values()
@@ -116,8 +115,53 @@ class Row:
     notes: Mapping[str, object]
 
     def note(self, name: str, otherwise: float) -> float:
-        """Return a number that training noted."""
-        return float(str(self.notes.get(name, otherwise)))
+        """Return a number above 0 that training noted.
+
+        Raises:
+            OverheardError: it noted something else.
+        """
+        found = self.notes.get(name, otherwise)
+        try:
+            number = float(str(found))
+        except ValueError:
+            number = math.nan
+        if not 0 < number < math.inf:
+            raise OverheardError(f"its note {name!r} is {found!r}; note a number above 0")
+        return number
+
+
+Watch: TypeAlias = Callable[[Any, Row, int, Randomness], tuple[Evidence, str]]
+
+
+def _watch_of(canaries: str | None, defense: Defense) -> Watch:
+    """Return what watches a defense by the canaries that its entry of the registry names.
+
+    Raises:
+        OverheardError: none do, there is no such kind, or the defense lacks what that kind needs.
+            An installed package may say anything.
+    """
+    name = type(defense).__name__
+    if canaries is None:
+        raise OverheardError(f"no canaries watch the mechanism of {name}")
+    entry = f"registry entry of {name}: canaries = {canaries!r}"
+    if canaries not in get_args(Canaries):
+        raise OverheardError(
+            f"{entry}: use one of {', '.join(get_args(Canaries))}, or leave it out"
+        )
+    kind = cast(Canaries, canaries)
+    base, numbers = NEEDS[kind]
+    if not isinstance(defense, base):
+        raise OverheardError(f"{entry} is for a subclass of {base.__name__}; leave it out")
+    if not is_dataclass(defense):
+        raise OverheardError(f"{entry} is for a dataclass; make it one, or leave it out")
+    for number in numbers:
+        if not isinstance(getattr(defense, number, None), (int, float)):
+            raise OverheardError(
+                f"{entry} needs a number in the field {number!r}; add it, or leave 'canaries' out"
+            )
+    if kind in ("votes", "latents") and not callable(getattr(defense, "mechanism", None)):
+        raise OverheardError(f"{entry} needs a method 'mechanism'; add it, or leave 'canaries' out")
+    return WATCH[kind]
 
 
 def _gradients(defense: Any, row: Row, pairs: int, rng: Randomness) -> tuple[Evidence, str]:
@@ -164,7 +208,15 @@ def _latents(defense: Any, row: Row, pairs: int, rng: Randomness) -> tuple[Evide
     return latent_canaries.side_by_side(latents, defense.entries, 2 * pairs, rng), OF_LATENTS
 
 
-WATCH: Mapping[Canaries, Callable[[Any, Row, int, Randomness], tuple[Evidence, str]]] = {
+# Of what class a defense has to be, and which of its fields are read as numbers.
+NEEDS: Mapping[Canaries, tuple[type, tuple[str, ...]]] = {
+    "gradients": (object, ("batch_size",)),
+    "order": (DPFTRL, ("batch_size",)),
+    "devices": (DPFedAvg, ("clients", "periods", "clip", "heaviest")),
+    "votes": (object, ("epsilon",)),
+    "latents": (object, ("epsilon", "entries")),
+}
+WATCH: Mapping[Canaries, Watch] = {
     "gradients": _gradients,
     "order": _order,
     "devices": _devices,

@@ -42,6 +42,7 @@ from targets.training.recipe import Recipe
 
 LOUD = 1e4  # norm of a crafted gradient: cut to the clipping norm, and normalised to nearly one
 QUIET = 32  # directions without any gradient, where the noise is seen alone
+PUBLIC = 4  # utterances beside canaries, where training mixes public gradients with private ones
 SILENCE = np.zeros(0, np.float32)
 
 Updates = NDArray[np.float64]  # (steps, directions), in clipping norms of one example

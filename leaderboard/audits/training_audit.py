@@ -27,7 +27,7 @@ from defenses.dpsgd.scheme import DPSGD, EDPSGD
 from defenses.federated.scheme import DPFedAvg
 from defenses.pate.scheme import PATE
 from leaderboard.audits import gradient_canaries, vote_canaries
-from leaderboard.audits.gradient_canaries import Evidence, Setting
+from leaderboard.audits.gradient_canaries import PUBLIC, Evidence, Setting
 from leaderboard.audits.vote_canaries import VoteSetting
 from targets.core.errors import OverheardError
 from targets.core.estimate import Estimate
@@ -43,7 +43,6 @@ AUDITABLE = (*DESCENDING, *VOTE_SCHEMES)
 
 BATCH = 4  # expected, of the rig's batches: any size gives the same audit
 CANARIES = 5_000  # of the one-run design
-PUBLIC = 4  # utterances beside them, where training mixes public gradients with private ones
 # Both error rates are limits at level 0.05 / 8 thresholds / 2: together they cost the bound on μ
 # about 7 / sqrt(runs). So many runs leave 0.87 of μ, and 0.8 of ε, with room for bad luck.
 RUNS = 56.0

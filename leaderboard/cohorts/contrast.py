@@ -18,7 +18,7 @@ from leaderboard.figures.intervals import LEVEL, Counts, student
 from leaderboard.figures.ranks import clustered_error
 from targets.core.estimate import Estimate
 
-SWAPS = 999  # of speakers between two groups
+PERMUTATIONS = 999  # of speakers over two groups
 NOTHING = 1e-12  # an error below which nothing varied
 NOTHING_VARIES = Estimate.unscored("nothing varies between the speakers of a side")
 
@@ -28,15 +28,15 @@ class Contrast:
     """A difference, its standard error, and the degrees of freedom of that.
 
     Where speakers of a side do not vary at all, as at an AUC of 1, the error says nothing: neither
-    a test nor an interval follows from it. `swapped` is how often speakers who change groups by
-    chance are as far apart, where that was tried.
+    a test nor an interval follows from it. `permutation_p` is the p-value of a permutation test:
+    how often groups drawn by chance are as far apart; 0 where none was made.
     """
 
     value: float
     error: float
     freedom: float
     varies: bool = True
-    swapped: float = 0.0
+    permutation_p: float = 0.0
 
     @classmethod
     def of(
@@ -55,15 +55,16 @@ class Contrast:
     def p(self) -> float:
         """The two-sided p-value of no difference; 1 where two rows are the same.
 
-        Student's t, or that of the swaps if it is larger: t alone finds too much where some
-        speakers are far worse than most, or say far more.
+        Student's t, or that of the permutation test if it is larger: t alone finds too much where
+        some speakers are far worse than most, or say far more.
         """
         if not self.error:
             return 1.0
         # Here, as in `intervals`: a table has to appear at once.
         from scipy.special import stdtr
 
-        return max(self.swapped, float(2 * stdtr(self.freedom, -abs(self.value) / self.error)))
+        of_t = 2 * stdtr(self.freedom, -abs(self.value) / self.error)
+        return max(self.permutation_p, float(of_t))
 
     def estimate(self, method: str) -> Estimate:
         """Return it with its interval, or why it has none."""
@@ -97,7 +98,9 @@ def rate_gap(
     ]
     varies = bool(abs(of_seed).max() < NOTHING or _vary(sides))
     found = _with_seeds(of_seed[0], sides, varies)
-    return replace(found, swapped=_swapped(cut, own)) if varies and found.error else found
+    if not varies or not found.error:
+        return found
+    return replace(found, permutation_p=_permutation_p(cut, own))
 
 
 def _gaps(
@@ -121,18 +124,18 @@ def _gaps(
     return of_seed, np.stack(variances, axis=1)
 
 
-def _swapped(terms: Sequence[tuple[Counts, float]], own: NDArray[np.bool_]) -> float:
-    """Return how often speakers who change groups by chance are as far apart, over their error.
+def _permutation_p(terms: Sequence[tuple[Counts, float]], own: NDArray[np.bool_]) -> float:
+    """Return how often groups drawn by chance are as far apart, over their error.
 
-    All ways to change places are tried where they are few.
+    All ways to draw them are tried where they are few.
     """
-    if math.comb(len(own), int(own.sum())) <= SWAPS:
+    if math.comb(len(own), int(own.sum())) <= PERMUTATIONS:
         groups = np.zeros((math.comb(len(own), int(own.sum())), len(own)), dtype=bool)
         for row, places in zip(groups, combinations(range(len(own)), int(own.sum())), strict=True):
             row[list(places)] = True
     else:
         generator = np.random.default_rng(0)  # the same table each time
-        groups = generator.permuted(np.tile(own, (SWAPS, 1)), axis=1)
+        groups = generator.permuted(np.tile(own, (PERMUTATIONS, 1)), axis=1)
         groups = np.concatenate([own[None], groups])
     far = _far(*_gaps(terms, groups))
     (seen,) = _far(*_gaps(terms, own[None]))

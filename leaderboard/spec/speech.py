@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -94,6 +94,19 @@ class Speech(Frozen):
             if getattr(self, key) != Speech.model_fields[key].default:
                 raise ValueError(f"'{key}' is for source 'embedded' only")
         return self
+
+    def values_of(self, attribute: str) -> frozenset[str] | None:
+        """Return what an attribute of a speaker may be, as far as the suite says; None if nowhere.
+
+        It is public: no speech is looked at.
+        """
+        if self.source != "embedded":
+            return None
+        if attribute == "accent":
+            return frozenset((*(self.accents or get_args(Accent)), *self.quota))
+        if attribute == "language" and self.languages:
+            return frozenset(("en", *self.languages))
+        return None
 
 
 class Splits(Frozen):

@@ -69,6 +69,22 @@ class Suite(Conditions):
         return self
 
     @model_validator(mode="after")
+    def _cohorts_that_there_may_be(self) -> Suite:
+        # A scheme may not look: whether a cohort is there at all is private where nobody says.
+        for scheme in self.schemes:
+            cohort = scheme.options.get("cohort")
+            if not (cohort and SCHEMES.is_own(scheme.name)):
+                continue
+            attribute = str(scheme.options.get("attribute", "accent"))
+            values = self.speech.private.values_of(attribute)
+            if values is not None and cohort not in values:
+                raise ValueError(
+                    f"scheme '{scheme.label or scheme.name}': options: cohort is {cohort!r}, and "
+                    f"the {attribute} of private speakers is {' or '.join(sorted(values))}"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _a_checkpoint_for_who_begins_there(self) -> Suite:
         pretrained = {name: TARGETS[name].pretrained for name in self.targets}
         if not any(pretrained.values()):

@@ -20,7 +20,7 @@ def test_a_row_divides_by_plain_training_right_before(monkeypatch):
     costs = [(9, 9), (99, 9), (1, 10), (3, 20), (1, 10), (2, 20), (2, 10), (5, 20)]
     left = iter(costs)
     monkeypatch.setattr(trainings, "cost", lambda *_: Cost(*next(left)))
-    assert row("edpsgd", 3) == ["`edpsgd`", "2.00", "2.50x", "1.25x"]
+    assert row("edpsgd", 3) == ["`edpsgd`", "2.00", "2.5x", "1.2x"]
 
 
 @pytest.mark.slow

@@ -43,8 +43,8 @@ OPTIONS = {
     "adversarial-reweighting": {},
     "fedavg": {"clients": 2, "per_round": 2, "rounds": 2},
     "dp-fedavg": {"epsilon": 4, "clients": 4, "per_round": 2, "rounds": 2},
-    "fedavg-keeping": {"clients": 2, "per_round": 2, "rounds": 2, "periods": 2, "budget": 1},
-    "dp-fedavg-keeping": {
+    "fedavg-replay": {"clients": 2, "per_round": 2, "rounds": 2, "periods": 2, "budget": 1},
+    "dp-fedavg-replay": {
         "epsilon": 4,
         "clients": 4,
         "per_round": 2,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 
 import pytest
@@ -15,7 +16,7 @@ from defenses.dpsgd.sampling import rate_and_steps
 from defenses.dpsgd.scheme import DPSGD, EDPSGD
 from defenses.dpsgd.self_trained import SelfTrainedEDPSGD
 from defenses.fairness.oversampling import OversampledEDPSGD
-from defenses.federated.continual import KeepingDPFedAvg
+from defenses.federated.replay import ReplayDPFedAvg
 from defenses.federated.scheme import DPFedAvg
 from defenses.pate.mechanism import NoisyVotes
 from defenses.pate.scheme import PATE
@@ -118,7 +119,7 @@ def test_most_of_a_claim_is_proven_of_latents(defense):
     [
         (DPFedAvg, {"clients": 4, "periods": 3}),
         pytest.param(
-            KeepingDPFedAvg, {"clients": 4, "periods": 3, "budget": 1}, marks=pytest.mark.slow
+            ReplayDPFedAvg, {"clients": 4, "periods": 3, "budget": 1}, marks=pytest.mark.slow
         ),
         # Drawn devices, as likely as one another and not.
         pytest.param(DPFedAvg, {"clients": 16}, marks=pytest.mark.slow),
@@ -174,6 +175,54 @@ def test_what_nothing_watches_is_refused():
             1.0,
             RNG,
             {"votes": 5.0},
+        )
+
+
+@dataclass(frozen=True)
+class OfAPackage:
+    """As much of a scheme as an installed package may have got right."""
+
+    batch_size: object = 20
+    epsilon: float = 1.0
+    entries: int = 8
+
+
+@dataclass(frozen=True)
+class Bare:
+    """A scheme without any field."""
+
+
+@pytest.mark.parametrize(
+    ("canaries", "defense", "complaint"),
+    [
+        ("gradient", OfAPackage(), "canaries = 'gradient': use one of gradients, order, devices"),
+        ("gradients", Bare(), r"entry of Bare.* needs a number in the field 'batch_size'"),
+        ("gradients", OfAPackage("many"), "needs a number in the field 'batch_size'"),
+        ("gradients", object(), "is for a dataclass"),
+        ("order", OfAPackage(), "is for a subclass of DPFTRL"),
+        ("devices", OfAPackage(), "is for a subclass of DPFedAvg"),
+        ("votes", OfAPackage(), "needs a method 'mechanism'"),
+        ("latents", OfAPackage(), "needs a method 'mechanism'"),
+    ],
+)
+def test_a_package_is_told_what_its_entry_lacks(canaries, defense, complaint):
+    _, event = descent(EDPSGD)
+    with pytest.raises(OverheardError, match=complaint):
+        audit_at(canaries, defense, event_to_text(event), DELTA, 10.0, RNG)
+
+
+@pytest.mark.parametrize("note", ["a word", 0.0, float("nan")])
+def test_a_note_that_is_no_number_is_refused(note):
+    defense, event = descent(EDPSGD)
+    with pytest.raises(OverheardError, match=r"note 'sampling_rate' is .*; note a number above 0"):
+        audit_at(
+            "gradients",
+            defense,
+            event_to_text(event),
+            DELTA,
+            10.0,
+            RNG,
+            {"sampling_rate": note},
         )
 
 

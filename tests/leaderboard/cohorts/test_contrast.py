@@ -97,7 +97,7 @@ def by_chance(simulations):
 def test_speakers_who_say_unequally_much_are_told_apart_by_chance_as_often_as_is_said(
     monkeypatch, few, many, spread, skewed, seeds
 ):
-    monkeypatch.setattr(contrast, "SWAPS", 199)
+    monkeypatch.setattr(contrast, "PERMUTATIONS", 199)
     rng, found, simulations = np.random.default_rng(2), 0, 600 // seeds
     for _ in range(simulations):
         table, inside = unequal(rng, few, many, spread, skewed, seeds)
@@ -105,24 +105,24 @@ def test_speakers_who_say_unequally_much_are_told_apart_by_chance_as_often_as_is
     assert found / simulations < by_chance(simulations)
 
 
-def test_a_gap_that_swaps_often_make_is_none():
+def test_a_gap_that_permutations_often_make_is_none():
     # One speaker of three is far worse: where they are is chance.
     errors = np.array([[30, 10, 11, 10, 12, 9, 10, 11]], dtype=float)
     table = np.stack([errors, np.full_like(errors, 100)], axis=-1)
     inside = np.arange(8) < 3
     found = rate_gap([(table, 1.0)], inside, ~inside)
-    assert found.p >= found.swapped > 0.1
-    assert found.swapped * 56 == pytest.approx(round(found.swapped * 56))  # all ways
+    assert found.p >= found.permutation_p > 0.1
+    assert found.permutation_p * 56 == pytest.approx(round(found.permutation_p * 56))  # all ways
     apart = np.where(np.arange(8) < 3, 40.0, 10.0) + np.arange(8)
     table = np.stack([apart[None], np.full((1, 8), 100.0)], axis=-1)
-    assert rate_gap([(table, 1.0)], inside, ~inside).swapped == pytest.approx(1 / 56)
+    assert rate_gap([(table, 1.0)], inside, ~inside).permutation_p == pytest.approx(1 / 56)
 
 
 def test_the_same_table_has_the_same_p():
     table, inside = unequal(np.random.default_rng(3), 8, 40, 0.5, True)
     first, again = (rate_gap([(table, 1.0)], inside, ~inside) for _ in range(2))
     assert first == again
-    assert first.swapped >= 1 / 1000
+    assert first.permutation_p >= 1 / 1000
 
 
 def seeds_of(rng, speakers, seeds=1, each=30, of_speaker=0.0, of_seed=0.0, name="s", spread=0.0):

@@ -314,6 +314,34 @@ def test_a_pretrained_target_names_its_checkpoint():
     assert other.conditions.digest != suite.conditions.digest
 
 
+OVERSAMPLED = """
+[[schemes]]
+name = "edpsgd-oversampled"
+epsilon = [1]
+options = { cohort = "%s"%s }
+"""
+EMBEDDED = 'source = "embedded"\nspeakers = 4\nutterances = 16\n%s\n'
+
+
+@pytest.mark.parametrize(
+    ("speech", "cohort", "attribute", "values"),
+    [
+        ("", "british", "", "en or en-GB-x-rp or en-US or en-US-nyc"),
+        ('accents = ["en"]\nquota = { en-US = 1 }', "en-GB-x-rp", "", "en or en-US$"),
+        ("languages = { es = 1 }", "fr", ', attribute = "language"', "en or es$"),
+    ],
+)
+def test_a_cohort_that_nobody_can_be_in_is_refused(speech, cohort, attribute, values):
+    private = EMBEDDED % speech
+    text = SMALL.replace('source = "an4"\nsplit = "train"', private)
+    with pytest.raises(SuiteError, match=f"cohort is '{cohort}', and the .* is {values}"):
+        parse_suite("small.toml", text + OVERSAMPLED % (cohort, attribute))
+    for name in values.rstrip("$").split(" or "):
+        parse_suite("small.toml", text + OVERSAMPLED % (name, attribute))
+    # Of real speech the suite does not say who is there.
+    parse_suite("small.toml", SMALL + OVERSAMPLED % (cohort, attribute))
+
+
 def test_what_begins_nowhere_else_leaves_digests_as_they_were(edited):
     training = edited("seeds = [0]", "seeds = [0]").conditions.model_dump(mode="json")["training"]
     assert not {"checkpoint", "adapter_rank", "precision"} & set(training)

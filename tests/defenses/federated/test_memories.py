@@ -9,8 +9,7 @@ import pytest
 import torch
 
 from defenses.federated.clients import Client, clients_of
-from defenses.federated.keeping import Keeping, Memories, gradient_directions, most_diverse
-from targets.core.errors import OverheardError
+from defenses.federated.memories import Memories, Replay, gradient_directions, most_diverse
 from targets.core.randomness import Randomness
 from tests.fakes import TARGETS, recipe_for, speech
 
@@ -94,7 +93,7 @@ def test_directions_are_gradients_of_every_target(target):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_devices_keep_their_own_up_to_the_budget(recognizer, clients, kind):
-    memories = Memories(clients, 3, Keeping(kind, 3, KINDS), Randomness(0))
+    memories = Memories(clients, 3, Replay(kind, 3), Randomness(0))
     assert [len(memories.with_kept(c).examples) for c in clients] == [6, 6]
     for period in (1, 2):
         memories.move_to(period, recognizer)
@@ -109,13 +108,13 @@ def test_devices_keep_their_own_up_to_the_budget(recognizer, clients, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_is_kept_without_a_budget(recognizer, clients, kind):
-    memories = Memories(clients, 2, Keeping(kind, 0, KINDS), Randomness(0))
+    memories = Memories(clients, 2, Replay(kind, 0), Randomness(0))
     memories.move_to(1, recognizer)
     assert not any(memories.kept.values())
 
 
 def kept_by(recognizer, clients, kind):
-    memories = Memories(clients, 2, Keeping(kind, 2, KINDS), Randomness(0))
+    memories = Memories(clients, 2, Replay(kind, 2), Randomness(0))
     memories.move_to(1, recognizer)
     return {name: [id(e) for e in kept] for name, kept in memories.kept.items()}
 
@@ -133,13 +132,10 @@ def test_devices_that_choose_alone_know_nothing_of_each_other(recognizer, client
     assert together[same.name] != alone[same.name]
 
 
-@pytest.mark.parametrize(
-    ("kind", "budget", "complaint"),
-    [
-        ("best", 1, "keep is 'best'; use one of diverse, coordinated, uniform"),
-        (*KINDS[:1], -1, "-1"),
-    ],
-)
-def test_what_keeps_nothing_that_makes_sense_is_refused(kind, budget, complaint):
-    with pytest.raises(OverheardError, match=complaint):
-        Keeping(kind, budget, KINDS)
+def test_a_round_holds_what_has_arrived_in_its_period_after_all_have_chosen(recognizer, clients):
+    memories = Memories(clients, 2, Replay("uniform", 1), Randomness(0))
+    seen = [
+        (number, [len(c.examples) for c in present], len(memories.kept))
+        for number, present in memories.rounds(4, recognizer)
+    ]
+    assert seen == [(n, [3, 3], 0 if n < 2 else 2) for n in range(4)]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
 
-from defenses.federated.continual import KeepingDPFedAvg, KeepingFedAvg
 from defenses.federated.local_training import LocalTraining
+from defenses.federated.replay import ReplayDPFedAvg, ReplayFedAvg
 from defenses.federated.scheme import DPFedAvg, FedAvg
+from leaderboard.spec.options import made_with
 from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
 from tests.fakes import recipe_for, speech
@@ -20,8 +22,8 @@ PUBLIC = speech(4, "public")
 MEMBERS = speech(9, "private", speakers=3)
 FEW = {"clients": 3, "per_round": 3, "batch_size": 2, "rounds": 3, "periods": 3}
 PAIRS = [
-    (FedAvg(**FEW), KeepingFedAvg(**FEW)),
-    (DPFedAvg(4.0, **FEW), KeepingDPFedAvg(4.0, **FEW)),
+    (FedAvg(**FEW), ReplayFedAvg(**FEW)),
+    (DPFedAvg(4.0, **FEW), ReplayDPFedAvg(4.0, **FEW)),
 ]
 
 
@@ -34,20 +36,20 @@ def trained(scheme, recipe, members=MEMBERS):
     return scheme.train(recipe, members, [], Randomness(0))
 
 
-@pytest.mark.parametrize(("plain", "keeping"), PAIRS)
-def test_without_a_budget_it_is_the_scheme_that_drops_everything(recipe, plain, keeping):
-    one, other = trained(plain, recipe), trained(replace(keeping, budget=0), recipe)
+@pytest.mark.parametrize(("plain", "replay"), PAIRS)
+def test_without_a_budget_it_is_the_scheme_that_drops_everything(recipe, plain, replay):
+    one, other = trained(plain, recipe), trained(replace(replay, budget=0), recipe)
     assert all(torch.equal(w, other.weights[n]) for n, w in one.weights.items())
-    kept = trained(keeping, recipe)
+    kept = trained(replay, recipe)
     assert not all(torch.equal(w, kept.weights[n]) for n, w in one.weights.items())
     assert one.event == kept.event
     assert one.unit == kept.unit == "speaker"
 
 
-@pytest.mark.parametrize(("_", "keeping"), PAIRS)
+@pytest.mark.parametrize(("_", "replay"), PAIRS)
 @pytest.mark.parametrize("keep", ["diverse", "uniform"])
 def test_a_device_trains_on_what_it_has_kept_beside_what_is_new(
-    recipe, monkeypatch, _, keeping, keep
+    recipe, monkeypatch, _, replay, keep
 ):
     heard = []
     real = LocalTraining.update
@@ -57,15 +59,32 @@ def test_a_device_trains_on_what_it_has_kept_beside_what_is_new(
         return real(self, recognizer, examples, rng)
 
     monkeypatch.setattr(LocalTraining, "update", watched)
-    trained(replace(keeping, keep=keep, budget=1), recipe)
+    trained(replace(replay, keep=keep, budget=1), recipe)
     # Every device is in every round, and gets one utterance in each.
     assert heard == [1] * 3 + [2] * 3 + [2] * 3
 
 
-def test_under_a_guarantee_devices_do_not_coordinate(recipe):
-    assert trained(KeepingFedAvg(**FEW, keep="coordinated", budget=1), recipe)
-    with pytest.raises(OverheardError, match="keep is 'coordinated'; use one of diverse, uniform"):
-        trained(KeepingDPFedAvg(4.0, **FEW, keep="coordinated"), recipe)
+def test_devices_coordinate_without_a_guarantee(recipe):
+    assert trained(ReplayFedAvg(**FEW, keep="coordinated", budget=1), recipe)
+
+
+@pytest.mark.parametrize(
+    ("make", "options", "complaint"),
+    [
+        (ReplayFedAvg, {"keep": "best"}, "'best'; use one of diverse, coordinated, uniform"),
+        (partial(ReplayDPFedAvg, 4.0), {"keep": "coordinated"}, "use one of diverse, uniform"),
+        (ReplayFedAvg, {"budget": -1}, "budget is -1"),
+        (partial(ReplayDPFedAvg, 4.0), {"periods": 1}, "periods is 1; give at least 2"),
+    ],
+)
+def test_what_keeps_nothing_or_makes_no_sense_is_refused_at_once(make, options, complaint):
+    with pytest.raises(OverheardError, match=complaint):
+        make(**options)
+
+
+def test_a_suite_is_told_so_before_anything_is_trained():
+    with pytest.raises(OverheardError, match="keep is 'coordinated': should be 'diverse' or"):
+        made_with("scheme", ReplayDPFedAvg, {}, {"epsilon": 4.0}, {"keep": "coordinated"})
 
 
 def test_one_device_more_moves_no_update_of_another(recipe, monkeypatch):
@@ -79,7 +98,7 @@ def test_one_device_more_moves_no_update_of_another(recipe, monkeypatch):
 
     monkeypatch.setattr(LocalTraining, "update", watched)
     monkeypatch.setattr("defenses.federated.mechanism.calibrated", lambda *_: 0.0)
-    scheme = KeepingDPFedAvg(4.0, **FEW, budget=1)
+    scheme = ReplayDPFedAvg(4.0, **FEW, budget=1)
     trained(scheme, recipe)
     with_all = list(seen.values())
     seen.clear()

@@ -7,43 +7,35 @@ short one utterance at a time: the next to be kept points away most from the sum
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from defenses.dpsgd.clipping import PHYSICAL_BATCH, trained_parameters
+from defenses.dpsgd.mechanism import stage_of
 from defenses.federated.clients import Client, of_period
 from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
 from targets.models.recognizer import Example, Recognizer
 from targets.nn.tape import recording
 
-DIVERSE, COORDINATED, UNIFORM = "diverse", "coordinated", "uniform"
+Alone = Literal["diverse", "uniform"]
+Kind = Literal["diverse", "coordinated", "uniform"]
 
 
 @dataclass(frozen=True)
-class Keeping:
-    """How many old utterances a device keeps, and which.
+class Replay:
+    """Which old utterances a device keeps, up to a `budget`; 0 keeps nothing.
 
     `diverse` are those whose gradients differ on one device, `coordinated` those that also differ
-    from what other devices keep, `uniform` some by chance. A `budget` of 0 keeps nothing.
-
-    Raises:
-        OverheardError: there is no such kind, or the budget is negative.
+    from what other devices keep, `uniform` some by chance.
     """
 
-    kind: str
+    kind: Kind
     budget: int
-    kinds: tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        """Refuse what keeps nothing that makes sense."""
-        if self.kind not in self.kinds:
-            raise OverheardError(f"keep is {self.kind!r}; use one of {', '.join(self.kinds)}")
-        if self.budget < 0:
-            raise OverheardError(f"budget is {self.budget}; give 0 for nothing, or more")
 
 
 @dataclass(eq=False)
@@ -52,10 +44,20 @@ class Memories:
 
     clients: Sequence[Client]
     periods: int
-    keeping: Keeping
+    replay: Replay
     rng: Randomness
     period: int = field(default=0, init=False)
     kept: dict[str, list[Example]] = field(default_factory=dict, init=False)
+
+    def rounds(self, count: int, recognizer: Recognizer) -> Iterator[tuple[int, Sequence[Client]]]:
+        """Yield the number of each of so many rounds, and the clients with what arrived in it.
+
+        Before the first round of a period every device has chosen what it keeps.
+        """
+        for number in range(count):
+            period = stage_of(number, count, self.periods)
+            self.move_to(period, recognizer)
+            yield number, of_period(self.clients, period, self.periods)
 
     def move_to(self, period: int, recognizer: Recognizer) -> None:
         """Let every device choose what to keep, at the present weights, where a period is over.
@@ -79,11 +81,11 @@ class Memories:
         self, recognizer: Recognizer, pool: Sequence[Example], total: Tensor, rng: Randomness
     ) -> tuple[list[Example], Tensor]:
         """Return what is kept of a pool, and the sum of what is kept on all devices so far."""
-        budget, kind = self.keeping.budget, self.keeping.kind
-        alone = kind != COORDINATED
+        budget, kind = self.replay.budget, self.replay.kind
+        alone = kind != "coordinated"
         if not budget or (alone and len(pool) <= budget):
             return list(pool[:budget]), total
-        if kind == UNIFORM:
+        if kind == "uniform":
             drawn = rng.numpy().permutation(len(pool))[:budget]
             return [pool[place] for place in sorted(drawn)], total
         directions = gradient_directions(recognizer, pool)
