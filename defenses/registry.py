@@ -19,13 +19,15 @@ class SchemeEntry(Entry):
     `takes_epsilon` says whether an ε is asked of it; `begins_at_student` whether its training
     begins at the recipe's student where there is one, not at the public start, and
     `begins_self_trained` whether it is pointless where there is none. `canaries` are those that
-    watch its mechanism in `leaderboard.audits.at_settings`, None where nothing does.
+    watch its mechanism in `leaderboard.audits.at_settings`, None where nothing does. One that is
+    `english_alone` has transcripts said by the rules of English.
     """
 
     takes_epsilon: bool = True
     begins_at_student: bool = False
     begins_self_trained: bool = False
     canaries: Canaries | None = None
+    english_alone: bool = False
 
 
 SCHEMES: Registry[SchemeEntry] = Registry(
@@ -141,18 +143,21 @@ SCHEMES: Registry[SchemeEntry] = Registry(
             path="defenses.text.scheme:ADePT",
             summary="ADePT at its true price: noisy latents of transcripts, said by public voices",
             canaries="latents",
+            english_alone=True,
         ),
         SchemeEntry(
             name="word-noise",
             path="defenses.text.words:WordNoise",
             summary="transcripts with noise on every word, in a space of even density, then spoken",
             canaries="latents",
+            english_alone=True,
         ),
         SchemeEntry(
             name="spoken-public",
             path="defenses.text.scheme:PublicSpoken",
             summary="public transcripts said by public voices, ε = 0: the control of private text",
             takes_epsilon=False,
+            english_alone=True,
         ),
         SchemeEntry(
             name="voice-shifted",
@@ -165,6 +170,7 @@ SCHEMES: Registry[SchemeEntry] = Registry(
             path="defenses.voice.scheme:ReplacedVoice",
             summary="plain training on private transcripts said by public voices: no guarantee",
             takes_epsilon=False,
+            english_alone=True,
         ),
         SchemeEntry(
             name="pate-lnmax",

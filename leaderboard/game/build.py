@@ -198,8 +198,12 @@ def _canaries(
         return []
     english = [v for v, language in voices.items() if language in (None, ENGLISH)]
     if not english:
-        why = "no private voice speaks English" if voices else "no embedded voice is left"
-        raise OverheardError(f"canaries: {why}, to say them: lower 'speakers' of other voices")
+        why, lower = (
+            ("no private voice speaks English", "speech.private.languages, or leave canaries out")
+            if voices
+            else ("no embedded voice is left", "'speakers' of other voices")
+        )
+        raise OverheardError(f"canaries: {why}, to say them: lower {lower}")
     kinds = _kinds(wanted)
     fillings = {
         # The first by the name it had when there was one.

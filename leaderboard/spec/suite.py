@@ -61,6 +61,29 @@ class Suite(Conditions):
         return self
 
     @model_validator(mode="after")
+    def _english_for_who_speaks_nothing_else(self) -> Suite:
+        speaking = [s.name for s in self.schemes if SCHEMES[s.name].english_alone]
+        # What is said are public and private transcripts.
+        for name in ("public", "private"):
+            speech: Speech = getattr(self.speech, name)
+            if speech.languages and speaking:
+                raise ValueError(
+                    f"scheme '{speaking[0]}' has transcripts said by the rules of English: leave "
+                    f"it or speech.{name}.languages out"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _an_english_voice_for_canaries(self) -> Suite:
+        private = self.speech.private
+        if self.canaries.count and sum(private.languages.values()) == private.speakers:
+            raise ValueError(
+                "canaries: no private voice speaks English, to say them: lower "
+                "speech.private.languages, or leave canaries out"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _a_student_for_who_begins_there(self) -> Suite:
         wanting = [s.name for s in self.schemes if SCHEMES[s.name].begins_self_trained]
         if wanting and not self.training.self_training:

@@ -53,6 +53,11 @@ class Recognizer(nn.Module):
         self.network = network
         self.precision = SINGLE
 
+    @property
+    def hears_log_mel(self) -> bool:
+        """Whether the frames are log-mel, with or without further columns."""
+        return bool(getattr(self.logmel, "has_log_mel", False))
+
     def examples(self, utterances: Sequence[Utterance]) -> list[Example]:
         """Return what training needs of each utterance, computed once.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -25,7 +26,10 @@ class LogMel(nn.Module):
 
     It is made on the CPU, and `to` moves it. The statistics are buffers that `calibrate` fills
     once, from public speech only: statistics of private speech would leak outside the guarantee.
+    `has_log_mel` says of a front end that its first columns are such frames.
     """
+
+    has_log_mel: ClassVar[bool] = True
 
     def __init__(self) -> None:
         super().__init__()

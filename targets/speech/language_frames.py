@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from targets.core.errors import OverheardError
 from targets.speech.features import MELS, LogMel
 from targets.speech.language import LANGUAGE, LANGUAGES
 from targets.speech.utterance import Utterance
@@ -16,12 +18,14 @@ from targets.speech.utterance import Utterance
 STEP = 10.0
 
 
-class SpokenLogMel(nn.Module):
+class LanguageLogMel(nn.Module):
     """Log-mel frames with one more column that says the language, in place of `LogMel`.
 
-    It is `STEP` times the place of the language in `LANGUAGES`, from 1; 0 where the utterance is in
-    no language that is known.
+    It is `STEP` times the place of the language in `LANGUAGES`, from 1; 0 where the utterance
+    states no language.
     """
+
+    has_log_mel: ClassVar[bool] = True  # see `LogMel`
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,7 +39,11 @@ class SpokenLogMel(nn.Module):
         """Do nothing: frames are cheap."""
 
     def forward(self, utterances: Sequence[Utterance]) -> tuple[Tensor, Tensor]:
-        """Return frames (B, T, M + 1), padded with zeros, and the frame counts (B,)."""
+        """Return frames (B, T, M + 1), padded with zeros, and the frame counts (B,).
+
+        Raises:
+            OverheardError: an utterance states a language that is not in `LANGUAGES`.
+        """
         frames, counts = self.logmel(utterances)
         column = frames.new_zeros(*frames.shape[:2], 1)
         for row, (utterance, count) in enumerate(zip(utterances, counts.tolist(), strict=True)):
@@ -44,8 +52,16 @@ class SpokenLogMel(nn.Module):
 
 
 def _place(utterance: Utterance) -> int:
-    language = utterance.attributes.get(LANGUAGE, "")
-    return LANGUAGES.index(language) + 1 if language in LANGUAGES else 0
+    language = utterance.attributes.get(LANGUAGE)
+    if not language:
+        return 0
+    if language not in LANGUAGES:
+        # It would be heard as English, while its cohort has the name that it states.
+        raise OverheardError(
+            f"utterance {utterance.id!r} is in {language!r}, and this target knows "
+            f"{', '.join(LANGUAGES)}: state one of these in the corpus, or none for English"
+        )
+    return LANGUAGES.index(language) + 1
 
 
 def told_apart(frames: Tensor) -> tuple[Tensor, Tensor]:

@@ -15,8 +15,6 @@ from targets.core.randomness import Randomness
 from targets.models.base import train_base_alone
 from targets.models.recognizer import Example, Recognizer
 from targets.speech.augmentation import masked
-from targets.speech.features import LogMel
-from targets.speech.language_frames import SpokenLogMel
 from targets.speech.utterance import Utterance
 from targets.training.recipe import Recipe, Schedule
 
@@ -41,7 +39,7 @@ def fit(
     worth more, if they are gone through more often. What hears no spectrogram has nothing hidden.
     `objective` is what is made as small as it can be, if not the mean loss.
     """
-    augment = augment and isinstance(recognizer.logmel, LogMel | SpokenLogMel)
+    augment = augment and recognizer.hears_log_mel
     examples = recognizer.examples(utterances)
     hiding = rng.child("augmentation").torch()
 

@@ -30,8 +30,7 @@ from targets.models.recognizer import Example, Recognizer
 from targets.nn.layers import Linear
 from targets.nn.precision import products_in
 from targets.speech.augmentation import masked
-from targets.speech.features import MELS, LogMel
-from targets.speech.language_frames import SpokenLogMel
+from targets.speech.features import MELS
 from targets.speech.utterance import Utterance
 from targets.training.contrast import info_nce
 from targets.training.fit import descend, public_start
@@ -63,7 +62,8 @@ def guided_start(
             learn from.
     """
     transcribed = [u for u in public if u.text]
-    encoder_of(recipe.untrained(rng))  # a target without one is refused before anything is trained
+    # A target without one is refused before anything is trained.
+    _frames_and_size(encoder_of(recipe.untrained(rng)))
     with stage(0.0, 0.3):
         prior = public_start(recipe, transcribed, schedule, rng, augment=augment)
     with stage(0.3, 0.7):
@@ -100,8 +100,8 @@ def encoder_of(recognizer: Recognizer) -> nn.Module:
     Raises:
         OverheardError: it has none that hears log-mel frames.
     """
-    network, hears = recognizer.network, recognizer.logmel
-    if not isinstance(network, HasEncoder) or not isinstance(hears, LogMel | SpokenLogMel):
+    network = recognizer.network
+    if not isinstance(network, HasEncoder) or not recognizer.hears_log_mel:
         raise OverheardError(
             f"guided CPC trains an encoder of log-mel frames, and {type(network).__name__} has "
             "none: leave training.pretraining out"
@@ -190,8 +190,21 @@ def _encoded(encoder: nn.Module, features: Tensor, counts: Tensor) -> tuple[Tens
 
 @torch.no_grad()
 def _frames_and_size(encoder: nn.Module) -> tuple[int, int]:
-    """Return how many frames make a state, and how many numbers it is."""
-    device = next(encoder.parameters()).device
-    silence = torch.zeros(1, 64, MELS, device=device)
-    states, counts = _encoded(encoder, silence, torch.tensor([64], device=device))
-    return 64 // int(counts), states.shape[-1]
+    """Return how many frames make a state, and how many numbers it is.
+
+    Raises:
+        OverheardError: the encoder is called in another way than `AcousticEncoder`.
+    """
+    try:
+        device = next(encoder.parameters()).device
+        silence = torch.zeros(1, 64, MELS, device=device)
+        states, counts = _encoded(encoder, silence, torch.tensor([64], device=device))
+        (many,) = counts.tolist()
+        _, _, size = states.shape
+        return 64 // int(many), size
+    except Exception as error:  # whatever somebody else's network raises
+        raise OverheardError(
+            f"guided CPC: {type(encoder).__name__} does not encode as AcousticEncoder does, frames "
+            f"(B, T, {MELS}) and counts (B,) to states (B, T', D) and their counts ({error}): "
+            "give the network such an 'encoder', or leave training.pretraining out"
+        ) from error

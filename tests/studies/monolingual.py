@@ -3,9 +3,9 @@
 A recogniser of one language alone is made for each language of the suite `multilingual`: the target
 `conformer`, with the suite's own sizes and schedules, is trained on what that language has of the
 public speech, and then, without privacy, on what it has of the members of the suite's row
-`conformer`, `none`. Printed is the word error rate (greedy search) on the test speakers of the
-language after each, with its bootstrap interval over speakers: to be read beside
-`overheard cohorts`.
+`conformer`, `none`. Printed is the word error rate, by the beam search that suites have, on the
+test speakers of the language after each, with its bootstrap interval over speakers: to be read
+beside `overheard cohorts`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tabulate import tabulate
 
+from leaderboard.experiment.train import BEAM
 from leaderboard.game.build import build_game
 from leaderboard.spec.load import load_suite
 from targets.core.estimate import Estimate
@@ -60,7 +61,7 @@ def main() -> None:
 
 def heard(recognizer: Recognizer, test: list[Utterance]) -> Estimate:
     """Return the word error rate of what a recogniser writes."""
-    return word_error_rate(test, recognizer.transcribe(test), SEED.child("intervals"))
+    return word_error_rate(test, recognizer.transcribe(test, BEAM), SEED.child("intervals"))
 
 
 def told(rate: Estimate) -> str:

@@ -9,7 +9,7 @@ from torch import nn
 from targets.models.ctc import CTC
 from targets.models.multilingual.encoder import MultilingualEncoder
 from targets.nn.encoder import MakeEncoder
-from targets.speech.language_frames import SpokenLogMel
+from targets.speech.language_frames import LanguageLogMel
 
 
 class MultilingualCTC(CTC):
@@ -22,4 +22,4 @@ class MultilingualCTC(CTC):
 
     def front_end(self) -> nn.Module:
         """See `HearsItself`."""
-        return SpokenLogMel()
+        return LanguageLogMel()

@@ -272,7 +272,7 @@ def test_some_voices_speak_other_languages():
 
 def test_canaries_need_a_private_voice_that_speaks_english():
     spanish = Speech(source="embedded", speakers=4, utterances=4, languages={"es": 4})
-    with pytest.raises(OverheardError, match="no private voice speaks English"):
+    with pytest.raises(OverheardError, match=r"speaks English.*: lower speech\.private\.languages"):
         build_game(conditions(speech=speech(private=spanish)), "ctc", 0, Path("nowhere"))
     with pytest.raises(ValueError, match="'quota' and 'languages' ask for more than the 4"):
         spanish.model_validate({**spanish.model_dump(), "quota": {"en": 1}})

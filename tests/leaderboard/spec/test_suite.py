@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from defenses.registry import SCHEMES
 from leaderboard.spec import suite as suites
 from leaderboard.spec.cell import Cell
 from leaderboard.spec.fields import SuiteError
@@ -424,3 +425,28 @@ def test_a_suite_that_was_renamed_is_known_by_its_conditions(name):
     (cell, *_) = load_suite(name).cells()
     assert suite_of(cell.model_copy(update={"suite": "schemes"})) == name
     assert suite_of(cell.model_copy(update={"suite": "mine"})) == "mine"
+
+
+SPEAKERS_OF_SPANISH = """[speech.private]
+source = "embedded"
+speakers = 4
+utterances = 8
+languages = { es = %d }"""
+PRIVATE = '[speech.private]\nsource = "an4"\nsplit = "train"'
+
+
+@pytest.mark.parametrize("scheme", ["voice-replaced", "spoken-public", "adept", "word-noise"])
+def test_schemes_that_say_transcripts_in_english_are_refused_other_languages(scheme):
+    named = f'name = "{scheme}"' + ("\nepsilon = [1]" if SCHEMES[scheme].takes_epsilon else "")
+    english = SMALL.replace('name = "none"', named)
+    assert parse_suite("small.toml", english)
+    other = english.replace(PRIVATE, SPEAKERS_OF_SPANISH % 2)
+    said = rf"'{scheme}' has transcripts said by the rules of English.* speech\.private\.languages"
+    with pytest.raises(SuiteError, match=said):
+        parse_suite("small.toml", other)
+
+
+def test_canaries_need_a_private_voice_that_speaks_english():
+    assert parse_suite("small.toml", SMALL.replace(PRIVATE, SPEAKERS_OF_SPANISH % 3))
+    with pytest.raises(SuiteError, match=r"speaks English.*: lower speech\.private\.languages"):
+        parse_suite("small.toml", SMALL.replace(PRIVATE, SPEAKERS_OF_SPANISH % 4))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
+from targets.core.errors import OverheardError
 from targets.speech.augmentation import masked
 from targets.speech.features import LogMel
-from targets.speech.language_frames import SpokenLogMel, told_apart
+from targets.speech.language_frames import LanguageLogMel, told_apart
 from tests.fakes import speech, utterance
 
 SAID = [
@@ -14,12 +16,12 @@ SAID = [
     utterance("b", "ten", language="de"),
     utterance("c", "two", language="en"),
     utterance("d", "milk"),
-    utterance("e", "tea", language="Klingon"),
+    utterance("e", "tea", language=""),
 ]
 
 
 def test_frames_are_the_log_mel_and_the_language():
-    plain, spoken = LogMel(), SpokenLogMel()
+    plain, spoken = LogMel(), LanguageLogMel()
     for one in (plain, spoken):
         one.calibrate(speech(3, "public"))
     wanted, counts = plain(SAID)
@@ -31,8 +33,15 @@ def test_frames_are_the_log_mel_and_the_language():
     assert told_apart(wanted)[1].tolist() == [0] * 5
 
 
+@pytest.mark.parametrize("language", ["Spanish", "de-DE", "ES"])
+def test_another_language_is_not_heard_as_english(language):
+    said = [*SAID, utterance("f", "tea", language=language)]
+    with pytest.raises(OverheardError, match=f"'f' is in '{language}', .* en, es, de: state one"):
+        LanguageLogMel()(said)
+
+
 def test_neither_masks_nor_noise_change_the_language():
-    frames, _ = SpokenLogMel()(SAID[:1])
+    frames, _ = LanguageLogMel()(SAID[:1])
     generator = torch.Generator().manual_seed(0)
     for _ in range(100):
         seen = masked(frames[0], generator)
@@ -43,7 +52,7 @@ def test_neither_masks_nor_noise_change_the_language():
 
 
 def test_a_band_is_hidden_as_without_the_column():
-    frames, _ = SpokenLogMel()(SAID[:1])
+    frames, _ = LanguageLogMel()(SAID[:1])
     one, other = (torch.Generator().manual_seed(5) for _ in range(2))
     for _ in range(20):
         assert torch.equal(masked(frames[0], one)[:, :64], masked(frames[0, :, :64], other))

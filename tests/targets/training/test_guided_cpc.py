@@ -147,3 +147,15 @@ def test_what_it_cannot_train_it_says():
     odd.network = nn.Linear(2, 2)
     with pytest.raises(OverheardError, match=r"Linear has none: leave training\.pretraining out"):
         encoder_of(odd)
+
+
+def test_an_encoder_that_is_called_in_another_way_is_refused_before_anything_is_trained(
+    monkeypatch,
+):
+    recipe = recipe_for("ctc", PUBLIC)
+    odd = recipe.build()
+    odd.network.encoder = nn.Linear(64, 8)
+    monkeypatch.setattr(type(recipe), "untrained", lambda *_: odd)
+    monkeypatch.setattr("targets.training.guided_cpc.public_start", None)
+    with pytest.raises(OverheardError, match="guided CPC: Linear does not encode as Acoustic"):
+        guided_start(recipe, PUBLIC, ONCE, ONCE, Randomness(0))
