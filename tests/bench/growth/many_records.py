@@ -71,6 +71,7 @@ class Copies:
             "cell": cell.model_copy(update={"seed": SEED_MARK}),
             # Of the code as it is now: otherwise a run would have something to do.
             "fingerprints": {SCHEME: scheme_code(cell.scheme), **attacks},
+            "supersedes": None,  # what the published one corrects is not copied
         }
         content = record.model_copy(update=changes).content
         self.canonical = canonical(content)
