@@ -121,15 +121,14 @@ def audit_at(
     ε follows from the other two; another machine's arithmetic makes its last digits others.
     """
     wanted = "mechanism", scheme, event, delta
-    return next(
-        (
-            audit
-            for audit in audits
-            if (audit.kind, audit.scheme, audit.event, audit.delta) == wanted
-            and isclose(audit.epsilon, epsilon, rel_tol=SAME)
-        ),
-        None,
-    )
+    found = [
+        audit
+        for audit in audits
+        if (audit.kind, audit.scheme, audit.event, audit.delta) == wanted
+        and isclose(audit.epsilon, epsilon, rel_tol=SAME)
+    ]
+    # The first that was made: which of several counts must not hang on what they found.
+    return min(found, key=lambda audit: audit.made, default=None)
 
 
 def audited_mechanism(record: Record, audits: Sequence[MechanismAudit]) -> Estimate:
