@@ -88,13 +88,13 @@ SCHEMES: Registry[SchemeEntry] = Registry(
             summary="eDP-SGD that draws one cohort more often, priced at the highest rate",
         ),
         SchemeEntry(
-            name="elastic",
+            name="elastic-weight-consolidation",
             path="defenses.fairness.elastic:Elastic",
             summary="plain training, then one cohort alone, with what matters to others held",
             takes_epsilon=False,
         ),
         SchemeEntry(
-            name="reweighted",
+            name="adversarial-reweighting",
             path="defenses.fairness.reweighting:Reweighted",
             summary="plain training on losses that an adversary weighs by how utterances sound",
             takes_epsilon=False,
