@@ -47,6 +47,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 		{ echo "no Python 3.11 or later here: install one, or make PYTHON=/path/to/python"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -c 'import librosa.sequence'  # compiles its loops, here rather than at first use
 	touch $@
 
 $(VENV)/installed-docs: $(VENV)/installed

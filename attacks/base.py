@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -19,6 +19,7 @@ from targets.speech.utterance import Utterance
 
 Scores = NDArray[np.float64]
 Memory = dict[str, dict[str, Scores]]  # scores on each reference, by attack and candidate
+Losses = MutableMapping[tuple[str, ...], Scores]  # of the public start, by who was asked about
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +29,8 @@ class Transcripts:
     Every view also holds what any attacker has: `start`, the public recogniser that training
     began from, `public`, transcribed public speech, and where an attack asks for them,
     `references`, recognisers that the attacker trained from both. `known` are scores that earlier
-    attacks gave, by attack and candidate, so that none is computed twice.
+    attacks gave, by attack and candidate, so that none is computed twice. `start_losses` are those
+    of the public start: many targets begin there.
     """
 
     _target: Recognizer
@@ -36,6 +38,19 @@ class Transcripts:
     public: Sequence[Utterance]
     references: References | None = None
     known: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    start_losses: Losses = field(default_factory=dict)
+
+    def nll_of_start(self, utterances: Sequence[Utterance]) -> Scores:
+        """Return the losses (N,) in nats of the public start, computed at the first call alone.
+
+        They are kept for exactly these utterances: in another batch their last digits differ.
+        """
+        asked = tuple(u.id for u in utterances)
+        if asked not in self.start_losses:
+            losses = _array(self.start.nll(utterances))
+            losses.setflags(write=False)
+            self.start_losses[asked] = losses
+        return self.start_losses[asked]
 
     def transcribe(self, utterances: Sequence[Utterance]) -> list[str]:
         """Return the target's transcripts."""
@@ -81,6 +96,7 @@ def view_of(
     public: Sequence[Utterance],
     references: References | None = None,
     known: Mapping[str, Mapping[str, float]] | None = None,
+    start_losses: Losses | None = None,
 ) -> Any:
     """Return the view of a target that an attack with this access may have.
 
@@ -93,7 +109,8 @@ def view_of(
         raise OverheardError(f"access is {access!r}; use one of {', '.join(VIEWS)}")
     target.requires_grad_(False)
     start.requires_grad_(False)
-    return VIEWS[access](target, start, public, references, known or {})
+    losses = {} if start_losses is None else start_losses
+    return VIEWS[access](target, start, public, references, known or {}, losses)
 
 
 def _array(values: Tensor) -> Scores:

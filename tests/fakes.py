@@ -95,6 +95,15 @@ def without_text(utterances: Sequence[Utterance]) -> list[Utterance]:
     return [replace(u, text="", words=()) for u in utterances]
 
 
+def put_in_place_of_speech(monkeypatch, game) -> None:
+    """Have experiments play the `game` (conditions, target, seed, data) -> Game."""
+    monkeypatch.setattr("leaderboard.game.build.build_game", game)
+    monkeypatch.setattr(
+        "leaderboard.game.build.public_speech",
+        lambda conditions, data: game(conditions, "", 0, data).public,
+    )
+
+
 def recipe_for(
     target: str,
     public: Sequence[Utterance],

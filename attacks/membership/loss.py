@@ -29,8 +29,7 @@ class Loss:
         """See `Attack`."""
         if self.calibrated:
             scores = signal_of(view, Loss(), candidates, rng)
-            of_start = view.start.nll(candidates).double().cpu().numpy()
-            scores = scores + of_start / characters(candidates)
+            scores = scores + view.nll_of_start(candidates) / characters(candidates)
         else:  # nothing is drawn
             scores = -view.nll(candidates) / characters(candidates)
         return Findings(tuple(candidates), scores)

@@ -18,6 +18,7 @@ from leaderboard.spec.cell import Cell
 if TYPE_CHECKING:
     from leaderboard.experiment.shared_stage import SharedStage
 
+A_PHRASE = 0.01  # seconds to make an utterance
 TRAINING = ("speech", "training", "transcribing")  # the stages before the attacks
 
 
@@ -62,10 +63,13 @@ def duration_of_cell(cell: Cell, left: Pending, known: Sequence[Memory]) -> Dura
 def duration_of_stage(stage: SharedStage, cell: Cell, known: Sequence[Memory]) -> Duration:
     """Return how long what a cell shares with others will take.
 
-    A public start takes as long as training without DP, scaled; of any other stage records tell.
+    A public start takes as long as training without DP, scaled; making speech what it took where it
+    was measured; of any other stage records tell.
     """
     if stage.kind == "start":
         return _duration_of_start(cell, known)
+    if stage.kind == "speech":
+        return Duration(A_PHRASE * (_candidates(cell) or 0), "10 ms an utterance, see docs/cost.md")
     return _duration(cell, [stage.kind], known)
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from typing import Any
 
 import numpy as np
 
-from attacks.base import VIEWS, Attack, Findings, References, view_of
+from attacks.base import VIEWS, Attack, Findings, Losses, References, view_of
 from attacks.registry import ATTACKS
 from attacks.statistics.verdict import verdict
 from defenses.accounting.event_text import noise_kind_of_text
@@ -23,6 +23,9 @@ from targets.core.clock import Clock
 from targets.core.estimate import Estimate
 from targets.core.progress import stage
 from targets.models.recognizer import Recognizer
+from targets.training.recipe import Recipe
+
+_start_losses: dict[Hashable, Losses] = {}
 
 
 def attacked(
@@ -42,7 +45,8 @@ def attacked(
     kept = set(every) - set(names)
     scores = {name: found for name, found in begun.scores.items() if name in kept}
     leakages = {name: found for name, found in begun.leakages.items() if name in kept}
-    start = recipe_as_begun(begun.cell, experiment.recipe, recognizer.state_dict()).build()
+    recipe = recipe_as_begun(begun.cell, experiment.recipe, recognizer.state_dict())
+    start, start_losses = recipe.build(), _losses_of(recipe, begun, experiment)
     public = [u for u in game.public if u.text]
     anew = {name: attack for name, attack in every.items() if name in names}
     for number, (name, attack) in enumerate(anew.items()):
@@ -53,7 +57,9 @@ def attacked(
                 # What an attack has learnt is for those that may see as much.
                 if issubclass(VIEWS[attack.access], VIEWS[every[earlier].access])
             }
-            view = view_of(attack.access, recognizer, start, public, references, known)
+            view = view_of(
+                attack.access, recognizer, start, public, references, known, start_losses
+            )
             try:
                 rng = experiment.rng("attack", name)
                 found = attack.score(view, game.candidates, rng)
@@ -80,6 +86,20 @@ def attacked(
         "fingerprints": prints | {name: attack_code(name) for name in anew},
     }
     return _judged(begun.model_copy(update=content), experiment, every, references)
+
+
+def _losses_of(recipe: Recipe, begun: Record, experiment: Experiment) -> Losses:
+    """Return where the losses of a start are kept for the next cell of this process.
+
+    What is kept is for the start, the speech and the device of the last cell alone.
+    """
+    at_student = recipe.start is not experiment.recipe.start
+    begins = str(experiment.start_file), at_student, experiment.used_device
+    wanted = (*begins, begun.corpora["public"], begun.corpora["private"])
+    if wanted not in _start_losses:
+        _start_losses.clear()
+        _start_losses[wanted] = {}
+    return _start_losses[wanted]
 
 
 def _judged(

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from leaderboard.game.game import Game
     from targets.training.recipe import Recipe
 
+SPEECH_JOB = "speech-private"  # all targets and seeds of a suite have the same speech
+
 
 @dataclass(frozen=True)
 class Experiment:
@@ -56,6 +58,16 @@ class Experiment:
     def start_job(self) -> str:
         """Name of the job that makes the public start; all seeds of a target begin there."""
         return f"start-{self.target}"
+
+    @property
+    def makes_private_speech(self) -> bool:
+        """Whether the speech of the candidates is made here, and not read."""
+        return self.conditions.speech.private.source == paths.EMBEDDED
+
+    @property
+    def first_jobs(self) -> tuple[str, ...]:
+        """Names of the jobs before all others: the public start, and making private speech."""
+        return (self.start_job, *([SPEECH_JOB] if self.makes_private_speech else []))
 
     @property
     def start_file(self) -> Path:

@@ -55,7 +55,7 @@ class ReferenceModels:
     @property
     def needs(self) -> tuple[str, ...]:
         """They begin at the public start."""
-        return (self.experiment.start_job,)
+        return self.experiment.first_jobs
 
     @property
     def weight(self) -> float:

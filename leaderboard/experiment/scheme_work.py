@@ -44,7 +44,7 @@ class SchemeWork:
     @property
     def needs(self) -> tuple[str, ...]:
         """It begins at the public start."""
-        return (self.experiment.start_job,)
+        return self.experiment.first_jobs
 
     @property
     def file(self) -> Path:

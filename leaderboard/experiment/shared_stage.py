@@ -8,6 +8,7 @@ from typing import Protocol
 from defenses.base import SharingDefense
 from leaderboard.experiment.choices import attacks_of, defense_of
 from leaderboard.experiment.experiment import Experiment
+from leaderboard.experiment.private_speech import PrivateSpeech
 from leaderboard.experiment.references import ReferenceModels, references_wanted
 from leaderboard.experiment.scheme_work import SchemeWork
 from leaderboard.experiment.start import PublicStart
@@ -67,6 +68,8 @@ def stages_of(cell: Cell, experiment: Experiment, *, trains: bool) -> list[Share
     """
     attacks = attacks_of(cell.conditions)
     stages: list[SharedStage] = [PublicStart(experiment)]
+    if experiment.makes_private_speech:
+        stages.append(PrivateSpeech(experiment))
     if references_wanted(attacks):
         stages.append(ReferenceModels(experiment, attacks))
     if cell.scheme != SUBMISSION:

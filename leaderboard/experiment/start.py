@@ -13,7 +13,8 @@ from torch import Tensor
 from defenses.base import weights_of
 from defenses.public.scheme import PublicStudent
 from leaderboard.experiment.experiment import Experiment
-from leaderboard.game.recipe import SPEECH, STUDENT, digest_of_public
+from leaderboard.game import build
+from leaderboard.game.recipe import SPEECH, STUDENT, digest_of_public, public_recipe
 from targets.core.errors import OverheardError
 from targets.core.files import whole_file
 from targets.core.progress import stage
@@ -53,8 +54,13 @@ class PublicStart:
             OverheardError: there is no untranscribed public speech for the student.
         """
         experiment, training = self.experiment, self.experiment.conditions.training
+        conditions, data = experiment.conditions, experiment.data
         with stage(0.0, 0.2):
-            public, recipe = experiment.game.public, experiment.untrained_recipe
+            # Not the game, whose private speech another worker may still be making.
+            public = build.public_speech(conditions, data)
+            recipe = public_recipe(
+                conditions, experiment.target, public, experiment.used_device, data
+            )
         if training.self_training and all(u.text for u in public):
             raise OverheardError(
                 "training.self_training: no public speech is untranscribed, so there is nothing "
@@ -74,7 +80,7 @@ class PublicStart:
             student = _student(begun, public, training.self_training, rng.child("student"))
         tensors = {**start, **{f"{STUDENT}{name}": w for name, w in student.items()}}
         with whole_file(self.file) as aside:
-            save_file(tensors, aside, metadata={SPEECH: digest_of_public(experiment.game)})
+            save_file(tensors, aside, metadata={SPEECH: digest_of_public(public)})
 
 
 def _student(

@@ -32,6 +32,7 @@ from targets.synthetic.voices import voice, voice_count
 SPEECH_SEED = 0  # of the embedded corpus: the speech stays, coins and secrets change with the seed
 CANARY_VOICES = 12  # that say the canaries where the private speech is real
 EMBEDDED = "embedded"
+PUBLIC = "public", "untranscribed"  # the splits that everyone has
 
 
 def build_game(conditions: Conditions, target: str, seed: int, data: Path) -> Game:
@@ -47,10 +48,7 @@ def build_game(conditions: Conditions, target: str, seed: int, data: Path) -> Ga
     voices = _dealt_out(splits)
     with stage(0.0, len(splits) / (len(splits) + 1)):
         parts = speech_of(conditions, data)
-    if not any(u.text for u in parts["public"]):
-        raise OverheardError(
-            "speech.public.transcribed: leaves no transcript to start from; give at least 1"
-        )
+    public = _public(parts)
     rng = Randomness(seed)
     own = [v for v in range(voice_count()) if not any(v in taken for taken in voices.values())]
     with stage(len(splits) / (len(splits) + 1), 1):
@@ -60,11 +58,28 @@ def build_game(conditions: Conditions, target: str, seed: int, data: Path) -> Ga
             splits["private"].channel,
             rng.child("canaries"),
         )
-    more = [u.without_words() for u in parts.get("untranscribed", ())]
     candidates = [*parts["private"], *canaries]
-    return Game.set_up(
-        [*parts["public"], *more], candidates, parts["test"], rng.child(target), conditions.unit
-    )
+    return Game.set_up(public, candidates, parts["test"], rng.child(target), conditions.unit)
+
+
+def public_speech(conditions: Conditions, data: Path) -> list[Utterance]:
+    """Return what is public in a game, and make no other embedded speech.
+
+    Raises:
+        OverheardError: see `build_game`.
+    """
+    splits = conditions.speech.named
+    # All that is real: it has to be told apart, and is only read.
+    wanted = [name for name, one in splits.items() if name in PUBLIC or one.source != EMBEDDED]
+    return _public(speech_of(conditions, data, wanted))
+
+
+def _public(parts: Mapping[str, Sequence[Utterance]]) -> list[Utterance]:
+    if not any(u.text for u in parts["public"]):
+        raise OverheardError(
+            "speech.public.transcribed: leaves no transcript to start from; give at least 1"
+        )
+    return [*parts["public"], *(u.without_words() for u in parts.get("untranscribed", ()))]
 
 
 def speech_of(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from targets.corpora.fit import check_fit
 from targets.models.pretrained import RANK, Pretrained
 from targets.models.registry import TARGETS
 from targets.speech.tokens import Characters, Subwords, Tokens
-from targets.speech.utterance import Corpus
+from targets.speech.utterance import Corpus, Utterance
 from targets.training.recipe import Recipe, Schedule
 
 SPEECH = "public"  # the key of the digest of what a start was trained on
@@ -34,28 +35,50 @@ def untrained_recipe(
             pretrained target is missing or unusable, or the target cannot learn an utterance of
             real speech.
     """
+    recipe = public_recipe(conditions, target, game.public, device, data)
+    _check_fit(game.candidates, recipe)
+    return replace(
+        recipe,
+        delta=_delta(conditions, len(game.candidates)),
+        # Of the fair coins, not of how they fell: the number of members is private.
+        expected_members=max(1, round(sum(map(repetitions, game.candidates)) / 2)),
+    )
+
+
+def public_recipe(
+    conditions: Conditions, target: str, public: Sequence[Utterance], device: str, data: Path
+) -> Recipe:
+    """Return a recipe for public speech alone: no start, no candidates, and so no δ.
+
+    Raises:
+        OverheardError: the checkpoint of a pretrained target is missing or unusable, or the target
+            cannot learn an utterance of real public speech.
+    """
     training = conditions.training
     pretrained = None
     if TARGETS[target].pretrained:
         assert training.checkpoint is not None
         pretrained = Pretrained(data / training.checkpoint, training.adapter_rank or RANK)
-    tokens = _tokens(conditions, target, game, pretrained)
-    # Not the embedded speech, which is made here: a canary said too fast is part of a study.
-    real = (u for u in (*game.public, *game.candidates) if u.origin)
-    check_fit(real, tokens, TARGETS[target].frames_per_label, target)
-    return Recipe(
+    recipe = Recipe(
         target=target,
-        tokens=tokens,
+        tokens=_tokens(conditions, target, public, pretrained),
         channels=training.channels,
         hidden=training.hidden,
         schedule=Schedule(training.epochs, training.batch_size, training.learning_rate),
-        delta=_delta(conditions, len(game.candidates)),
-        # Of the fair coins, not of how they fell: the number of members is private.
-        expected_members=max(1, round(sum(map(repetitions, game.candidates)) / 2)),
+        delta=0.0,
+        expected_members=0,
         device=device,
         pretrained=pretrained,
         precision=training.precision,
     )
+    _check_fit(public, recipe)
+    return recipe
+
+
+def _check_fit(utterances: Sequence[Utterance], recipe: Recipe) -> None:
+    # Not the embedded speech, which is made here: a canary said too fast is part of a study.
+    real = (u for u in utterances if u.origin)
+    check_fit(real, recipe.tokens, TARGETS[recipe.target].frames_per_label, recipe.target)
 
 
 def with_start(recipe: Recipe, file: Path, game: Game) -> Recipe:
@@ -66,7 +89,7 @@ def with_start(recipe: Recipe, file: Path, game: Game) -> Recipe:
     """
     with safe_open(file, "pt") as kept:
         trained_on = (kept.metadata() or {}).get(SPEECH)
-    if trained_on not in (None, digest_of_public(game)):
+    if trained_on not in (None, digest_of_public(game.public)):
         # The name of the file changes with names, sizes and texts of the speech, not its sound.
         raise OverheardError(f"{file}: trained on other public speech; delete it and run again")
     tensors = load_file(file)
@@ -75,9 +98,9 @@ def with_start(recipe: Recipe, file: Path, game: Game) -> Recipe:
     return replace(recipe, start=start, student=student)
 
 
-def digest_of_public(game: Game) -> str:
-    """Return the digest of the public speech of a game."""
-    return Corpus("public", game.public).digest
+def digest_of_public(public: Sequence[Utterance]) -> str:
+    """Return the digest of public speech."""
+    return Corpus("public", tuple(public)).digest
 
 
 def default_delta(candidates: int) -> float:
@@ -97,11 +120,14 @@ def _delta(conditions: Conditions, candidates: int) -> float:
 
 
 def _tokens(
-    conditions: Conditions, target: str, game: Game, pretrained: Pretrained | None
+    conditions: Conditions,
+    target: str,
+    public: Sequence[Utterance],
+    pretrained: Pretrained | None,
 ) -> Tokens:
     if pretrained is not None:
         entry = TARGETS[target]
         return entry.imported(entry.tokens)(pretrained.folder)
     if conditions.tokens == "characters":
         return Characters()
-    return Subwords.learn([u.text for u in game.public if u.text], SUBWORDS)
+    return Subwords.learn([u.text for u in public if u.text], SUBWORDS)

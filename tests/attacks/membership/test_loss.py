@@ -33,6 +33,16 @@ ATTACKS = {
 LUCK = 0.12  # about three standard errors of an AUC of 240: many attacks are tried
 
 
+class Counting(Constant):
+    """A start that counts how often it is asked."""
+
+    times = 0
+
+    def nll(self, utterances):
+        self.times += 1
+        return super().nll(utterances)
+
+
 class Planted(Memoriser):
     """A memoriser with something to differentiate: one weight, which scales what it does not know.
 
@@ -145,6 +155,23 @@ def test_calibration_forgives_what_is_hard_for_everybody(logmel):
     held_out = np.array([not COINS[c.id] for c in calibrated.candidates])
     np.testing.assert_allclose(calibrated.scores[held_out], 0.0, atol=1e-6)
     assert (calibrated.scores[~held_out] >= 5.0).all()
+
+
+def test_the_losses_of_a_start_are_computed_once_for_the_same_candidates(logmel):
+    start, kept = Counting(), {}
+    model = Memoriser(CANDIDATES[:20], logmel)
+
+    def scores(candidates):
+        view = view_of("scores", model, start, PUBLIC, start_losses=kept)
+        return Loss(calibrated=True).score(view, candidates, Randomness(0)).scores
+
+    first = scores(CANDIDATES)
+    assert np.array_equal(scores(CANDIDATES), first)
+    assert start.times == 1
+    assert np.array_equal(scores(CANDIDATES[:7]), first[:7])
+    assert start.times == 2  # others are another batch
+    with pytest.raises(ValueError, match="read-only"):
+        kept[tuple(c.id for c in CANDIDATES)][0] = 0.0
 
 
 def test_higher_is_member_and_longer_is_not():

@@ -18,7 +18,7 @@ from leaderboard.spec.paths import start_file, weights_file
 from leaderboard.views.table import Format, table
 from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
-from tests.fakes import canary, speech
+from tests.fakes import canary, put_in_place_of_speech, speech
 from tests.tiny_whisper import make_whisper
 
 SUITE = """
@@ -77,7 +77,7 @@ def small_game(conditions, target, seed, data):  # noqa: ARG001
 
 @pytest.fixture
 def data(tmp_path, monkeypatch):
-    monkeypatch.setattr("leaderboard.game.build.build_game", small_game)
+    put_in_place_of_speech(monkeypatch, small_game)
     monkeypatch.setenv("OVERHEARD_CACHE", str(tmp_path / "cache"))
     make_whisper(tmp_path / "data" / "toy-whisper")
     return tmp_path / "data"

@@ -25,7 +25,7 @@ from leaderboard.records.run_folder import read_records
 from leaderboard.spec.choices import AttackChoice
 from leaderboard.spec.load import load_suite
 from targets.core.randomness import Randomness
-from tests.fakes import canary, speech
+from tests.fakes import canary, put_in_place_of_speech, speech
 
 CANDIDATES = [*speech(9, "private"), canary(0, 123, repetitions=3)]
 RNG = Randomness(0)
@@ -51,7 +51,7 @@ def small_game(conditions, target, seed, data):  # noqa: ARG001
 @pytest.fixture(scope="module")
 def out(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("leaderboard.game.build.build_game", small_game)
+        put_in_place_of_speech(patch, small_game)
         folder = tmp_path_factory.mktemp("run")
         experiment = Experiment.of(CELL, folder, Path())
         PublicStart(experiment).compute()
@@ -171,7 +171,7 @@ def test_other_speech_under_the_same_names_trains_them_again(out, tmp_path, monk
     def written():
         return models().weights_file.stat().st_mtime_ns, models().file.stat().st_mtime_ns
 
-    monkeypatch.setattr("leaderboard.game.build.build_game", small_game)
+    put_in_place_of_speech(monkeypatch, small_game)
     before = written()
     models().load()
     assert written() == before
@@ -181,6 +181,6 @@ def test_other_speech_under_the_same_names_trains_them_again(out, tmp_path, monk
         loud = tuple(replace(c, samples=2 * c.samples) for c in game.candidates)
         return Game(game.public, loud, game.coins.copy(), game.test, game.unit)
 
-    monkeypatch.setattr("leaderboard.game.build.build_game", louder)
+    put_in_place_of_speech(monkeypatch, louder)
     assert len(models().load()) == 3
     assert all(now != then for now, then in zip(written(), before, strict=True))

@@ -31,7 +31,7 @@ from leaderboard.spec.load import load_suite
 from leaderboard.spec.paths import weights_file
 from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
-from tests.fakes import canary, recipe_for, speech, without_text
+from tests.fakes import canary, put_in_place_of_speech, recipe_for, speech, without_text
 
 TINY = load_suite("tiny")
 FEW = {  # of the attacks that take longest
@@ -70,7 +70,7 @@ def small_game(conditions, target, seed, data):  # noqa: ARG001
 
 @pytest.fixture(autouse=True)
 def tones(monkeypatch):
-    monkeypatch.setattr("leaderboard.game.build.build_game", small_game)
+    put_in_place_of_speech(monkeypatch, small_game)
 
 
 def experiment_of(cell, out):
@@ -224,7 +224,7 @@ def test_other_speech_is_trained_on_again(out, monkeypatch):
         game = small_game(conditions, target, seed, data)
         return Game(game.public, game.candidates, game.coins, game.test[:-1])
 
-    monkeypatch.setattr("leaderboard.game.build.build_game", other_game)
+    put_in_place_of_speech(monkeypatch, other_game)
     with pytest.raises(AssertionError, match="trained again"):
         run(more, out)
 
@@ -249,7 +249,7 @@ def test_an_attack_that_fails_is_unscored_and_the_others_are_kept(out, monkeypat
     assert attempted(out, PLAIN, {}, None)
     assert not attempted(out, PLAIN, {}, record.digest)
     monkeypatch.undo()
-    monkeypatch.setattr("leaderboard.game.build.build_game", small_game)
+    put_in_place_of_speech(monkeypatch, small_game)
     untrainable(monkeypatch)
     again = run(PLAIN, out)
     assert "canary" in again.scores
@@ -291,7 +291,7 @@ def test_other_speech_under_the_same_name_is_noticed(out, monkeypatch):
         game = small_game(conditions, target, seed, data)
         return Game(game.public[1:], game.candidates, game.coins, game.test)
 
-    monkeypatch.setattr("leaderboard.game.build.build_game", other_game)
+    put_in_place_of_speech(monkeypatch, other_game)
     with pytest.raises(OverheardError, match="trained on other public speech; delete it"):
         assert experiment_of(cell, out).recipe
 
@@ -302,7 +302,7 @@ def test_the_recipe_knows_the_coins_only_on_average(out, monkeypatch):
     recipes = []
     for coins in (game.coins.copy(), ~game.coins, np.zeros_like(game.coins)):
         other = Game(game.public, game.candidates, coins, game.test)
-        monkeypatch.setattr("leaderboard.game.build.build_game", lambda *_, game=other: game)
+        put_in_place_of_speech(monkeypatch, lambda *_, game=other: game)
         recipes.append(experiment_of(cell, out).recipe)
     assert {r.expected_members for r in recipes} == {15}  # (20 + 1 + 2 + 3 + 4) / 2
     assert {r.delta for r in recipes} == {1e-3}
@@ -376,7 +376,7 @@ def test_a_start_without_untranscribed_speech_cannot_teach_itself(tmp_path, monk
     conditions = cell.conditions.model_copy(update={"training": training})
     game = small_game(conditions, cell.target, cell.seed, Path())
     transcribed = replace(game, public=tuple(u for u in game.public if u.text))
-    monkeypatch.setattr("leaderboard.game.build.build_game", lambda *_: transcribed)
+    put_in_place_of_speech(monkeypatch, lambda *_: transcribed)
     start = PublicStart(Experiment(conditions, cell.target, cell.seed, tmp_path, Path()))
     with pytest.raises(OverheardError, match=r"self_training: no public speech is untranscribed"):
         start.compute()

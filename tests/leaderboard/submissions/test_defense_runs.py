@@ -36,7 +36,7 @@ from leaderboard.submissions.submission import Submission, SubmissionError
 from leaderboard.views.table import Format, table
 from targets.core.errors import OverheardError
 from targets.core.randomness import Randomness
-from tests.fakes import canary, speech, without_text
+from tests.fakes import canary, put_in_place_of_speech, speech, without_text
 
 TINY = load_suite("tiny")
 TINY = TINY.model_copy(update={"attacks": TINY.attacks[:2]})  # the others take their time
@@ -53,7 +53,7 @@ def small_game(conditions, target, seed, data):  # noqa: ARG001
 
 @pytest.fixture(autouse=True)
 def tones(monkeypatch):
-    monkeypatch.setattr("leaderboard.game.build.build_game", small_game)
+    put_in_place_of_speech(monkeypatch, small_game)
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_its_promise_is_a_claim_and_it_is_trained_once(out, monkeypatch):
     monkeypatch.setattr("leaderboard.experiment.pending.submission_code", lambda _: "edited")
     assert not finished(out, CELL, {})
     monkeypatch.undo()
-    monkeypatch.setattr("leaderboard.game.build.build_game", small_game)
+    put_in_place_of_speech(monkeypatch, small_game)
     # Another file under the same name: a result that supersedes the first.
     other = Submission("mine.py", "class Mine: ... # better", "Mine", "defense")
     (cell,) = submitted_cells(TINY, other, "mine", [0])

@@ -18,7 +18,7 @@ from leaderboard.game.game import Game
 from leaderboard.site.entries import sound_label
 from leaderboard.spec.load import load_suite
 from targets.core.randomness import Randomness
-from tests.fakes import speech
+from tests.fakes import put_in_place_of_speech, speech
 
 CELLS = {c.label: c for c in load_suite("tiny").cells()}
 
@@ -29,7 +29,7 @@ def small_game(conditions, target, seed, data):  # noqa: ARG001
 
 
 def test_the_panel_and_its_sounds(tmp_path, monkeypatch):
-    monkeypatch.setattr("leaderboard.game.build.build_game", small_game)
+    put_in_place_of_speech(monkeypatch, small_game)
     shown = []
     for label in ("none", "dpsgd"):
         conditions = CELLS[label].conditions
