@@ -60,6 +60,12 @@ def test_scores_that_tell_nothing_prove_nothing():
     assert (worse.low, worse.high, p_value) == (0.0, math.inf, pytest.approx(1.0))
 
 
+def test_a_perfect_attack_does_not_pass_its_ceiling():
+    found, _ = own_curve_bound(seen(100.0), ONE, DELTA)
+    assert found.value > 0
+    assert found.ceiling >= found.value
+
+
 def test_at_most_one_sound_mechanism_in_twenty_is_above_its_claim():
     claimed = price(ONE, DELTA).epsilon
     above = sum(own_curve_bound(seen(2.0, 200, n), ONE, DELTA)[0].low > claimed for n in range(40))
