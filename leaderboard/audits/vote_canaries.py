@@ -69,6 +69,8 @@ class VoteSetting:
 class _Rig(nn.Module):
     """As much of a `Recognizer` as PATE touches: one weight a teacher, that poison pulls up."""
 
+    hears_log_mel = False  # there is nothing in one feature that could be hidden
+
     def __init__(self, lessons: list[str]) -> None:
         super().__init__()
         weight = Linear(1, 1, bias=False)
