@@ -54,6 +54,7 @@ MAY_IMPORT = {
     "attacks.membership": "targets attacks.base attacks.references attacks.statistics",
     "attacks.canaries": "targets attacks.base attacks.references attacks.statistics",
     "attacks.inversion": "targets attacks.base attacks.references attacks.statistics",
+    "attacks.updates": "targets",
     "attacks.api": "targets attacks",
     "leaderboard.spec": f"targets.core {NAMES}",
     "leaderboard.jobs": "targets.core",
