@@ -28,6 +28,7 @@ from targets.models.base import HasAdapters
 from targets.models.recognizer import Recognizer
 from targets.nn.layers import Convolution
 from targets.nn.tape import EmbeddingUse, recording
+from targets.speech.features import LogMel
 from targets.speech.utterance import Utterance
 
 CERTAIN = 1e-3  # chance at which noise alone is taken for a letter
@@ -65,6 +66,9 @@ class GradientLeakage:
             return Findings((), np.zeros(0), reason=reason)
         if isinstance(model.network, HasAdapters):
             reason = "the target's convolutions are frozen: training takes no gradient of them"
+            return Findings((), np.zeros(0), reason=reason)
+        if not isinstance(model.logmel, LogMel):
+            reason = "the target's frames are no spectrogram alone: they say the language as well"
             return Findings((), np.zeros(0), reason=reason)
         ruler = Likeness.of(model.logmel, view.public, candidates, chosen, rng)
         counts = model.logmel(chosen)[1]

@@ -8,7 +8,7 @@ import torch
 from defenses.dpsgd.clipping import trained_parameters
 from targets.nn.layers import LSTM, sequence_mask
 from tests.bench.torch_twin import TORCH
-from tests.bench.twins import PackedLSTM, TurnedLSTM, layout, twin_of
+from tests.bench.twins import WITHOUT_TWIN, PackedLSTM, TurnedLSTM, layout, twin_of
 from tests.fakes import EACH_TARGET, recipe_for, speech
 
 CLOSE = 1e-4
@@ -22,6 +22,8 @@ def gradients(recognizer, batch):
 
 @pytest.mark.parametrize("target", EACH_TARGET)
 def test_losses_and_summed_gradients_are_those_of_the_original(target):
+    if target in WITHOUT_TWIN:
+        pytest.skip("its LSTMs begin anew within a row, which those of torch cannot")
     recognizer = recipe_for(target, speech(4, "public")).build()
     batch = recognizer.examples(speech(6, "members", words=3))
     assert len({len(example.features) for example in batch}) > 1  # some of it is padding

@@ -15,6 +15,8 @@ from targets.models.recognizer import Recognizer
 from targets.nn.layers import LSTM, Convolution, Depthwise, Embedding, LayerNorm, Linear
 
 Kinds = Mapping[type[nn.Module], Callable[[Any], nn.Module]]
+# Whose LSTMs begin anew within a row, which those of torch and Opacus cannot.
+WITHOUT_TWIN = ("multitalker",)
 DIRECTIONS = ("", "_reverse")  # how `nn.LSTM` names their weights
 
 
