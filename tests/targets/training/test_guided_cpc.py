@@ -82,6 +82,7 @@ def test_the_loss_is_that_of_each_state_encoded_alone():
         torch.testing.assert_close(losses, wanted, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_what_it_learnt_tells_what_comes_better_than_chance_on_speech_it_never_heard():
     task = task_for("ctc", size=16)
     heard = features(task, sentences(8, "new"))
