@@ -65,16 +65,6 @@ class ReadsText(Protocol):
 
 
 @runtime_checkable
-class HasEncoder(Protocol):
-    """A network whose states, of which it writes, are made by a part that can be trained alone.
-
-    `encoder(features, counts)` is as `targets.nn.encoder.AcousticEncoder` says.
-    """
-
-    encoder: nn.Module
-
-
-@runtime_checkable
 class HasAdapters(Protocol):
     """A network of two parts: a base that public speech teaches, and adapters that schemes train.
 

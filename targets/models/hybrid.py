@@ -32,7 +32,7 @@ class Hybrid(nn.Module):
 
     @property
     def encoder(self) -> nn.Module:
-        """See `HasEncoder`: that of both heads."""
+        """The encoder of both heads: see `targets.training.guided_cpc.encoder_of`."""
         return cast(nn.Module, self.ctc.encoder)
 
     def nll(self, features: Tensor, counts: Tensor, labels: Sequence[Sequence[int]]) -> Tensor:

@@ -96,7 +96,7 @@ def public_start(
     """Return the recipe's target trained on public speech alone, from random weights.
 
     Of one with adapters it is the base that learns. `encoder` has weights that its encoder begins
-    at in place of random ones; the target is then one that `HasEncoder`.
+    at in place of random ones; the target is then one that has an encoder.
 
     Raises:
         OverheardError: there is no public speech.

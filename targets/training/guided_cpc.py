@@ -25,7 +25,7 @@ from torch.nn.utils.rnn import pad_sequence
 from targets.core.errors import OverheardError
 from targets.core.progress import stage
 from targets.core.randomness import Randomness
-from targets.models.base import HasEncoder, train_base_alone
+from targets.models.base import train_base_alone
 from targets.models.recognizer import Example, Recognizer
 from targets.nn.layers import Linear
 from targets.nn.precision import products_in
@@ -101,12 +101,14 @@ def encoder_of(recognizer: Recognizer) -> nn.Module:
         OverheardError: it has none that hears log-mel frames.
     """
     network = recognizer.network
-    if not isinstance(network, HasEncoder) or not recognizer.hears_log_mel:
+    # Not by `isinstance`: from Python 3.12 on that does not see the parts of a module.
+    encoder = getattr(network, "encoder", None)
+    if not isinstance(encoder, nn.Module) or not recognizer.hears_log_mel:
         raise OverheardError(
             f"guided CPC trains an encoder of log-mel frames, and {type(network).__name__} has "
             "none: leave training.pretraining out"
         )
-    return network.encoder
+    return encoder
 
 
 class GuidedCPC:
