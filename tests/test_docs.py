@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from runpy import run_path
 
 import pytest
 import typer
 
 from attacks.registry import ATTACKS
+from defenses.checks import check_defense
 from defenses.registry import SCHEMES
 from leaderboard.cli import app
 from leaderboard.spec.load import built_in_suites
 from targets.corpora.registry import CORPORA
 from targets.models.registry import TARGETS
+from tests.fakes import recipe_for, speech
 from tests.test_imports import MAY_IMPORT, ROOMS
 
 ROOT = Path(__file__).parents[1]
@@ -254,3 +257,12 @@ def test_the_tables_of_two_talkers_are_those_of_the_study():
     ]
     assert rows("multitalker.md", "### Who leaks") == leaks
     assert strangers["mean"] == "-0.060 [-0.260, 0.139]"  # nats, said below that table
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["stronger.py:Stronger", "weaker.py:Weaker"])
+def test_an_example_of_a_defense_meets_the_contract(place):
+    file, name = place.split(":")
+    made = run_path(str(Path("docs/examples") / file))[name]
+    public = speech(4, "public")
+    check_defense(made, recipe_for("ctc", public), speech(6, "members"), public)
