@@ -219,6 +219,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_the_same_command_ends_with_the_same_table(tmp_path):
     (tmp_path / "script.py").write_text(SCRIPT)
     (tmp_path / "small.toml").write_text(SMALL)

@@ -31,6 +31,7 @@ def logmel():
     return made
 
 
+@pytest.mark.slow
 def test_what_was_stored_is_found_and_nothing_else(logmel):
     stored = {c.id for c in CANDIDATES[:3]}
     target, start = Memoriser(CANDIDATES[:3], logmel), Memoriser([], logmel)
@@ -42,6 +43,7 @@ def test_what_was_stored_is_found_and_nothing_else(logmel):
     assert (found.figures["cosine_gain"] == found.scores).all()
 
 
+@pytest.mark.slow
 def test_the_start_gains_nothing_over_itself(logmel):
     model = Memoriser(CANDIDATES, logmel)
     found = FREE.score(view_of("weights", model, model, PUBLIC), CANDIDATES, RNG)

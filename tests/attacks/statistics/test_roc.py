@@ -41,6 +41,7 @@ def test_its_area_is_the_auc_with_and_without_ties(levels):
     assert all((np.diff(rate) >= 0).all() for rate in curve)
 
 
+@pytest.mark.slow
 def test_the_curves_on_the_page_have_the_auc_of_the_records():
     for entry in read_entries(published_runs())[::3]:
         leakages = entry.record.leakages

@@ -71,6 +71,7 @@ def test_a_slope_may_be_that_of_what_is_added():
     assert math.isnan(slope_of_added((10, 110), (5.0, 6.0)))
 
 
+@pytest.mark.slow
 def test_costs_are_those_of_the_process(tmp_path):
     began = time.monotonic()
     make_run(tmp_path / "run", 1)
@@ -125,6 +126,7 @@ def test_stages_cost_more_of_more_speech(tmp_path):
     assert list(seconds) == list(memory) == [*utterances.STAGES, utterances.PAGE]
 
 
+@pytest.mark.slow
 def test_two_processes_share_equal_jobs(tmp_path, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     of_jobs, of_start = workers.measure(tmp_path, (1, 2), jobs=4, seconds=1.0, products=100).panels

@@ -62,6 +62,7 @@ def test_the_event_is_that_of_the_highest_rate(recipe):
     assert noise > plain.notes["noise_multiplier"]
 
 
+@pytest.mark.slow
 def test_a_cohort_is_drawn_so_many_times_as_often_as_all_others(recipe, monkeypatch):
     drawn = Counter()
 

@@ -139,6 +139,7 @@ def test_clear_votes_are_published_below_the_price_of_any_votes():
     assert found != sanitised(CLEAR, 100.0, DELTA, Randomness(1))
 
 
+@pytest.mark.slow
 def test_what_is_published_is_not_below_the_truth():
     order = public_order(500, 100.0, DELTA)
     true = gnmax_rdp(gnmax_log_q(CLEAR, 100.0), 100.0, np.array([order])).sum(axis=0)

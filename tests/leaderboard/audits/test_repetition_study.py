@@ -48,6 +48,7 @@ def test_every_entry_of_a_canary_is_drawn_by_its_own_coin(monkeypatch):
     assert drawn.var() == pytest.approx(3 * 0.25 * 0.75, abs=0.1)
 
 
+@pytest.mark.slow
 def test_more_is_proven_of_what_is_repeated_and_never_more_than_of_its_group():
     audits = list(repeated_audits("dpsgd", 2.0, [1, 8], RNG, delta=DELTA, runs=120))
     once, often = audits
@@ -63,6 +64,7 @@ def call(*arguments):
     return CliRunner().invoke(app, ["--runs", "60", "--scheme", "dpsgd", *arguments])
 
 
+@pytest.mark.slow
 def test_the_command_writes_table_page_and_picture(tmp_path):
     page, picture = tmp_path / "audits.md", tmp_path / "group.png"
     page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n", encoding="utf-8")
@@ -77,6 +79,7 @@ def test_the_command_writes_table_page_and_picture(tmp_path):
     assert imread(picture).shape[1] == 800
 
 
+@pytest.mark.slow
 def test_a_false_guarantee_ends_with_code_three(monkeypatch):
     tiny = dp_sgd_event(30.0, 1.0, 1)
     monkeypatch.setattr(

@@ -83,6 +83,7 @@ def data(tmp_path, monkeypatch):
     return tmp_path / "data"
 
 
+@pytest.mark.slow
 def test_schemes_and_attacks_run_as_on_any_target(data, tmp_path):
     out, suite = tmp_path / "run", parse_suite("toy.toml", SUITE)
     cells = suite.cells()

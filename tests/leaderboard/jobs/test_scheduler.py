@@ -251,6 +251,7 @@ def start(tmp_path):
         process.communicate()
 
 
+@pytest.mark.slow
 def test_killed_and_started_again_gives_what_an_undisturbed_run_gives(tmp_path, start):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     output, errors = start(whole).communicate(timeout=60)

@@ -94,6 +94,7 @@ def test_the_answers_of_a_run_that_was_killed_are_taken_over(tmp_path, planted):
     assert all(json.loads(line) for line in path.read_text().splitlines())
 
 
+@pytest.mark.slow
 def test_an_audit_by_a_crew_finds_the_same(tmp_path, planted):
     train = planted.folder / "train"
     crew = Crew(2, partial(opened, train))

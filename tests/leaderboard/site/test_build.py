@@ -322,6 +322,7 @@ def test_the_verdict_in_words():
     assert verdict(failed_record(CELLS["rnnt-none-seed0"], "x")) == "Nothing could be measured."
 
 
+@pytest.mark.slow
 def test_every_column_and_every_published_figure_is_explained():
     assert set(glossary.COLUMNS) == set(COLUMNS)
     assert set(glossary.CHANCE) == set(HEADLINE)
@@ -372,6 +373,7 @@ def test_runs_of_one_suite_are_joined_unless_their_conditions_differ(run, tmp_pa
         read_entries([run, twice])
 
 
+@pytest.mark.slow
 def test_on_the_command_line(run, tmp_path, monkeypatch, capsys):
     def overheard(*words: str) -> int:
         monkeypatch.setattr("sys.argv", ["overheard", *words])

@@ -125,6 +125,7 @@ def test_an_infinite_claim_is_none(opened):
         audit("leaky", "--planted", opened.folder, "--claimed-epsilon", "inf")
 
 
+@pytest.mark.slow
 def test_every_further_look_at_the_coins_is_kept_and_told(opened, tmp_path):
     out = tmp_path / "r"
     there = ("leaky", "--planted", opened.folder, "--out", out, "--no-stimuli")

@@ -53,6 +53,7 @@ def panel(labels, channels, out):
     return shown, heard
 
 
+@pytest.mark.slow
 def test_the_panel_and_its_sounds(tmp_path, monkeypatch):
     put_in_place_of_speech(monkeypatch, small_game)
     shown, heard = panel(("none", "dpsgd"), 8, tmp_path)  # of 8 channels no update gives much back
