@@ -10,8 +10,6 @@ from torch.nn import functional as F
 from targets.nn.layers import LSTM, Convolution, LayerNorm, sequence_mask
 from targets.speech.features import MELS
 
-SEEN = 11  # feature frames from where a slower frame begins to the last that it sees, inclusive
-
 
 class AcousticEncoder(Protocol):
     """A network from standardised log-mel frames to the states that a target writes from."""

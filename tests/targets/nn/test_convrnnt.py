@@ -52,12 +52,12 @@ def test_a_state_knows_nothing_of_what_is_heard_after_its_own_frames(slowing):
 
 @torch.no_grad()
 def test_both_ways_reach_the_past_and_the_far_one_all_of_it(slowing):
-    """Before the LSTM: what the local encoder soon forgets, the gates keep."""
+    """Before the LSTM: what the local encoder forgets after its own, the gates keep."""
     network, counts = encoder(slowing), torch.tensor([600])
     audio = torch.randn(1, 600, 64)
     changed = audio.clone()
     changed[:, :slowing] += 1.0
-    near, kept = (network.slower(x, counts)[0] for x in (audio, changed))
+    near, kept = (network.local_encoder(x, counts)[0] for x in (audio, changed))
     assert (near[:, 0] != kept[:, 0]).any()
     torch.testing.assert_close(near[:, 6:], kept[:, 6:])
     far, kept = (network.global_encoder(x, counts) for x in (audio, changed))
