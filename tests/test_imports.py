@@ -49,6 +49,7 @@ MAY_IMPORT = {
     "attacks.registry": "targets.core attacks.access",
     "attacks.statistics": "targets.core targets.speech",
     "attacks.base": "targets attacks.access",
+    "attacks.applicability": "targets attacks.base",
     "attacks.references": "targets attacks.base",
     "attacks.checks": "targets attacks.base attacks.references",
     "attacks.membership": "targets attacks.base attacks.references attacks.statistics",

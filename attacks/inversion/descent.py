@@ -60,7 +60,11 @@ class Inversion:
         if not chosen:
             return Findings((), np.zeros(0))
         if not isinstance(view.recognizer.logmel, LogMel):
-            reason = "the target hears states of a frozen encoder, and no spectrogram"
+            reason = (
+                "the target's frames are no spectrogram alone: they say the language as well"
+                if view.recognizer.hears_log_mel
+                else "the target hears states of a frozen encoder, and no spectrogram"
+            )
             return Findings((), np.zeros(0), reason=reason)
         ruler = Likeness.of(view.recognizer.logmel, view.public, candidates, chosen, rng)
         truth, counts = view.recognizer.logmel(chosen)

@@ -13,10 +13,12 @@ from tabulate import tabulate
 from attacks.registry import ATTACKS
 from defenses.registry import SCHEMES
 from leaderboard.spec.load import built_in_suites, load_suite
+from targets.core.errors import OverheardError
 from targets.corpora.registry import CORPORA
 from targets.models.registry import TARGETS, TargetEntry
 
 VOCABULARY, CHANNELS, HIDDEN = 29, 128, 96  # characters, and the sizes of the suite `schemes`
+SMALL = 8  # channels and hidden units where only the build of a target matters
 
 
 class Kind(StrEnum):
@@ -39,9 +41,19 @@ class Form(StrEnum):
 def list_(
     kind: Annotated[Kind, typer.Argument(help="What to list.")],
     form: Annotated[Form, typer.Option("--format", help="How it is written.")] = Form.TEXT,
+    target: Annotated[str, typer.Option(help="Of attacks: why they do not apply to it.")] = "",
 ) -> None:
-    """List what there is of a kind, with a line on each; installed packages may add to it."""
+    """List what there is of a kind, with a line on each; installed packages may add to it.
+
+    Raises:
+        OverheardError: a target is given with something else than attacks, there is none of its
+            name, or it begins at a checkpoint.
+    """
     rows = list(_rows(kind))
+    if target:
+        if kind is not Kind.ATTACKS:
+            raise OverheardError(f"--target is for attacks; {kind.value} do not depend on it")
+        rows = list(_against(target, rows))
     if form is Form.JSON:
         typer.echo(json.dumps(rows, indent=1, ensure_ascii=False))
         return
@@ -72,6 +84,24 @@ def _rows(kind: Kind) -> Iterable[dict[str, Any]]:
             return ({"name": s.name, "summary": s.description} for s in suites)
         case Kind.CORPORA:
             return ({"name": e.name, "summary": e.summary} for e in CORPORA)
+
+
+def _against(target: str, attacks: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
+    """Yield attacks with the reason why each does not apply to a target, None where it does."""
+    from attacks.applicability import reason_against
+    from targets.core.randomness import Randomness
+    from targets.models.recognizer import untrained
+    from targets.speech.tokens import Characters
+
+    if TARGETS[target].pretrained:
+        raise OverheardError(
+            f"target {target} begins at a checkpoint, which is not read here: docs/attacks.md says "
+            "what does not apply to it"
+        )
+    recognizer = untrained(target, Characters(), SMALL, SMALL, Randomness(0))
+    for row in attacks:
+        reason = reason_against(ATTACKS.load(row["name"])(), recognizer)
+        yield {"name": row["name"], "applies": not reason, "reason": reason or None}
 
 
 def _target(entry: TargetEntry) -> dict[str, Any]:

@@ -129,6 +129,15 @@ class Whisper(nn.Module):
             states = writing.go_on(level.parents[None], level.labels[None])[0]
         return -trie.collect(finals)
 
+    def encode(self, features: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+        """See `ReadsText`: the frames are the encoder's states already."""
+        return features, counts
+
+    def text_nll(self, state: Tensor, labels: Sequence[Sequence[int]]) -> Tensor:
+        """See `ReadsText`: the decoder attends to one state alone."""
+        counts = torch.ones(1, dtype=torch.long, device=state.device)
+        return self.nll_of_each(state[None, None], counts, labels)
+
     def _table(self, device: torch.device) -> Tensor:
         return self.checkpoint.on(device)["decoder.embed_tokens.weight"]
 

@@ -9,6 +9,7 @@ import pytest
 from attacks.registry import ATTACKS
 from leaderboard.commands.list import Form, Kind, list_
 from leaderboard.spec.load import built_in_suites
+from targets.core.errors import OverheardError
 from targets.models.registry import TargetEntry
 
 
@@ -47,11 +48,30 @@ def test_targets_say_how_many_weights_they_have_and_what_they_can_do(capsys):
     assert can["amortized"] == ["streaming", "language model", "skips blocks"]
     assert can["multitalker"] == ["language model", "turns"]
     assert can["rnnt-adapters"] == ["language model", "adapters"]
-    assert can["whisper"] == ["adapters"]
+    assert can["whisper"] == ["language model", "adapters"]
     list_(Kind.TARGETS, Form.TEXT)
     shown = capsys.readouterr()
     assert "351,965" in shown.out
     assert "128 channels" in shown.err
+
+
+def test_attacks_that_do_not_apply_to_a_target_say_why(capsys):
+    list_(Kind.ATTACKS, Form.JSON, "convrnnt")
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    assert tuple(rows) == ATTACKS.names()
+    assert [name for name, row in rows.items() if not row["applies"]] == [
+        "membership-compute",
+        "membership-compute-calibrated",
+    ]
+    assert rows["membership-compute"]["reason"] == "the target's compute is that of any input"
+    assert rows["canary-language-model"]["reason"] is None
+
+
+def test_what_does_not_apply_is_asked_of_targets_that_can_be_built_and_of_attacks():
+    with pytest.raises(OverheardError, match="begins at a checkpoint"):
+        list_(Kind.ATTACKS, Form.TEXT, "whisper")
+    with pytest.raises(OverheardError, match="is for attacks; schemes do not"):
+        list_(Kind.SCHEMES, Form.TEXT, "ctc")
 
 
 def test_a_target_that_cannot_be_imported_is_listed(monkeypatch, capsys):

@@ -44,9 +44,9 @@ SCHEMES_TRIED = {
 ATTACKS_TRIED = (
     "membership", "membership-calibrated", "membership-gradient", "membership-noisy",
     "membership-edit-distance", "membership-lira", "canary", "canary-dictation",
+    "canary-language-model",
 )  # fmt: skip
 REASONS = {
-    "canary-language-model": "the target has no part that reads text",
     "inversion": "the target hears states of a frozen encoder, and no spectrogram",
     "gradient-leakage": "the target has no convolution",
 }
