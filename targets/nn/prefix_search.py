@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from torch import Tensor
@@ -27,12 +27,15 @@ class Bonus(Protocol):
 
 
 def prefix_beam(
-    log_probs: Tensor, width: int, bonuses: Sequence[Bonus] = (), reached: Sequence[int] = ()
+    log_probs: Tensor,
+    width: int,
+    bonuses: Sequence[Bonus] = (),
+    reached: Callable[[Prefix], Iterable[int]] | None = None,
 ) -> list[Hypothesis]:
     """Prefix beam search (Hannun et al. 2014) over the frames (T, V) of one utterance.
 
-    Texts are ranked by their log-probability and all bonuses. `reached` are labels that are tried
-    at every frame, however improbable: those that a bonus may lift.
+    Texts are ranked by their log-probability and all bonuses. `reached` says of a text which labels
+    are tried after it, however improbable: those that a bonus may lift.
 
     Returns:
         Up to `width` texts, best first, with log-probability plus bonuses.
@@ -46,7 +49,7 @@ def prefix_beam(
 
     candidates = min(width + 1, log_probs.shape[1])
     for frame in log_probs:
-        top = dict.fromkeys([*frame.topk(candidates).indices.tolist(), *reached])
+        top = frame.topk(candidates).indices.tolist()
         frame_list = frame.tolist()
         grown: dict[Prefix, list[float]] = defaultdict(lambda: [NEVER, NEVER])
         for prefix, (in_blank, in_unit) in beams.items():
@@ -55,7 +58,8 @@ def prefix_beam(
             slot[0] = logaddexp(slot[0], both + frame_list[BLANK])
             if prefix:
                 slot[1] = logaddexp(slot[1], in_unit + frame_list[prefix[-1]])
-            for label in top:
+            tried = top if reached is None else dict.fromkeys((*top, *reached(prefix)))
+            for label in tried:
                 if label == BLANK:
                     continue
                 source = in_blank if prefix and label == prefix[-1] else both

@@ -9,9 +9,9 @@ early, gives all of it back, so that nothing but whole entries keeps a bonus.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from targets.models.context.lists import Entry
 from targets.nn.prefix_search import Prefix
@@ -46,25 +46,45 @@ class PrefixBoost:
         return {entry: self.nats * len(entry) for entry in self.entries if entry}
 
     @cached_property
-    def labels(self) -> tuple[int, ...]:
-        """The labels that entries are written with, which the search has to try everywhere."""
+    def _after(self) -> dict[Prefix, tuple[int, ...]]:
+        """The labels with which entries go on after a beginning, or begin."""
+        found: dict[Prefix, dict[int, None]] = {}
+        for entry in self.entries:
+            for n, label in enumerate(entry):
+                found.setdefault(entry[:n], {})[label] = None
+        return {beginning: tuple(labels) for beginning, labels in found.items()}
+
+    @cached_property
+    def _labels(self) -> tuple[int, ...]:
         return tuple(sorted({label for entry in self.entries for label in entry}))
+
+    def reached(self, prefix: Prefix) -> tuple[int, ...]:
+        """Return the labels that spell an entry on after a text: a search has to try them."""
+        if not self.space:
+            return self._labels  # where nothing says where an entry begins, any of them
+        return self._after.get(prefix[_last_word(prefix, self.space) :], ())
 
     def of(self, prefix: Prefix) -> float:
         """See `Bonus`."""
         if not self.space:
             return self._anywhere(prefix, unfinished=True)
-        *words, last = self._words(prefix)
-        return self._finished(words) + self._partial.get(last, 0.0)
+        begin = _last_word(prefix, self.space)
+        return self._of_all(prefix[:begin]) + self._partial.get(prefix[begin:], 0.0)
 
     def at_end(self, prefix: Prefix) -> float:
         """See `Bonus`."""
         if not self.space:
             return self._anywhere(prefix, unfinished=False)
-        return self._finished(self._words(prefix))
+        return self._of_all(prefix)
 
-    def _finished(self, words: Sequence[Prefix]) -> float:
-        return sum(self._whole.get(word, 0.0) for word in words)
+    @cached_property
+    def _of_all(self) -> Callable[[Prefix], float]:
+        # A search asks for the same finished words with each label that it adds to them.
+        @lru_cache(maxsize=65_536)
+        def of_all(prefix: Prefix) -> float:
+            return sum(self._whole.get(word, 0.0) for word in self._words(prefix))
+
+        return of_all
 
     def _words(self, prefix: Prefix) -> list[Prefix]:
         words: list[list[int]] = [[]]
@@ -87,3 +107,8 @@ class PrefixBoost:
                 total += self._whole[rest[: ends[0]]]
             begin += ends[0] if ends else 1
         return total
+
+
+def _last_word(prefix: Prefix, space: int) -> int:
+    """Return where the last word of a text begins."""
+    return len(prefix) - prefix[::-1].index(space) if space in prefix else 0

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 from targets.nn.prefix_search import Prefix
@@ -93,16 +94,22 @@ class WordScores:
 
     def of(self, prefix: Prefix) -> float:
         """See `Bonus`; a word counts once the next one has begun."""
-        words = self.tokens.decode(prefix).split()
-        return self._of_words(words[:-1])
+        finished, _, _ = self.tokens.decode(prefix).rpartition(" ")
+        return self._of_text(finished)
 
     def at_end(self, prefix: Prefix) -> float:
         """See `Bonus`."""
-        return self._of_words(self.tokens.decode(prefix).split())
+        return self._of_text(self.tokens.decode(prefix))
 
-    def _of_words(self, words: Sequence[str]) -> float:
-        before = [START, *words]
-        return sum(
-            self.weight * self.model.log_probability(word, earlier) + self.a_word
-            for earlier, word in zip(before, words, strict=False)
-        )
+    @cached_property
+    def _of_text(self) -> Callable[[str], float]:
+        # A search asks for the same finished words with each label that it adds to them.
+        @lru_cache(maxsize=65_536)
+        def of_text(text: str) -> float:
+            words = text.split()
+            return sum(
+                self.weight * self.model.log_probability(word, earlier) + self.a_word
+                for earlier, word in zip([START, *words], words, strict=False)
+            )
+
+        return of_text

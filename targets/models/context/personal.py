@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -16,7 +17,7 @@ from targets.models.context.lexicon import Lexicon
 from targets.models.context.rescoring import PhoneticRescoring
 from targets.models.context.variants import Respelled
 from targets.models.recognizer import Recognizer, in_batches
-from targets.nn.prefix_search import Bonus, prefix_beam
+from targets.nn.prefix_search import Bonus, Prefix, prefix_beam
 from targets.speech.tokens import Characters
 from targets.speech.utterance import Utterance
 
@@ -81,36 +82,41 @@ class Personal:
     def best(self, frames: Tensor) -> tuple[str, float]:
         """Return the text that frame log-probabilities (T, V) of characters say, and its score."""
         tokens = Characters()
-        bonuses, reached = self._bonuses()
+        bonuses, reached = self._bonuses
         labels, score = prefix_beam(frames, self.width, bonuses, reached)[0]
         return self._corrected(tokens.decode(labels), frames), score
 
-    def _bonuses(self) -> tuple[list[Bonus], Sequence[int]]:
+    @cached_property  # one user has many utterances
+    def _bonuses(self) -> tuple[list[Bonus], Callable[[Prefix], Sequence[int]] | None]:
         tokens = Characters()
         spellings: Sequence[str] = self.words
         if "variants" in self.kinds:
-            spellings = Respelled(self.words, self._known).spellings
+            spellings = self._respelled.spellings
         bonuses: list[Bonus] = []
-        reached: Sequence[int] = ()
+        reached: Callable[[Prefix], Sequence[int]] | None = None
         if self.kinds & {"boosting", "variants"}:
             (space,) = tokens.encode(" ")
             entries = [tuple(tokens.encode(word)) for word in spellings]
             boost = PrefixBoost(entries, space, self.nats)
             bonuses.append(boost)
-            reached = boost.labels
+            reached = boost.reached
         if "class" in self.kinds and self.public is not None:
             bonuses.append(WordScores(self.public.with_list(spellings), tokens))
         return bonuses, reached
 
     def _corrected(self, text: str, frames: Tensor) -> str:
         if "variants" in self.kinds:
-            text = Respelled(self.words, self._known).corrected(text)
+            text = self._respelled.corrected(text)
         if "lexicon" in self.kinds:
             text = Lexicon(self.words, self._known, self.pronunciations).corrected(text)
         if "rescoring" in self.kinds:
             text = PhoneticRescoring(self.words, self._known, self.nats).corrected(text, frames)
         return text
 
-    @property
+    @cached_property
+    def _respelled(self) -> Respelled:
+        return Respelled(self.words, self._known)
+
+    @cached_property
     def _known(self) -> frozenset[str]:
         return frozenset() if self.public is None else frozenset(self.public.words)

@@ -19,7 +19,7 @@ FRAMES = heard(*sure("call j"), {"o": 0.8, "a": 0.2}, *sure("n"))
 
 def written(frames, *entries, nats=1.0, width=4):
     boost = PrefixBoost([labels(e) for e in entries], SPACE, nats)
-    return TOKENS.decode(prefix_beam(frames, width, [boost], boost.labels)[0][0])
+    return TOKENS.decode(prefix_beam(frames, width, [boost], boost.reached)[0][0])
 
 
 def test_a_listed_name_is_written_and_others_are_not():
@@ -43,6 +43,22 @@ def test_a_label_outside_the_best_is_reached():
     assert written(heard(*sure("j"), shares, *sure("n")), "jan", width=2) == "jan"
 
 
+def test_what_spells_an_entry_on_is_tried_and_nothing_else():
+    boost = PrefixBoost([labels("jan"), labels("jane"), labels("joe")], SPACE)
+    for text, after in (("", "j"), ("call ", "j"), ("call j", "ao"), ("jan", "e"), ("jx", "")):
+        assert sorted(boost.reached(labels(text))) == sorted(labels(after))
+    assert boost.reached(labels("call jane")) == boost.reached(labels("ja jx")) == ()
+
+
+@pytest.mark.parametrize("entry", ["jan", "jon", "cell", "zoe"])
+def test_to_try_all_labels_of_all_entries_finds_the_same(entry):
+    boost = PrefixBoost([labels(entry), labels("anna")], SPACE)
+    everything = sorted(set(labels(entry + "anna")))
+    text, score = prefix_beam(FRAMES, 8, [boost], boost.reached)[0]
+    expected = prefix_beam(FRAMES, 8, [boost], lambda _: everything)[0]
+    assert (text, score) == (expected[0], pytest.approx(expected[1]))
+
+
 def test_the_bonus_grows_while_an_entry_is_spelled_and_is_taken_back():
     boost = PrefixBoost([labels("anna")], SPACE)
     grown = [boost.of(labels("call anna")[:n]) for n in range(5, 10)]
@@ -61,3 +77,4 @@ def test_without_a_label_between_words_entries_are_found_anywhere():
     assert boost.at_end((6, 7)) == 0
     assert 0 < boost.of((9, 6, 7)) < 3
     assert boost.of((5, 6, 6, 7, 8)) == 5
+    assert boost.reached((9, 9)) == (5, 6, 7, 8)
