@@ -1,0 +1,1 @@
+"""Rare names, and sentences that they are said in."""
