@@ -44,7 +44,7 @@ class Linear(nn.Linear):
         rows = x.flatten(1, -2)
         bias = None if self.bias is None else self.bias.detach()
         y = linear(rows, self.weight.detach(), bias)
-        tape.note(LinearUse(self.weight, self.bias, rows.detach(), y))
+        tape.note(LinearUse(self.weight, self.bias, rows.detach()), y)
         return y.view(*x.shape[:-1], -1)
 
 
@@ -99,7 +99,7 @@ class Embedding(nn.Embedding):
         if tape is None:
             return super().forward(labels)
         y = F.embedding(labels, self.weight.detach())
-        tape.note(EmbeddingUse(self.weight, labels, y))
+        tape.note(EmbeddingUse(self.weight, labels), y)
         return y
 
 
@@ -111,9 +111,9 @@ class LayerNorm(nn.LayerNorm):
         tape = current_tape()
         if tape is None:
             return super().forward(x)
-        normalised = F.layer_norm(x, self.normalized_shape, eps=self.eps)
-        y = normalised * self.weight.detach() + self.bias.detach()
-        tape.note(ScaleUse(self.weight, self.bias, normalised.detach(), y))
+        weight, bias = self.weight.detach(), self.bias.detach()
+        y, mean, scale = torch.native_layer_norm(x, self.normalized_shape, weight, bias, self.eps)
+        tape.note(ScaleUse(self.weight, self.bias, x.detach(), mean.detach(), scale.detach()), y)
         return y
 
 
@@ -146,7 +146,7 @@ class Depthwise(nn.Module):
             groups=len(weight),
         ).transpose(1, 2)
         if tape:
-            tape.note(TapsUse(self.weight, self.bias, padded.detach(), y, self.dilation))
+            tape.note(TapsUse(self.weight, self.bias, padded.detach(), self.dilation), y)
         return y
 
 
@@ -257,7 +257,7 @@ class LSTM(nn.Module):
             earlier = F.pad(states[:, :-1, 0], (0, 0, 1, 0)), F.pad(states[:, 1:, -1], (0, 0, 0, 1))
             for d, weight in enumerate(self.recurrent):
                 columns = slice(d * 4 * H, (d + 1) * 4 * H)
-                tape.note(LinearUse(weight, None, earlier[d].detach(), gates, columns))
+                tape.note(LinearUse(weight, None, earlier[d].detach(), columns), gates)
         return states.reshape(B, T, D * H)
 
     def step(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:

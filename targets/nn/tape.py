@@ -22,8 +22,10 @@ from typing import Protocol
 
 import torch
 from torch import Tensor
+from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from targets.core.errors import OverheardError
+from targets.core.memory import keep_freed_memory
 
 SHORT = (torch.bfloat16, torch.float16)
 ROUNDING = 1e-6  # relative error of single-precision products of a few hundred terms
@@ -32,12 +34,10 @@ Named = list[tuple[Tensor, Tensor]]
 
 
 class Use(Protocol):
-    """One use of one or two parameters in a forward pass over B examples."""
+    """One use of one or two parameters in a forward pass over B examples.
 
-    @property
-    def output(self) -> Tensor:
-        """What the use produced; its gradient is all that is asked of autograd."""
-        ...
+    A `gradient` is always that of the use's output.
+    """
 
     @property
     def parameters(self) -> tuple[Tensor, ...]:
@@ -58,11 +58,35 @@ class Use(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class BiasUse:
+class _KeptUse:
+    """A use whose per-example gradients are kept from the norms for the sum.
+
+    To weigh them costs less than to compute them from all frames once more.
+    """
+
+    # By the gradient of the output that they follow from.
+    kept: dict[Tensor, Named] = field(default_factory=dict, repr=False, kw_only=True)
+
+    def per_example(self, gradient: Tensor) -> Named:
+        """See `Use`."""
+        raise NotImplementedError
+
+    def square_norms(self, gradient: Tensor) -> Tensor:
+        """See `Use`."""
+        self.kept[gradient] = self.per_example(gradient)
+        return _square_norms(self.kept[gradient])
+
+    def weighted_sums(self, gradient: Tensor, weights: Tensor) -> Named:
+        """See `Use`."""
+        pairs = self.kept.get(gradient) or self.per_example(gradient)
+        return [(p, torch.tensordot(weights, g, 1)) for p, g in pairs]
+
+
+@dataclass(frozen=True, eq=False)
+class BiasUse(_KeptUse):
     """`output = ... + bias`; output (B, T, O). What is left of a use whose weight is frozen."""
 
     bias: Tensor
-    output: Tensor
 
     @property
     def parameters(self) -> tuple[Tensor, ...]:
@@ -73,27 +97,15 @@ class BiasUse:
         """See `Use`."""
         return [(self.bias, gradient.sum(1))]
 
-    def square_norms(self, gradient: Tensor) -> Tensor:
-        """See `Use`."""
-        return _square_norms(self.per_example(gradient))
-
-    def weighted_sums(self, gradient: Tensor, weights: Tensor) -> Named:
-        """See `Use`."""
-        return [(p, weights @ g) for p, g in self.per_example(gradient)]
-
 
 @dataclass(frozen=True, eq=False)
-class LinearUse:
+class LinearUse(_KeptUse):
     """`output[..., columns] += activation @ weight.T + bias`; activation (B, T, I)."""
 
     weight: Tensor
     bias: Tensor | None
     activation: Tensor
-    output: Tensor
     columns: slice = field(default_factory=lambda: slice(None))
-    # Per-example gradients that norms were read from, by the gradient of the output: the sum needs
-    # them again, and to weigh them costs less than to multiply all frames once more.
-    kept: dict[Tensor, Named] = field(default_factory=dict, repr=False)
 
     @property
     def parameters(self) -> tuple[Tensor, ...]:
@@ -110,27 +122,31 @@ class LinearUse:
         """See `Use`."""
         T, wide = self.activation.shape[1], self.weight.numel()
         if T * sum(self.weight.shape) >= wide:
-            self.kept[gradient] = self.per_example(gradient)
-            return _square_norms(self.kept[gradient])
+            return super().square_norms(gradient)
         # Ghost norm: two (T, T) Gram matrices are cheaper than the gradient itself.
         gradient = gradient[..., self.columns]
         gram = self.activation @ self.activation.transpose(1, 2)
         if self.bias is not None:
-            gram = gram + 1  # a bias is a weight on a constant input of one
+            gram += 1  # a bias is a weight on a constant input of one
         other = gradient @ gradient.transpose(1, 2)
         # Where steps cancel, rounding could make the sum too small, and a clipped gradient then
         # larger than it may be: err on the other side, by the size of what was added up.
         sizes = (gram.diagonal(dim1=1, dim2=2) * other.diagonal(dim1=1, dim2=2)).clamp_min(0)
         slack = ROUNDING * sizes.sqrt().sum(1).square()
-        return (gram * other).sum((1, 2)).clamp_min(0) + slack
+        return gram.mul_(other).sum((1, 2)).clamp_min(0) + slack
 
     def weighted_sums(self, gradient: Tensor, weights: Tensor) -> Named:
         """See `Use`."""
         if gradient in self.kept:
-            return [(p, torch.tensordot(weights, g, 1)) for p, g in self.kept[gradient]]
-        scaled = (gradient[..., self.columns] * weights[:, None, None]).flatten(0, 1)
-        pairs: Named = [(self.weight, scaled.T @ self.activation.flatten(0, 1))]
-        return pairs if self.bias is None else [*pairs, (self.bias, scaled.sum(0))]
+            return super().weighted_sums(gradient, weights)
+        frames = weights.repeat_interleave(gradient.shape[1])  # each weighs as its example does
+        left, right = gradient[..., self.columns].flatten(0, 1), self.activation.flatten(0, 1)
+        sums: Named = [] if self.bias is None else [(self.bias, frames @ left)]
+        if left.shape[1] > right.shape[1]:  # the narrower of both is weighed
+            right = right * frames[:, None]
+        else:
+            left = left * frames[:, None]
+        return [(self.weight, left.T @ right), *sums]
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +155,6 @@ class EmbeddingUse:
 
     weight: Tensor
     labels: Tensor
-    output: Tensor
 
     @property
     def parameters(self) -> tuple[Tensor, ...]:
@@ -173,13 +188,17 @@ class EmbeddingUse:
 
 
 @dataclass(frozen=True, eq=False)
-class ScaleUse:
-    """`output = normalised * gain + bias`; normalised and output (B, T, D)."""
+class ScaleUse(_KeptUse):
+    """`output = (inputs - mean) * scale * gain + bias`.
+
+    Inputs and output are (B, T, D), mean and scale (B, T, 1).
+    """
 
     gain: Tensor
     bias: Tensor
-    normalised: Tensor
-    output: Tensor
+    inputs: Tensor
+    mean: Tensor
+    scale: Tensor
 
     @property
     def parameters(self) -> tuple[Tensor, ...]:
@@ -188,19 +207,12 @@ class ScaleUse:
 
     def per_example(self, gradient: Tensor) -> Named:
         """See `Use`."""
-        return [(self.gain, (gradient * self.normalised).sum(1)), (self.bias, gradient.sum(1))]
-
-    def square_norms(self, gradient: Tensor) -> Tensor:
-        """See `Use`."""
-        return _square_norms(self.per_example(gradient))
-
-    def weighted_sums(self, gradient: Tensor, weights: Tensor) -> Named:
-        """See `Use`."""
-        return [(p, weights @ g) for p, g in self.per_example(gradient)]
+        normalised = (self.inputs - self.mean).mul_(self.scale)
+        return [(self.gain, normalised.mul_(gradient).sum(1)), (self.bias, gradient.sum(1))]
 
 
 @dataclass(frozen=True, eq=False)
-class TapsUse:
+class TapsUse(_KeptUse):
     """`output[:, t] = sum over k of padded[:, t + k * d] * weight[:, k] + bias`, in each channel.
 
     weight (C, K), padded (B, T + (K - 1) * d, C), output (B, T, C); d is `dilation`.
@@ -209,7 +221,6 @@ class TapsUse:
     weight: Tensor
     bias: Tensor
     padded: Tensor
-    output: Tensor
     dilation: int = 1
 
     @property
@@ -221,16 +232,8 @@ class TapsUse:
         """See `Use`."""
         T, taps = gradient.shape[1], self.weight.shape[1]
         firsts = range(0, taps * self.dilation, self.dilation)
-        each = [(gradient * self.padded[:, k : k + T]).sum(1) for k in firsts]
+        each = [torch.linalg.vecdot(gradient, self.padded[:, k : k + T], dim=1) for k in firsts]
         return [(self.weight, torch.stack(each, -1)), (self.bias, gradient.sum(1))]
-
-    def square_norms(self, gradient: Tensor) -> Tensor:
-        """See `Use`."""
-        return _square_norms(self.per_example(gradient))
-
-    def weighted_sums(self, gradient: Tensor, weights: Tensor) -> Named:
-        """See `Use`."""
-        return [(p, torch.tensordot(weights, g, 1)) for p, g in self.per_example(gradient)]
 
 
 def _square_norms(pairs: Named) -> Tensor:
@@ -247,34 +250,38 @@ class Tape:
     """
 
     uses: list[Use] = field(default_factory=list)
+    # Where the gradients of the uses' outputs are read. Not the outputs themselves: what the way
+    # back has no more need of is then let go while it is under way.
+    outputs: list[GradientEdge] = field(default_factory=list)
     only: frozenset[int] | None = None
 
-    def note(self, use: Use) -> None:
-        """Keep a use that is asked for, and make its output a point where gradients are read."""
+    def note(self, use: Use, output: Tensor) -> None:
+        """Keep a use that is asked for, and make its output a point where gradients are read.
+
+        Raises:
+            OverheardError: the layer computed the output in less than single precision.
+        """
         if self.only is not None and not self.only.issuperset(map(id, use.parameters)):
             bias: Tensor | None = getattr(use, "bias", None)
             if bias is None or id(bias) not in self.only:
                 return
-            use = BiasUse(bias, use.output)
-        if not use.output.requires_grad:
-            use.output.requires_grad_()  # nothing trainable below it: the graph starts here
+            use = BiasUse(bias)
+        if output.dtype in SHORT:
+            raise OverheardError(
+                "a layer of the target gives numbers of 16 bits, of which norms can come out too "
+                "small: compute in single precision what per-example gradients are read from"
+            )
+        if not output.requires_grad:
+            output.requires_grad_()  # nothing trainable below it: the graph starts here
         self.uses.append(use)
+        self.outputs.append(get_gradient_edge(output))
 
     def gradients(self, losses: Tensor) -> list[tuple[Use, Tensor]]:
         """Return every use with the gradient of its output, by one backward pass.
 
         `losses` is (B,), one per example; the gradient of their sum holds each example's own.
-
-        Raises:
-            OverheardError: a layer computed what stands on the tape in less than single precision.
         """
-        outputs = [use.output for use in self.uses]
-        if any(output.dtype in SHORT for output in outputs):
-            raise OverheardError(
-                "a layer of the target gives numbers of 16 bits, of which norms can come out too "
-                "small: compute in single precision what per-example gradients are read from"
-            )
-        return list(zip(self.uses, torch.autograd.grad(losses.sum(), outputs), strict=True))
+        return list(zip(self.uses, torch.autograd.grad(losses.sum(), self.outputs), strict=True))
 
 
 _current: ContextVar[Tape | None] = ContextVar("tape", default=None)
@@ -288,6 +295,7 @@ def current_tape() -> Tape | None:
 @contextmanager
 def recording(only: Iterable[Tensor] | None = None) -> Iterator[Tape]:
     """Record how parameters, all or `only` these, are used by every layer called inside."""
+    keep_freed_memory()  # what a tape held is freed at once, and the next one holds as much
     tape = Tape(only=None if only is None else frozenset(map(id, only)))
     token = _current.set(tape)
     try:

@@ -110,6 +110,7 @@ def _recorded(network: Any, verb: Verb, arguments: Sequence[Any]) -> Any:
         result = _asked_with(network, used, verb, arguments)
     owners = {id(value): weights[name] for name, value in used.items()}
     tape.uses.extend(_owned(use, owners) for use in inner.uses)
+    tape.outputs.extend(inner.outputs)
     return result
 
 

@@ -52,10 +52,12 @@ def test_privacy_multiplies_once_more_for_the_norms(network):
     found = private_work(network, B, T)
     # The second layer's gradients of each example are kept, and only weighed for the sum.
     kept = B * (H + 1) * V  # and those of its bias
-    assert found.operations == 2 * FIRST + ghost + 3 * SECOND + 2 * kept
-    # What is heard, both outputs, the gradients of one (the other's is a single number), those of
-    # each example that are kept, and of one layer more.
-    held = B * T * (MELS + 2 * H + V) + 1 + kept
+    # The first one's bias is one product more.
+    bias = 2 * B * T * H
+    assert found.operations == 2 * FIRST + ghost + bias + 3 * SECOND + 2 * kept
+    # What both layers hear, the gradients of one's output (the other's is a single number), those
+    # of each example that are kept, and of one layer more.
+    held = B * T * (MELS + 2 * H) + 1 + kept
     assert found.held_bytes == FLOAT * (held + B * MELS * H)
 
 

@@ -112,7 +112,6 @@ def test_linear_norms_however_they_are_computed(B, T, inputs, outputs, bias):
         torch.randn(outputs, inputs),
         torch.randn(outputs) if bias else None,
         x,
-        gradient,
         slice(1, 1 + outputs),
     )
     named = use.per_example(gradient)
