@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from targets.nn.prefix_search import Prefix
 from targets.speech.tokens import Tokens
@@ -20,6 +20,7 @@ from targets.speech.tokens import Tokens
 UNKNOWN = "<unknown>"  # the class; no transcript has such a word
 START = "<start>"
 PER_LETTER = math.log(27)  # nats of an unlisted word in the class, a letter each
+_UNLISTED = "'"  # no word is spelled with this alone
 LISTED = 0.5  # of the class's probability is the list's, where there is one
 
 
@@ -68,6 +69,14 @@ class ClassBigrams:
         rest = 1 - LISTED if self.listed else 1.0
         return math.log(total * rest) - PER_LETTER * (len(word) + 1)
 
+    def likeliest(self, beginning: str, before: str = START) -> float:
+        """Return ln P(word | the word before) of the likeliest word that begins so, in nats."""
+        words = [word for word in self.words if word.startswith(beginning)]
+        # Listed words are as likely as each other: one is enough.
+        listed = (w for w in self.listed if w not in self.words and w.startswith(beginning))
+        words += [_UNLISTED * len(beginning), *islice(listed, 1)]
+        return max(self.log_probability(word, before) for word in words)
+
     def _has(self, word: str) -> bool:
         return word in self.words or word == START
 
@@ -81,10 +90,11 @@ class ClassBigrams:
 
 @dataclass(frozen=True)
 class WordScores:
-    """What a language model says of the finished words of a text. See `Bonus`.
+    """What a language model says of a text. See `Bonus`.
 
     `weight` scales its log-probabilities, and `a_word` nats are added for every word, without
-    which long texts would never be written.
+    which long texts would never be written. A word that is still being written counts as the
+    likeliest that it can become: if it cost nothing before it ends, a search would not end words.
     """
 
     model: ClassBigrams
@@ -93,17 +103,17 @@ class WordScores:
     a_word: float = 1.0
 
     def of(self, prefix: Prefix) -> float:
-        """See `Bonus`; a word counts once the next one has begun."""
-        finished, _, _ = self.tokens.decode(prefix).rpartition(" ")
-        return self._of_text(finished)
+        """See `Bonus`."""
+        finished, _, last = self.tokens.decode(prefix).rpartition(" ")
+        return self._of_text(finished) + self._ahead(last, (finished.split() or [START])[-1])
 
     def at_end(self, prefix: Prefix) -> float:
         """See `Bonus`."""
         return self._of_text(self.tokens.decode(prefix))
 
+    # A search asks for the same words again with each label that it adds to them.
     @cached_property
     def _of_text(self) -> Callable[[str], float]:
-        # A search asks for the same finished words with each label that it adds to them.
         @lru_cache(maxsize=65_536)
         def of_text(text: str) -> float:
             words = text.split()
@@ -113,3 +123,13 @@ class WordScores:
             )
 
         return of_text
+
+    @cached_property
+    def _ahead(self) -> Callable[[str, str], float]:
+        @lru_cache(maxsize=65_536)
+        def ahead(beginning: str, before: str) -> float:
+            if not beginning:
+                return 0.0
+            return self.weight * self.model.likeliest(beginning, before) + self.a_word
+
+        return ahead

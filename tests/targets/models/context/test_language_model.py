@@ -52,3 +52,22 @@ def test_a_listed_name_is_written():
         for model in (MODEL, MODEL.with_list(["jan"]))
     )
     assert (plain, listed) == (labels("call jon"), labels("call jan"))
+
+
+def test_a_word_is_worth_the_likeliest_that_it_can_become():
+    listed = MODEL.with_list(["petronia", "quist"])
+    peter, petronia = (listed.log_probability(word, "call") for word in ("peter", "petronia"))
+    assert listed.likeliest("p", "call") == listed.likeliest("pet", "call") == max(peter, petronia)
+    assert listed.likeliest("petr", "call") == petronia
+    assert listed.likeliest("xyz", "call") == listed.log_probability("abc", "call")
+    # It only ever falls while a word is written, so that nothing is promised that does not come.
+    grown = [listed.likeliest("petronella"[:n], "call") for n in range(1, 11)]
+    assert grown == sorted(grown, reverse=True)
+
+
+def test_a_search_ends_a_word_that_is_not_known():
+    text = "call brunhild is on the fan"
+    model = ClassBigrams.learn([*TEXTS, *["call anna is on the fan"] * 4])
+    frames = heard(*({c: 0.9, "a" if c == " " else "b": 0.1} for c in text))
+    found = TOKENS.decode(prefix_beam(frames, 4, [WordScores(model, TOKENS)])[0][0])
+    assert found == text
