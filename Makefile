@@ -29,6 +29,7 @@ bench: $(VENV)/installed
 	$(BIN)/python -m pytest tests/bench/test_steps.py -m "slow or not slow" --benchmark-enable \
 		--benchmark-quiet --benchmark-timer=time.process_time --benchmark-json=$(VENV)/bench.json
 	$(BIN)/python -m tests.bench.table $(VENV)/bench.json
+	$(BIN)/python -m tests.bench.relative
 	$(BIN)/python -m tests.bench.trainings
 	$(BIN)/python -m pytest tests/bench/test_layers.py tests/bench/test_ensemble.py \
 		tests/bench/test_audits.py tests/bench/growth --benchmark-enable \

@@ -63,6 +63,7 @@ def list_(
     if kind is Kind.TARGETS:
         sizes = f"with characters, {CHANNELS} channels and {HIDDEN} hidden units"
         typer.echo(f"weights: {sizes}; trained: those that schemes move", err=True)
+        typer.echo("step: CPU time of a plain training step, in steps of ctc", err=True)
 
 
 def _rows(kind: Kind) -> Iterable[dict[str, Any]]:
@@ -115,6 +116,7 @@ def _target(entry: TargetEntry) -> dict[str, Any]:
         "name": entry.name,
         "weights": facts.weights,
         "trained": facts.trained,
+        "step": entry.step,
         "can": list(facts.can),
         "summary": entry.summary,
     }
@@ -128,6 +130,8 @@ def _cell(value: object) -> str:
             return "yes" if value else "no"
         case int():
             return f"{value:,}"
+        case float():
+            return f"{value:.1f}"
         case list():
             return ", ".join(map(str, value))
     return str(value)

@@ -1,11 +1,13 @@
-"""What `make bench` says of whole trainings: of every scheme, and by counted gradients."""
+"""Whole trainings by every scheme, and the steps of every target in those of `ctc`."""
 
 from __future__ import annotations
 
 import pytest
 
 from defenses.registry import SCHEMES
-from tests.bench import trainings
+from targets.models.registry import TARGETS
+from tests.bench import relative, trainings
+from tests.bench.relative import UNIT
 from tests.bench.trainings import ELSEWHERE, PLAIN, TIMED, Cost, cost, row
 
 pytestmark = pytest.mark.one_version
@@ -21,6 +23,20 @@ def test_a_row_divides_by_plain_training_right_before(monkeypatch):
     left = iter(costs)
     monkeypatch.setattr(trainings, "cost", lambda *_: Cost(*next(left)))
     assert row("edpsgd", 3) == ["`edpsgd`", "2.00", "2.5x", "1.2x"]
+
+
+def test_every_target_that_trains_here_has_a_measured_step():
+    own = [entry for entry in TARGETS if TARGETS.is_own(entry.name)]
+    # A new one: `python -m tests.bench.relative NAME`, and the figure into its entry.
+    assert [e.name for e in own if e.step is None] == [e.name for e in own if e.pretrained]
+    assert TARGETS[UNIT].step == 1
+
+
+def test_a_measured_step_is_the_median_of_pairs(monkeypatch):
+    # The first pair warms up; the machine is half as fast in the last.
+    taken = {UNIT: iter([9, 1, 1, 2]), "rnnt": iter([99, 1.5, 3, 4])}
+    monkeypatch.setattr(relative, "clocked", lambda name: lambda: next(taken[name]))
+    assert relative.relative("rnnt", rounds=3) == 2
 
 
 @pytest.mark.slow

@@ -41,6 +41,8 @@ def test_targets_say_how_many_weights_they_have_and_what_they_can_do(capsys):
     assert rows["ctc"]["weights"] == rows["ctc"]["trained"] == 351_965
     assert 0 < rows["rnnt-adapters"]["trained"] < 0.03 * rows["rnnt-adapters"]["weights"]
     assert rows["whisper"]["weights"] is None
+    assert rows["whisper"]["step"] is None  # its size is that of its checkpoint
+    assert rows["conformer"]["step"] > rows["ctc"]["step"] == 1
     can = {name: row["can"] for name, row in rows.items()}
     assert can["ctc"] == []
     assert can["rnnt"] == ["language model"]
@@ -53,6 +55,8 @@ def test_targets_say_how_many_weights_they_have_and_what_they_can_do(capsys):
     shown = capsys.readouterr()
     assert "351,965" in shown.out
     assert "128 channels" in shown.err
+    ctc = next(line for line in shown.out.splitlines() if line.startswith("ctc "))
+    assert ctc.split()[3] == "1.0"
 
 
 def test_attacks_that_do_not_apply_to_a_target_say_why(capsys):
