@@ -26,6 +26,7 @@ PAGES = sorted(
     [*DOCS.rglob("*.md"), *(ROOT / f"{n}.md" for n in ("README", "CONTRIBUTING", "CHANGELOG"))]
 )
 LINE = 140
+TWO = "ctc", "conformer"
 REGISTRIES = {
     "a target": TARGETS,
     "a scheme": SCHEMES,
@@ -234,7 +235,7 @@ def test_a_command_has_a_file_where_a_new_one_goes():
 
 def rounded(estimate: str, *, percent: bool = False) -> str:
     """Return a study's figure with its interval, to two digits, as pages show it."""
-    value, low, high = map(float, re.findall(r"[\d.]+", estimate))
+    value, low, high = map(float, re.findall(r"-?[\d.]+", estimate))
     if percent:
         return f"{value:.0%} [{100 * low:.0f}, {100 * high:.0f}]".replace("%", " %")
     return f"{value:.2f} [{low:.2f}, {high:.2f}]"
@@ -257,6 +258,24 @@ def test_the_tables_of_two_talkers_are_those_of_the_study():
     ]
     assert rows("multitalker.md", "### Who leaks") == leaks
     assert strangers["mean"] == "-0.060 [-0.260, 0.139]"  # nats, said below that table
+
+
+def test_the_tables_of_conformer_and_lstm_are_those_of_the_study():
+    path = ROOT / "tests/studies/architecture/figures.json"
+    figures = json.loads(path.read_text(encoding="utf-8"))
+    found = figures["encoders"]
+    speeds = [f"{100 * found['tuned'][speed][t]:.1f}" for speed in found["tuned"] for t in TWO]
+    words = [
+        [f"`{target}`", f"{found['weights'][target]:,}", *speeds[n::2], found["test"][target]]
+        for n, target in enumerate(TWO)
+    ]
+    less = ["`conformer` less `ctc`", "", "", "", found["test"]["conformer less ctc"]]
+    assert rows("architectures.md", "### Word errors") == [*words, less]
+    equal = [
+        [f"{100 * row['WER']:.0f}", *(f"{row[t][0]:.2f}" for t in TWO), rounded(row["mean"])]
+        for row in found["at equal WER"]
+    ]
+    assert rows("architectures.md", "### Members at equal word errors") == equal
 
 
 @pytest.mark.slow

@@ -1,0 +1,1 @@
+"""What does a kind of network remember? See `__main__`."""

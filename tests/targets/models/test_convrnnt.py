@@ -1,0 +1,35 @@
+"""A `convrnnt` from samples to states: nothing that is said later is known earlier."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from targets.core.randomness import Randomness
+from targets.models.recognizer import untrained
+from targets.speech.features import HOP, WINDOW
+from targets.speech.tokens import Characters
+from tests.fakes import utterance
+
+SLOWING = 8  # frames of a state
+
+
+@pytest.mark.parametrize("cut", [8_000, 12_345])
+@torch.no_grad()
+def test_states_of_the_first_part_of_a_recording_are_those_of_the_whole(cut):
+    whole = utterance("long", "red dog on ten milk tea")
+    first = replace(whole, samples=whole.samples[:cut].copy())
+    assert cut < len(whole.samples)
+    recognizer = untrained("convrnnt", Characters(), 8, 8, Randomness(0))
+    recognizer.logmel.calibrate([whole])
+    known, heard = (
+        recognizer.network.encode(*recognizer.logmel([u]))[0][0] for u in (first, whole)
+    )
+    # Those whose windows end before the cut.
+    frames = (cut - WINDOW // 2) // HOP + 1  # each is heard around its middle
+    states = frames // SLOWING
+    assert states >= 5
+    torch.testing.assert_close(known[:states], heard[:states])
+    assert not torch.allclose(known[-1], heard[len(known) - 1])
