@@ -34,7 +34,7 @@ HELD_OUT = 4  # speakers
 SEED = Randomness(0).child("amortized")
 
 
-def main(epochs: int = 12, more: int = 4) -> None:
+def main(epochs: int = 32, more: int = 10) -> None:
     """Print the table."""
     conditions = load_suite("quick").conditions
     training = conditions.training
