@@ -10,6 +10,6 @@ from targets.nn.encoder import MakeEncoder
 
 
 class ConvRNNT(Transducer):
-    """One that writes while it listens: its states look 80 ms ahead at most. See `Transducer`."""
+    """One that writes while it listens: its states look 100 ms ahead at most. See `Transducer`."""
 
     make_encoder: ClassVar[MakeEncoder] = ConvRNNEncoder

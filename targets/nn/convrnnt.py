@@ -12,43 +12,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from targets.nn.layers import LSTM, Convolution, Depthwise, LayerNorm, Linear, sequence_mask
+from targets.nn.encoder import Slower
+from targets.nn.layers import LSTM, Depthwise, LayerNorm, Linear, sequence_mask
 from targets.speech.features import MELS
 
-WIDTHS = (5, 5, 3)  # of the convolutions of the local encoder
-LATE = 3  # frames by which these see beyond a state's own
 DILATIONS = (1, 2, 4, 8)  # of the blocks of the global encoder
 KERNEL = 5  # with these dilations 61 states, 4.9 s at a state every 80 ms
 SQUEEZE = 4  # how many times fewer numbers the excitation passes through
-
-
-class LocalEncoder(nn.Module):
-    """Convolutions from standardised log-mel frames to states, `slowing` times fewer, 4 or 8.
-
-    Each halves the frames. A state sees its own `slowing` frames and more before, and none after:
-    the convolutions see as far ahead as behind, and hear everything late enough.
-    """
-
-    def __init__(self, channels: int, slowing: int) -> None:
-        super().__init__()
-        widths = WIDTHS[: slowing.bit_length() - 1]
-        inputs = [MELS, *[channels] * (len(widths) - 1)]
-        self.convolutions = nn.ModuleList(
-            [
-                Convolution(size, channels, width=width, stride=2)
-                for size, width in zip(inputs, widths, strict=True)
-            ]
-        )
-        self.norms = nn.ModuleList([LayerNorm(channels) for _ in inputs])
-
-    def forward(self, x: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
-        """Return states (B, T', C) of frames (B, T, M), and their counts (B,)."""
-        x = F.pad(x, (0, 0, LATE, -LATE))
-        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
-            assert isinstance(convolution, Convolution)
-            x = F.silu(norm(convolution(x, sequence_mask(counts, x.shape[1]))))
-            counts = convolution.counts(counts)
-        return x, counts
 
 
 class PastExcitation(nn.Module):
@@ -108,17 +78,17 @@ class GlobalEncoder(nn.Module):
         return x
 
 
-class ConvRNNEncoder(nn.Module):
+class ConvRNNEncoder(Slower):
     """Standardised log-mel frames (B, T, M) to states (B, T', D), one every `slowing` frames.
 
-    Both encoders hear the same frames, and an LSTM of one direction reads their states side by
-    side. It is wider than one of both directions would be, so that there are about as many weights
-    in all as `rnnt` has. A state does not depend on what is heard after its own `slowing` frames.
+    The local encoder is the convolutions of other targets. An LSTM of one direction reads its
+    states and those of the global encoder side by side. It is wider than one of both directions
+    would be, so that there are about as many weights in all as `rnnt` has. A state does not depend
+    on what is heard more than 100 ms after it begins.
     """
 
     def __init__(self, channels: int, hidden: int, slowing: int) -> None:
-        super().__init__()
-        self.local_encoder = LocalEncoder(channels, slowing)
+        super().__init__(channels, slowing)
         far, self.width = max(1, channels // 4), max(1, 4 * hidden // 3)
         self.global_encoder = GlobalEncoder(far, slowing)
         self.lstm = LSTM(channels + far, self.width, bidirectional=False)
@@ -127,6 +97,5 @@ class ConvRNNEncoder(nn.Module):
     def forward(self, features: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
         """Return states (B, T', D), zero where padded, and their counts (B,)."""
         far = self.global_encoder(features, counts)
-        near, counts = self.local_encoder(features, counts)
-        mask = sequence_mask(counts, near.shape[1])
+        near, mask, counts = self.slower(features, counts)
         return self.output_norm(self.lstm(torch.cat([near, far], -1), mask)) * mask, counts
