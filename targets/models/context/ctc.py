@@ -70,11 +70,11 @@ class ContextCTC(nn.Module):
     ) -> Tensor:
         """Return the losses (B,) of transcripts, of the mean of the inner layers' and states."""
         lists = [drawn_list(tuple(row), self.vocabulary) for row in labels]
-        frames = self._biased(layers, lists)
+        frames = self.biased(layers, lists)
         last = ctc_nll(frames, counts.expand(len(frames)), labels)
         return INNER_WEIGHT * inner + (1 - INNER_WEIGHT) * last
 
-    def _biased(self, layers: Sequence[Tensor], lists: Sequence[List]) -> Tensor:
+    def biased(self, layers: Sequence[Tensor], lists: Sequence[List]) -> Tensor:
         """Return log-probabilities (B, T', V) of states under lists, of each row or one for all."""
         *_, before, last = layers
         if any(map(len, lists)):
@@ -91,7 +91,7 @@ class ContextCTC(nn.Module):
         Without entries they are the base's.
         """
         layers, counts = self.encoder.layers(features, counts)
-        return self._biased(layers, [entries]), counts
+        return self.biased(layers, [entries]), counts
 
     @torch.no_grad()
     def greedy(self, features: Tensor, counts: Tensor, entries: List = ()) -> list[list[int]]:

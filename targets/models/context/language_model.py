@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
-from itertools import islice, pairwise
+from itertools import pairwise
 
 from targets.nn.prefix_search import Prefix
 from targets.speech.tokens import Tokens
@@ -61,7 +61,7 @@ class ClassBigrams:
     def log_probability(self, word: str, before: str = START) -> float:
         """Return ln P(word | the word before), in nats."""
         known = word in self.words
-        total = self._class(word if known else UNKNOWN, before if self._has(before) else UNKNOWN)
+        total = self._class(word if known else UNKNOWN, self.known(before))
         if known:
             return math.log(total)
         if word in self.listed:
@@ -72,16 +72,26 @@ class ClassBigrams:
     def likeliest(self, beginning: str, before: str = START) -> float:
         """Return ln P(word | the word before) of the likeliest word that begins so, in nats."""
         words = [word for word in self.words if word.startswith(beginning)]
-        # Listed words are as likely as each other: one is enough.
-        listed = (w for w in self.listed if w not in self.words and w.startswith(beginning))
-        words += [_UNLISTED * len(beginning), *islice(listed, 1)]
+        unlisted = _UNLISTED * len(beginning)
+        words += [unlisted, self._listed_so.get(beginning, unlisted)]
         return max(self.log_probability(word, before) for word in words)
 
-    def _has(self, word: str) -> bool:
-        return word in self.words or word == START
+    @cached_property
+    def _listed_so(self) -> dict[str, str]:
+        """A listed word for each beginning of one: they are as likely as each other."""
+        listed = [word for word in self.listed if word not in self.words]
+        return {word[:n]: word for word in listed for n in range(1, len(word) + 1)}
+
+    def known(self, word: str) -> str:
+        """Return what a word is to the model: itself, or of the unknown class."""
+        return word if word in self.words or word == START else UNKNOWN
+
+    @cached_property
+    def _total(self) -> int:
+        return self.words.total()
 
     def _class(self, word: str, before: str) -> float:
-        single = self.words[word] / self.words.total()
+        single = self.words[word] / self._total
         kinds = self.kinds_after[before]
         if not kinds:
             return single
@@ -105,7 +115,8 @@ class WordScores:
     def of(self, prefix: Prefix) -> float:
         """See `Bonus`."""
         finished, _, last = self.tokens.decode(prefix).rpartition(" ")
-        return self._of_text(finished) + self._ahead(last, (finished.split() or [START])[-1])
+        before = self.model.known((finished.split() or [START])[-1])
+        return self._of_text(finished) + self._ahead(last, before)
 
     def at_end(self, prefix: Prefix) -> float:
         """See `Bonus`."""

@@ -70,7 +70,7 @@ def test_the_order_of_a_list_and_how_it_is_padded_do_not_matter(recognizer):
     turned = network.log_probabilities(features, counts, ENTRIES[::-1])[0]
     torch.testing.assert_close(found, turned, rtol=1e-4, atol=1e-5)
     layers, _ = network.encoder.layers(features, counts)
-    both = network._biased(layers, [ENTRIES, [*ENTRIES, (1,) * 20]])
+    both = network.biased(layers, [ENTRIES, [*ENTRIES, (1,) * 20]])
     torch.testing.assert_close(both[0], found[0], rtol=1e-4, atol=1e-5)
     assert (both[1] - found[1]).abs().max() > 1e-4
 
