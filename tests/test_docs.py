@@ -235,6 +235,8 @@ def test_a_command_has_a_file_where_a_new_one_goes():
 
 def rounded(estimate: str, *, percent: bool = False) -> str:
     """Return a study's figure with its interval, to two digits, as pages show it."""
+    if estimate == "-":
+        return estimate
     value, low, high = map(float, re.findall(r"-?[\d.]+", estimate))
     if percent:
         return f"{value:.0%} [{100 * low:.0f}, {100 * high:.0f}]".replace("%", " %")
@@ -276,6 +278,26 @@ def test_the_tables_of_conformer_and_lstm_are_those_of_the_study():
         for row in found["at equal WER"]
     ]
     assert rows("architectures.md", "### Members at equal word errors") == equal
+
+
+def test_the_tables_of_contact_lists_are_those_of_the_study():
+    path = ROOT / "tests/studies/contexts/figures.json"
+    figures = json.loads(path.read_text(encoding="utf-8"))
+    gains = [
+        [r["biasing"], *(rounded(r[kind]) for kind in ("F1", "gain", "WER"))]
+        for r in figures["recognition"]
+    ]
+    assert rows("contact-lists.md", "### Who gains") == gains
+    nats = [[r["list"], rounded(r["nats"])] for r in figures["losses"]]
+    assert rows("contact-lists.md", "### Why the adapter does not") == nats
+    kinds = "AUC, transcripts", "AUC, scores", "list read", "of it right"
+    for heading, whose in (("### Who leaks", ""), ("### Another's list", ", another's")):
+        leaks = [
+            [r["biasing"], r["probe"], str(r["listed"])]
+            + [rounded(r[kind + whose]) for kind in kinds]
+            for r in figures["leakage"]
+        ]
+        assert rows("contact-lists.md", heading) == leaks
 
 
 @pytest.mark.slow
