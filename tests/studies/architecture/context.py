@@ -24,23 +24,24 @@ from attacks.statistics.evidence import Trials
 from attacks.statistics.ranking import auc
 from leaderboard.figures.ranks import auc_difference
 from leaderboard.game.build import speech_of
+from leaderboard.game.recipe import STUDENT
 from leaderboard.spec.load import load_suite
+from leaderboard.spec.training import Training
 from targets.core.files import whole_file
 from targets.core.randomness import Randomness
-from targets.models.recognizer import Recognizer, untrained
+from targets.models.recognizer import Recognizer
 from targets.nn.convrnnt import GlobalEncoder, PastExcitation
 from targets.speech.tokens import Characters
 from targets.speech.utterance import SAMPLE_RATE, Utterance
 from targets.speech.wer import word_error_rate
 from targets.training.fit import fit
-from targets.training.recipe import Schedule
+from targets.training.recipe import Recipe, Schedule
 from tests.studies.architecture.encoders import percent, shown
 
 SEED = Randomness(0).child("context")
-CHANNELS, HIDDEN = 96, 64  # of the suite `architectures`
-BATCH = 16
-PUBLIC_RATE, PRIVATE_RATE = 3e-3, 2e-3  # and its learning rates
-RNNT, WITH, WITHOUT = "rnnt", "convrnnt", "convrnnt, taught without global context"
+BATCH, LEARNING_RATE = 16, 2e-3  # and of its private training
+RNNT, WITH = "rnnt", "convrnnt"
+SILENCED, CUT = "convrnnt, context silenced", "convrnnt, excitation cut"
 
 Values = NDArray[np.float64]
 Given = Callable[[Utterance], Utterance]
@@ -50,14 +51,12 @@ Given = Callable[[Utterance], Utterance]
 class Size:
     """How much is said, and how often it is gone through."""
 
-    public: int
     private: int  # half of them members
-    public_epochs: int
     epochs: int
 
 
-FULL = Size(640, 480, 10, 12)
-TOY = Size(32, 56, 1, 1)
+FULL = Size(560, 12)
+TOY = Size(56, 1)
 
 
 class NoContext(nn.Module):
@@ -100,29 +99,29 @@ def without_excitation(recognizer: Recognizer) -> Recognizer:
     return other
 
 
-def figures(an4: Path, folder: Path, size: Size) -> dict[str, Any]:
+def figures(an4: Path, run: Path, folder: Path, size: Size) -> dict[str, Any]:
     """Return how well members are told by what each transducer makes of half their recordings."""
     del an4
-    speech = speech_of(load_suite("architectures").conditions, Path(), ("public", "private"))
-    public = [u for u in speech["public"] if u.text][: size.public]
+    conditions = load_suite("architectures").conditions
+    speech = speech_of(conditions, Path(), ("private",))["private"]
     # Of a single word there is no rest.
-    private = [u for u in speech["private"] if len(u.words) > 1][: size.private]
+    private = [u for u in speech if len(u.words) > 1][: size.private]
     coins = SEED.child("coins").numpy().integers(2, size=len(private)).astype(bool)
     speakers = np.unique([u.speaker for u in private], return_inverse=True)[1]
     scores: dict[tuple[str, str], Values] = {}
     heard = []
-    for name in (RNNT, WITH, WITHOUT):
-        start, trained = taught(name, public, private, coins, folder, size)
+    for name in (RNNT, WITH):
+        start = public_start(name, run, conditions.training)
+        members = [u for u, coin in zip(private, coins, strict=True) if coin]
+        place = folder / "context" / f"{name}.trained"
+        trained = kept(place, start, members, size.epochs)
         left_out = [u for u, coin in zip(private, coins, strict=True) if not coin]
         wer = word_error_rate(left_out, trained.transcribe(left_out), SEED.child("wer"))
         weights = sum(p.numel() for p in trained.network.parameters())
         heard.append({"target": name, "weights": weights, "WER": percent(wer)})
         pairs = {name: (start, trained)}
         if name == WITH:
-            for ablated, cut in (
-                ("convrnnt, context silenced", without_context),
-                ("convrnnt, excitation cut", without_excitation),
-            ):
+            for ablated, cut in ((SILENCED, without_context), (CUT, without_excitation)):
                 pairs[ablated] = cut(start), cut(trained)
         for who, (before, after) in pairs.items():
             for given, make in GIVEN.items():
@@ -152,46 +151,26 @@ def figures(an4: Path, folder: Path, size: Size) -> dict[str, Any]:
     }
 
 
-def taught(
-    name: str,
-    public: Sequence[Utterance],
-    private: Sequence[Utterance],
-    coins: NDArray[np.bool_],
-    folder: Path,
-    size: Size,
-) -> tuple[Recognizer, Recognizer]:
-    """Return a target that public speech taught, and what members made of it."""
-    target = RNNT if name == RNNT else WITH
-    made = untrained(target, Characters(), CHANNELS, HIDDEN, SEED.child("weights"))
-    if name == WITHOUT:
-        made = without_context(made)
-    made.logmel.calibrate(public)
-    members = [u for u, coin in zip(private, coins, strict=True) if coin]
-    first = Schedule(size.public_epochs, BATCH, PUBLIC_RATE)
-    then = Schedule(size.epochs, BATCH, PRIVATE_RATE)
-    place = folder / "context" / name.replace(", ", "-").replace(" ", "-")
-    start = kept(place.with_suffix(".start"), made, public, first, augment=True)
-    return start, kept(place.with_suffix(".trained"), start, members, then, augment=False)
+def public_start(target: str, run: Path, training: Training) -> Recognizer:
+    """Return the public start of a target from a run of the suite `architectures`."""
+    (file,) = (run / "starts").glob(f"{target}-{'[0-9a-f]' * 12}.safetensors")
+    start = {n: w for n, w in load_file(file).items() if not n.startswith(STUDENT)}
+    recipe = Recipe(
+        target, Characters(), training.channels, training.hidden, Schedule(1), 1e-5, 1, start=start
+    )
+    return recipe.build()
 
 
-def kept(
-    path: Path,
-    recognizer: Recognizer,
-    speech: Sequence[Utterance],
-    schedule: Schedule,
-    *,
-    augment: bool,
-) -> Recognizer:
-    """Return a copy that was trained on, from its file where that is there."""
-    other = copy.deepcopy(recognizer)
+def kept(path: Path, start: Recognizer, members: Sequence[Utterance], epochs: int) -> Recognizer:
+    """Return what members made of a start, from its file where that is there."""
+    trained = copy.deepcopy(start)
     if path.exists():
-        other.load_state_dict(load_file(path))
-        return other
-    fit(other, speech, schedule, SEED.child("fit"), augment=augment)
+        trained.load_state_dict(load_file(path))
+        return trained
+    fit(trained, members, Schedule(epochs, BATCH, LEARNING_RATE), SEED.child("fit"))
     with whole_file(path) as file:
-        save_file(other.state_dict(), file)
-    print(f"{path.name}: {other.nll(speech[:64]).mean():.2f} nats", file=sys.stderr, flush=True)
-    return other
+        save_file(trained.state_dict(), file)
+    return trained
 
 
 def half(utterance: Utterance) -> int:
@@ -219,11 +198,9 @@ HALF, SILENCE = "first half", "silence"
 COMPARED = (
     ((WITH, HALF), (WITH, SILENCE)),
     ((RNNT, HALF), (RNNT, SILENCE)),
-    ((WITHOUT, HALF), (WITHOUT, SILENCE)),
-    ((WITH, HALF), (WITHOUT, HALF)),
     ((WITH, HALF), (RNNT, HALF)),
-    ((WITH, HALF), ("convrnnt, context silenced", HALF)),
-    ((WITH, HALF), ("convrnnt, excitation cut", HALF)),
+    ((WITH, HALF), (SILENCED, HALF)),
+    ((WITH, HALF), (CUT, HALF)),
 )
 
 
