@@ -300,6 +300,17 @@ def test_the_tables_of_contact_lists_are_those_of_the_study():
         assert rows("contact-lists.md", heading) == leaks
 
 
+def test_the_tables_of_half_a_recording_are_those_of_the_study():
+    path = ROOT / "tests/studies/architecture/figures.json"
+    context = json.loads(path.read_text(encoding="utf-8"))["context"]
+    heard = [[r["target"], f"{r['weights']:,}", r["WER"]] for r in context["heard"]]
+    assert rows("architectures.md", "### What they hear") == heard
+    told = [[r["target"], r["given"], rounded(r["AUC"])] for r in context["told"]]
+    assert rows("architectures.md", "### The rest of a transcript") == told
+    compared = [[*r["one"], *r["other"], rounded(r["difference"])] for r in context["compared"]]
+    assert rows("architectures.md", "### Differences") == compared
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("place", ["stronger.py:Stronger", "weaker.py:Weaker"])
 def test_an_example_of_a_defense_meets_the_contract(place):
