@@ -10,16 +10,8 @@ from leaderboard.records.run_folder import read_records
 from leaderboard.views.table import TITLES, Format, Row, place, render
 from targets.core.estimate import Estimate
 
-KEYS = (
-    "scheme",
-    "epsilon",
-    "attack",
-    "auc",
-    "tpr_at_1pct_fpr",
-    "tpr_at_0.1pct_fpr",
-    "balanced_accuracy",
-    "cost",
-)
+FIGURES = ("auc", "tpr_at_1pct_fpr", "tpr_at_0.1pct_fpr", "balanced_accuracy")
+KEYS = ("target", "scheme", "seed", "epsilon", "attack", *FIGURES, "cost")
 
 HEADERS = TITLES | {
     "auc": "AUC",
@@ -40,10 +32,12 @@ def attack_rows(records: Iterable[Record]) -> list[Row]:
     """Return one row a record and attack that ranks candidates, in the order of the table."""
     return [
         {
+            "target": record.cell.target,
             "scheme": record.cell.label,
+            "seed": record.cell.seed,
             "epsilon": record.guarantee.promised if record.guarantee else record.cell.epsilon,
             "attack": attack,
-            **{key: figures.get(key, Estimate.unscored("not measured")) for key in KEYS[3:7]},
+            **{key: figures.get(key, Estimate.unscored("not measured")) for key in FIGURES},
             **{name: figure for name, figure in figures.items() if name.startswith(COHORT)},
             "cost": _cost(record, attack),
         }
