@@ -73,11 +73,11 @@ class ClassBigrams:
         """Return ln P(word | the word before) of the likeliest word that begins so, in nats."""
         words = [word for word in self.words if word.startswith(beginning)]
         unlisted = _UNLISTED * len(beginning)
-        words += [unlisted, self._listed_so.get(beginning, unlisted)]
+        words += [unlisted, self._listed_by_beginning.get(beginning, unlisted)]
         return max(self.log_probability(word, before) for word in words)
 
     @cached_property
-    def _listed_so(self) -> dict[str, str]:
+    def _listed_by_beginning(self) -> dict[str, str]:
         """A listed word for each beginning of one: they are as likely as each other."""
         listed = [word for word in self.listed if word not in self.words]
         return {word[:n]: word for word in listed for n in range(1, len(word) + 1)}
@@ -114,13 +114,20 @@ class WordScores:
 
     def of(self, prefix: Prefix) -> float:
         """See `Bonus`."""
-        finished, _, last = self.tokens.decode(prefix).rpartition(" ")
+        text = self.tokens.decode(prefix)  # without the space at its end
+        if prefix[-1:] == self._space:
+            return self._of_text(text)
+        finished, _, last = text.rpartition(" ")
         before = self.model.known((finished.split() or [START])[-1])
         return self._of_text(finished) + self._ahead(last, before)
 
     def at_end(self, prefix: Prefix) -> float:
         """See `Bonus`."""
         return self._of_text(self.tokens.decode(prefix))
+
+    @cached_property
+    def _space(self) -> Prefix:
+        return tuple(self.tokens.encode(" "))
 
     # A search asks for the same words again with each label that it adds to them.
     @cached_property

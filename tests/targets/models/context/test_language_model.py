@@ -65,6 +65,14 @@ def test_a_word_is_worth_the_likeliest_that_it_can_become():
     assert grown == sorted(grown, reverse=True)
 
 
+def test_a_space_ends_a_word():
+    scores = WordScores(MODEL, TOKENS)
+    pet = scores.at_end(labels("call pet"))
+    assert scores.of(labels("call pet ")) == pet
+    # Without the space it may still become peter, which is likelier.
+    assert scores.of(labels("call pet")) == scores.at_end(labels("call peter")) > pet
+
+
 def test_a_search_ends_a_word_that_is_not_known():
     text = "call brunhild is on the fan"
     model = ClassBigrams.learn([*TEXTS, *["call anna is on the fan"] * 4])
