@@ -28,7 +28,7 @@ from targets.training.fit import descend, fit
 from targets.training.recipe import Recipe, Schedule
 
 SEED = 11  # of no published record
-RANDOM = Randomness(SEED).child("contexts")
+RANDOM = Randomness(SEED).child("contexts")  # another name would be other draws
 TEACHERS, TUNERS, TESTERS, ATTACKER = range(32), range(32, 40), range(40, 56), 70  # voices
 BATCH, RATE = 16, 3e-3
 BASE, WHOLE = "base.safetensors", "whole.safetensors"
@@ -81,7 +81,12 @@ def kept(recognizer: Recognizer, path: Path) -> None:
 
 
 def teach_adapter(recognizer: Recognizer, size: Size) -> None:
-    """Teach the adapter as `fit` does; the states of the base, which stay, are computed once."""
+    """Teach the adapter, by the loss of the last layer alone.
+
+    The inner layers' part of the loss of `fit` is left out: the adapter does not change it. So the
+    gradient is not 0.7 times the last layer's, as there, but all of it. The states of the base,
+    which stay, are computed once.
+    """
     network = recognizer.network
     width = network.encoder.width
 

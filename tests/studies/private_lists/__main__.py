@@ -1,4 +1,6 @@
-"""What does a private list gain, and is it readable? `python -m tests.studies.contexts FOLDER`.
+"""What does a private list gain, and is it readable?
+
+Run with `python -m tests.studies.private_lists FOLDER`.
 
 A recogniser of the target `ctc-context` learns from public sentences with made-up names: its base,
 and then its adapter, from other names.
@@ -27,11 +29,11 @@ from pathlib import Path
 import torch
 from tabulate import tabulate
 
-from tests.studies.contexts.contact_lists import leakage
-from tests.studies.contexts.figures import Figures
-from tests.studies.contexts.losses import losses
-from tests.studies.contexts.rare_names import recognition
-from tests.studies.contexts.teaching import Size, language_model, taught
+from tests.studies.private_lists.contact_lists import leakage
+from tests.studies.private_lists.figures import Figures
+from tests.studies.private_lists.losses import losses
+from tests.studies.private_lists.rare_names import recognition
+from tests.studies.private_lists.teaching import Size, language_model, taught
 
 FULL = Size(5_000, 2_500, 6, 14, 64, speakers=16, listed=24, pool=24, users=20, lists=(3, 6, 12))
 TOY = Size(60, 30, 1, 1, 24, speakers=2, listed=4, pool=6, users=2, lists=(2, 3))

@@ -10,11 +10,11 @@ from attacks.statistics.means import mean
 from targets.models.ctc import ctc_nll
 from targets.models.recognizer import Recognizer
 from targets.speech.utterance import Utterance
-from tests.studies.contexts.figures import Figures, shown
-from tests.studies.contexts.rare_names import Speaker, speakers
-from tests.studies.contexts.teaching import TESTERS, Size
+from tests.studies.private_lists.figures import Figures, shown
+from tests.studies.private_lists.rare_names import Speaker, speakers
+from tests.studies.private_lists.teaching import TESTERS, Size
 
-LISTS = {
+LISTS = {  # whether the names said are on it, and whether the others are
     "the names said": (True, False),
     "the whole list": (True, True),
     "the whole list, without the names said": (False, True),
@@ -35,7 +35,8 @@ def losses(recognizer: Recognizer, size: Size, figures: Figures) -> None:
             found = []
             for u in person.speech:
                 said = [word for word in words if word in u.text.split()]
-                entries = said * own + [word for word in words if word not in said] * others
+                unsaid = [word for word in words if word not in said]
+                entries = (said if own else []) + (unsaid if others else [])
                 found.append(loss(recognizer, u, entries) - loss(recognizer, u, ()))
             return sum(found) / len(found)
 
