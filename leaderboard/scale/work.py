@@ -20,7 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from targets.core.errors import OverheardError
 from targets.models.registry import TARGETS
-from targets.nn.tape import LinearUse, recording, square_norms, weighted_sums
+from targets.nn.tape import Kept, recording, square_norms, weighted_sums
 from targets.speech.features import MELS
 
 PRODUCTS = {"mm", "addmm", "bmm", "baddbmm"}  # convolutions are products of windows here
@@ -52,13 +52,14 @@ def private_work(network: Any, batch: int, frames: int) -> Work:
         weighted_sums(gradients, square_norms(gradients))
     for use, gradient in gradients:
         held.add(gradient)
-        for tensor in vars(use).values():
-            if isinstance(tensor, Tensor):
-                held.add(tensor)
-        if isinstance(use, LinearUse):
-            for _, rows in use.kept.get(gradient, ()):
-                held.add(rows)
-    # Other per-example gradients are there for one layer at a time.
+        for part in vars(use).values():
+            if isinstance(part, Tensor):
+                held.add(part)
+            if isinstance(part, Kept):
+                for _, rows in part.pairs.get(gradient, ()):
+                    held.add(rows)
+    # What is there for one layer at a time is no more than its per-example gradients would be: a
+    # layer multiplies pairs of frames only where these are fewer.
     largest = max(batch * 4 * p.numel() for use, _ in gradients for p in use.parameters)
     return Work(_operations(counted), held.bytes + largest)
 

@@ -1,11 +1,11 @@
 """A tape of how each parameter was used, from which per-example gradients are read.
 
-Inside `recording()` the layers of `targets.nn.layers` detach their parameters and note their inputs
-and outputs instead. One backward pass to those outputs then holds everything: the gradient of
-example i for a linear layer is g_iᵀ a_i, with a the input (T, I) and g the gradient of the output
-(T, O). Norms come from it without a loop over examples, and the clipped sum is one more product
-(the book-keeping of Bu et al. 2022, arXiv 2210.00038, here also for recurrent layers: the
-gradient of the gates' input is all that a recurrent weight needs).
+Inside `recording()` the layers of `targets.nn.layers` detach their parameters and note their
+inputs, and where the gradient of their output arrives. One backward pass to those places then
+holds everything: the gradient of example i for a linear layer is g_iᵀ a_i, with a the input (T, I)
+and g the gradient of the output (T, O). Norms come from it without a loop over examples, and the
+clipped sum is one more product (the book-keeping of Bu et al. 2022, arXiv 2210.00038, here also for
+recurrent layers: the gradient of the gates' input is all that a recurrent weight needs).
 
 Every parameter must be used once in a forward pass, and example i's loss must depend on example i
 alone: no batch normalisation. A tape may be asked for some parameters alone; what is below the
@@ -58,35 +58,32 @@ class Use(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class _KeptUse:
-    """A use whose per-example gradients are kept from the norms for the sum.
+class Kept:
+    """Per-example gradients of a use, kept from the norms for the sum.
 
     To weigh them costs less than to compute them from all frames once more.
     """
 
     # By the gradient of the output that they follow from.
-    kept: dict[Tensor, Named] = field(default_factory=dict, repr=False, kw_only=True)
+    pairs: dict[Tensor, Named] = field(default_factory=dict, repr=False)
 
-    def per_example(self, gradient: Tensor) -> Named:
-        """See `Use`."""
-        raise NotImplementedError
+    def square_norms(self, use: Use, gradient: Tensor) -> Tensor:
+        """Return the squared norms (B,), and keep what they are of."""
+        self.pairs[gradient] = use.per_example(gradient)
+        return _square_norms(self.pairs[gradient])
 
-    def square_norms(self, gradient: Tensor) -> Tensor:
-        """See `Use`."""
-        self.kept[gradient] = self.per_example(gradient)
-        return _square_norms(self.kept[gradient])
-
-    def weighted_sums(self, gradient: Tensor, weights: Tensor) -> Named:
-        """See `Use`."""
-        pairs = self.kept.get(gradient) or self.per_example(gradient)
+    def weighted_sums(self, use: Use, gradient: Tensor, weights: Tensor) -> Named:
+        """Return the sums of what was kept, or else of what is computed now."""
+        pairs = self.pairs.get(gradient) or use.per_example(gradient)
         return [(p, torch.tensordot(weights, g, 1)) for p, g in pairs]
 
 
 @dataclass(frozen=True, eq=False)
-class BiasUse(_KeptUse):
+class BiasUse:
     """`output = ... + bias`; output (B, T, O). What is left of a use whose weight is frozen."""
 
     bias: Tensor
+    kept: Kept = field(default_factory=Kept, kw_only=True)
 
     @property
     def parameters(self) -> tuple[Tensor, ...]:
@@ -97,15 +94,24 @@ class BiasUse(_KeptUse):
         """See `Use`."""
         return [(self.bias, gradient.sum(1))]
 
+    def square_norms(self, gradient: Tensor) -> Tensor:
+        """See `Use`."""
+        return self.kept.square_norms(self, gradient)
+
+    def weighted_sums(self, gradient: Tensor, weights: Tensor) -> Named:
+        """See `Use`."""
+        return self.kept.weighted_sums(self, gradient, weights)
+
 
 @dataclass(frozen=True, eq=False)
-class LinearUse(_KeptUse):
+class LinearUse:
     """`output[..., columns] += activation @ weight.T + bias`; activation (B, T, I)."""
 
     weight: Tensor
     bias: Tensor | None
     activation: Tensor
     columns: slice = field(default_factory=lambda: slice(None))
+    kept: Kept = field(default_factory=Kept, kw_only=True)
 
     @property
     def parameters(self) -> tuple[Tensor, ...]:
@@ -122,7 +128,7 @@ class LinearUse(_KeptUse):
         """See `Use`."""
         T, wide = self.activation.shape[1], self.weight.numel()
         if T * sum(self.weight.shape) >= wide:
-            return super().square_norms(gradient)
+            return self.kept.square_norms(self, gradient)
         # Ghost norm: two (T, T) Gram matrices are cheaper than the gradient itself.
         gradient = gradient[..., self.columns]
         gram = self.activation @ self.activation.transpose(1, 2)
@@ -137,8 +143,8 @@ class LinearUse(_KeptUse):
 
     def weighted_sums(self, gradient: Tensor, weights: Tensor) -> Named:
         """See `Use`."""
-        if gradient in self.kept:
-            return super().weighted_sums(gradient, weights)
+        if gradient in self.kept.pairs:
+            return self.kept.weighted_sums(self, gradient, weights)
         frames = weights.repeat_interleave(gradient.shape[1])  # each weighs as its example does
         left, right = gradient[..., self.columns].flatten(0, 1), self.activation.flatten(0, 1)
         sums: Named = [] if self.bias is None else [(self.bias, frames @ left)]
@@ -188,7 +194,7 @@ class EmbeddingUse:
 
 
 @dataclass(frozen=True, eq=False)
-class ScaleUse(_KeptUse):
+class ScaleUse:
     """`output = (inputs - mean) * scale * gain + bias`.
 
     Inputs and output are (B, T, D), mean and scale (B, T, 1).
@@ -199,6 +205,7 @@ class ScaleUse(_KeptUse):
     inputs: Tensor
     mean: Tensor
     scale: Tensor
+    kept: Kept = field(default_factory=Kept, kw_only=True)
 
     @property
     def parameters(self) -> tuple[Tensor, ...]:
@@ -210,9 +217,17 @@ class ScaleUse(_KeptUse):
         normalised = (self.inputs - self.mean).mul_(self.scale)
         return [(self.gain, normalised.mul_(gradient).sum(1)), (self.bias, gradient.sum(1))]
 
+    def square_norms(self, gradient: Tensor) -> Tensor:
+        """See `Use`."""
+        return self.kept.square_norms(self, gradient)
+
+    def weighted_sums(self, gradient: Tensor, weights: Tensor) -> Named:
+        """See `Use`."""
+        return self.kept.weighted_sums(self, gradient, weights)
+
 
 @dataclass(frozen=True, eq=False)
-class TapsUse(_KeptUse):
+class TapsUse:
     """`output[:, t] = sum over k of padded[:, t + k * d] * weight[:, k] + bias`, in each channel.
 
     weight (C, K), padded (B, T + (K - 1) * d, C), output (B, T, C); d is `dilation`.
@@ -222,6 +237,7 @@ class TapsUse(_KeptUse):
     bias: Tensor
     padded: Tensor
     dilation: int = 1
+    kept: Kept = field(default_factory=Kept, kw_only=True)
 
     @property
     def parameters(self) -> tuple[Tensor, ...]:
@@ -234,6 +250,14 @@ class TapsUse(_KeptUse):
         firsts = range(0, taps * self.dilation, self.dilation)
         each = [torch.linalg.vecdot(gradient, self.padded[:, k : k + T], dim=1) for k in firsts]
         return [(self.weight, torch.stack(each, -1)), (self.bias, gradient.sum(1))]
+
+    def square_norms(self, gradient: Tensor) -> Tensor:
+        """See `Use`."""
+        return self.kept.square_norms(self, gradient)
+
+    def weighted_sums(self, gradient: Tensor, weights: Tensor) -> Named:
+        """See `Use`."""
+        return self.kept.weighted_sums(self, gradient, weights)
 
 
 def _square_norms(pairs: Named) -> Tensor:

@@ -8,7 +8,7 @@ from torch import nn
 
 from leaderboard.scale.work import Work, forward_work, plain_work, private_work, shape_of
 from targets.core.errors import OverheardError
-from targets.nn.layers import Linear
+from targets.nn.layers import LayerNorm, Linear
 from targets.speech.features import MELS
 
 B, T, H, V = 3, 10, 16, 5
@@ -59,6 +59,16 @@ def test_privacy_multiplies_once_more_for_the_norms(network):
     # of each example that are kept, and of one layer more.
     held = B * T * (MELS + 2 * H) + 1 + kept
     assert found.held_bytes == FLOAT * (held + B * MELS * H)
+
+
+def test_gradients_of_a_layer_norm_are_kept_too(network):
+    without = private_work(network, B, T).held_bytes
+    with torch.device("meta"):
+        network.second = nn.Sequential(LayerNorm(H), network.second)
+    # What it gives, its means and scales, the gradient of what it gives.
+    passed = 2 * B * T * H + 2 * B * T
+    kept = 2 * B * H  # a gain and a bias of each example
+    assert private_work(network, B, T).held_bytes == without + FLOAT * (passed + kept)
 
 
 def test_a_larger_batch_asks_for_more_of_all(network):
