@@ -66,7 +66,7 @@ def descend(
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, steps))
     order = rng.child("order").numpy()
     for epoch in range(schedule.epochs):
-        for batch in _batches(examples, schedule.batch_size, order):
+        for batch in batches(examples, schedule.batch_size, order):
             loss = loss_of(batch)
             optimizer.zero_grad()
             loss.backward()
@@ -74,6 +74,19 @@ def descend(
             optimizer.step()
             scheduler.step()
         report((epoch + 1) / schedule.epochs)
+
+
+def batches(
+    examples: Sequence[Example], size: int, order: np.random.Generator
+) -> Iterator[list[Example]]:
+    """Yield each example once, in random batches of similar lengths."""
+    shuffled = [examples[i] for i in order.permutation(len(examples))]
+    found: list[list[Example]] = []
+    for start in range(0, len(shuffled), size * POOL):
+        pool = sorted(shuffled[start : start + size * POOL], key=lambda e: len(e.features))
+        found += [pool[i : i + size] for i in range(0, len(pool), size)]
+    for i in order.permutation(len(found)):
+        yield found[i]
 
 
 def rate(step: int, steps: int) -> float:
@@ -110,16 +123,3 @@ def public_start(
     recognizer.logmel.calibrate(public)
     fit(recognizer, public, schedule, rng.child("fit"), augment=augment)
     return recognizer
-
-
-def _batches(
-    examples: Sequence[Example], size: int, order: np.random.Generator
-) -> Iterator[list[Example]]:
-    """Yield each example once, in random batches of similar lengths."""
-    shuffled = [examples[i] for i in order.permutation(len(examples))]
-    batches: list[list[Example]] = []
-    for start in range(0, len(shuffled), size * POOL):
-        pool = sorted(shuffled[start : start + size * POOL], key=lambda e: len(e.features))
-        batches += [pool[i : i + size] for i in range(0, len(pool), size)]
-    for i in order.permutation(len(batches)):
-        yield batches[i]

@@ -27,6 +27,7 @@ from targets.speech.utterance import Utterance
 from targets.speech.wer import word_error_rate
 from targets.training.fit import fit, public_start
 from targets.training.recipe import Recipe, Schedule
+from tests.studies.intervals import percent
 
 SEED = Randomness(0).child("monolingual")
 
@@ -53,7 +54,7 @@ def main() -> None:
         before = heard(recognizer, test)
         fit(recognizer, members, schedule, rng.child("fit"))
         counts = [len(public), len(members), len(test)]
-        rows.append([language, *counts, told(before), told(heard(recognizer, test))])
+        rows.append([language, *counts, percent(before), percent(heard(recognizer, test))])
         print(rows[-1], flush=True)
     header = ["language", "public", "members", "test", "WER %, start", "WER %, none"]
     print(tabulate(rows, header, tablefmt="github"))
@@ -62,11 +63,6 @@ def main() -> None:
 def heard(recognizer: Recognizer, test: list[Utterance]) -> Estimate:
     """Return the word error rate of what a recogniser writes."""
     return word_error_rate(test, recognizer.transcribe(test, BEAM), SEED.child("intervals"))
-
-
-def told(rate: Estimate) -> str:
-    """Return a rate in percent, with its interval."""
-    return f"{100 * rate.value:.1f} [{100 * rate.low:.1f}, {100 * rate.high:.1f}]"
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ from targets.speech.utterance import SAMPLE_RATE, Utterance
 from targets.speech.wer import word_error_rate
 from targets.training.fit import fit
 from targets.training.recipe import Recipe, Schedule
-from tests.studies.architecture.encoders import percent, shown
+from tests.studies.intervals import percent, shown
 
 SEED = Randomness(0).child("context")
 BATCH, LEARNING_RATE = 16, 2e-3  # and of its private training

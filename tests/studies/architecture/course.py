@@ -6,7 +6,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from targets.core.randomness import Randomness
 from targets.models.recognizer import Example, Recognizer
 from targets.speech.augmentation import masked
 from targets.speech.utterance import Utterance
-from targets.training.fit import MOST_GRADIENT, POOL, rate
+from targets.training.fit import MOST_GRADIENT, batches, rate
 from targets.training.recipe import Schedule
 
 
@@ -53,7 +53,8 @@ def course(
     begun = time.process_time()
     for epoch in range(done, schedule.epochs):
         hiding = rng.child("augmentation", epoch).torch()
-        for number, batch in enumerate(batches(examples, schedule.batch_size, rng, epoch)):
+        order = rng.child("order", epoch).numpy()
+        for number, batch in enumerate(batches(examples, schedule.batch_size, order)):
             share = rate(epoch * a_round + number, schedule.epochs * a_round)
             for group in optimizer.param_groups:
                 group["lr"] = schedule.learning_rate * share
@@ -80,16 +81,3 @@ def course(
             told = f"{path.name}: {epoch + 1} epochs, {loss:.2f} nats, {took:.0f} s of CPU"
             print(told, file=sys.stderr, flush=True)
     return found
-
-
-def batches(
-    examples: Sequence[Example], size: int, rng: Randomness, epoch: int
-) -> Iterator[list[Example]]:
-    """Yield each example once, in random batches of similar lengths."""
-    order = rng.child("order", epoch).numpy()
-    shuffled = [examples[i] for i in order.permutation(len(examples))]
-    pools = [shuffled[i : i + size * POOL] for i in range(0, len(shuffled), size * POOL)]
-    ordered = [sorted(pool, key=lambda e: len(e.features)) for pool in pools]
-    found = [pool[i : i + size] for pool in ordered for i in range(0, len(pool), size)]
-    for i in order.permutation(len(found)):
-        yield found[i]

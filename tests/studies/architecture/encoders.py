@@ -24,6 +24,7 @@ from targets.speech.utterance import Utterance
 from targets.speech.wer import errors_by_speaker
 from targets.training.recipe import Schedule
 from tests.studies.architecture.course import course
+from tests.studies.intervals import percent, shown
 
 SEED = Randomness(0).child("encoders")
 CHANNELS = 64
@@ -241,13 +242,3 @@ def estimate(value: float, influence: Values, speakers: NDArray[np.int64]) -> Es
     count = len(np.unique(speakers))
     half = student(count - 1, LEVEL) * clustered_error(influence, speakers)
     return Estimate(value, value - half, value + half, LEVEL, f"DeLong over {count} speakers")
-
-
-def shown(found: Estimate) -> str:
-    """Return a figure with its interval."""
-    return f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"
-
-
-def percent(found: Estimate) -> str:
-    """Return a rate in percent, with its interval."""
-    return f"{100 * found.value:.1f} [{100 * found.low:.1f}, {100 * found.high:.1f}]"

@@ -14,7 +14,7 @@ from targets.models.recognizer import Recognizer, in_batches
 from targets.speech.utterance import Utterance
 from targets.synthetic.overlapped import in_pairs, overlapped
 from targets.training.recipe import Recipe
-from tests.studies.multitalker.recognition import shown
+from tests.studies.intervals import shown
 from tests.studies.multitalker.teaching import (
     OVERLAPS,
     PRIVATE,

@@ -8,11 +8,11 @@ from dataclasses import replace
 from scipy.stats import binomtest
 from tabulate import tabulate
 
-from targets.core.estimate import Estimate
 from targets.models.recognizer import Recognizer
 from targets.speech.turns import turns_of
 from targets.speech.wer import word_error_rate
 from targets.synthetic.overlapped import in_pairs
+from tests.studies.intervals import shown
 from tests.studies.multitalker.teaching import OVERLAPS, SEED, STATED, TEST, Size, mixed, said
 
 
@@ -59,8 +59,3 @@ def share(right: Sequence[bool]) -> str:
     """Return how often something is right, with its exact interval."""
     interval = binomtest(sum(right), len(right)).proportion_ci()
     return f"{sum(right) / len(right):.3f} [{interval.low:.3f}, {interval.high:.3f}]"
-
-
-def shown(estimate: Estimate) -> str:
-    """Return a figure with its interval."""
-    return f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"

@@ -14,7 +14,7 @@ from targets.core.progress import listening, stage
 from targets.core.randomness import Randomness
 from targets.models.base import HasAdapters
 from targets.speech.wer import word_error_rate
-from targets.training.fit import _batches, fit, public_start, rate
+from targets.training.fit import batches, fit, public_start, rate
 from targets.training.recipe import Schedule
 from tests.fakes import EACH_TARGET, recipe_for, speech
 
@@ -37,9 +37,9 @@ def test_the_rate_rises_then_falls_and_is_never_negative(steps):
 @given(count=st.integers(0, 300), size=st.integers(1, 20), seed=st.integers(0, 99))
 def test_an_epoch_shows_every_example_once(count, size, seed):
     recipe_examples = [_Numbered(n) for n in range(count)]
-    batches = list(_batches(recipe_examples, size, Randomness(seed).numpy()))
-    assert sorted(e.number for batch in batches for e in batch) == list(range(count))
-    assert all(len(batch) <= size for batch in batches)
+    found = list(batches(recipe_examples, size, Randomness(seed).numpy()))
+    assert sorted(e.number for batch in found for e in batch) == list(range(count))
+    assert all(len(batch) <= size for batch in found)
 
 
 class _Numbered:
