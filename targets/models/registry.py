@@ -89,7 +89,7 @@ TARGETS: Registry[TargetEntry] = Registry(
             path="targets.models.convrnnt:ConvRNNT",
             summary="ConvRNN-T: a transducer on local and global causal convolutions and an LSTM",
             streams=True,
-            step=1.8,
+            step=1.7,
         ),
         TargetEntry(
             name="amortized",
