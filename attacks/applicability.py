@@ -23,11 +23,12 @@ class _Unheard:
 
 
 def reason_against(attack: Attack, target: Recognizer) -> str:
-    """Return why an attack does not apply to a target; empty where it does.
+    """Return why an attack says that it does not apply to a target; empty where it says nothing.
 
     The attack is asked about a recording that stops it when it listens, so that nothing is
-    computed. The target's weights are frozen by it. It has no reference models: what an attack
-    misses of a real game is no reason against the target.
+    computed. The recording is no canary: some attacks on canaries compute before they listen. The
+    target's weights are frozen by it. It has no reference models: what an attack misses of a real
+    game is no reason against the target.
     """
     unheard = Utterance("unheard", "nobody", _Unheard(), "a")
     view = view_of(attack.access, target, target, (unheard,))
