@@ -21,8 +21,8 @@ SHORT, LONG = utterance("a", "red"), utterance("b", "milk")
 
 
 @cache
-def started(channels):
-    model = recipe_for("ctc", PUBLIC, size=channels).build()
+def started(channels, target="ctc"):
+    model = recipe_for(target, PUBLIC, size=channels).build()
     return model, SpeechPrior.learn(spectrograms(model, PUBLIC))
 
 
@@ -83,6 +83,16 @@ def test_clients_in_a_sum_are_told_apart():
     assert (cosines(guess, truth, counts) > 0.95).all()
 
 
+def test_the_near_way_of_convrnnt_gives_back_what_it_heard():
+    """The far way, its global encoder, hears the same frames, and hides nothing of them."""
+    model, prior = started(20, "convrnnt")
+    truth, counts = model.logmel([LONG])
+    assert int(counts) <= most_frames(model)
+    guess = reconstructed([Update(model, learnt(model, [LONG]))], counts, prior)
+    assert (cosines(guess, truth, counts) > 0.95).all()
+    assert (cosines(prior.mean(counts), truth, counts) < 0.9).all()
+
+
 def test_a_further_round_adds_rows():
     model, prior = started(12)
     truth, counts = model.logmel([LONG])  # 19 windows
@@ -98,6 +108,7 @@ def test_a_further_round_adds_rows():
 def test_how_many_frames_come_back_whole():
     model, _ = started(12)
     assert most_frames(model) == 24  # 12 windows, one every second frame
+    assert most_frames(recipe_for("convrnnt", PUBLIC, size=12).build()) == 24
     assert most_frames(recipe_for("rnnt-adapters", PUBLIC, size=8).build()) == 0
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from targets.core.randomness import Randomness
+from targets.models.convrnnt import ConvRNNT
 from targets.models.recognizer import Example
 from targets.nn.convrnnt import ConvRNNEncoder, GlobalBlock, mean_so_far
 from targets.nn.layers import Depthwise, sequence_mask
@@ -63,6 +64,24 @@ def test_both_ways_reach_the_past_and_the_far_one_all_of_it(slowing):
     torch.testing.assert_close(near[:, 6:], kept[:, 6:])
     far, kept = (network.global_encoder(x, counts) for x in (audio, changed))
     assert (far[:, -1] != kept[:, -1]).any()
+
+
+@torch.no_grad()
+def test_what_is_written_stays_written_once_its_states_are_heard():
+    torch.manual_seed(2)
+    network, audio = ConvRNNT(6, 16, 8), torch.randn(1, 160, 64)
+    network.output.weight.mul_(4)  # opinions strong enough to write something
+    network.output.bias[0] += 1.0  # and not at every state
+    whole = network.greedy(audio, torch.tensor([160]))[0]
+    lengths = []
+    for frames in (40, 80, 120):
+        states, _ = network.encoder(audio[:, :frames], torch.tensor([frames]))
+        known = (frames - SEEN) // 8 + 1  # up to the last state that sees nothing later
+        assert 0 < known < states.shape[1]
+        begun = network.greedy_of_states(states[:, :known], torch.tensor([known]))[0]
+        assert begun == whole[: len(begun)]
+        lengths.append(len(begun))
+    assert 0 < lengths[0] < lengths[1] < lengths[2] < len(whole)
 
 
 def test_a_mean_is_of_all_that_was_so_far():
