@@ -23,7 +23,8 @@ from targets.speech.utterance import Utterance
 from targets.synthetic.corpus import default_cache
 from targets.synthetic.rare.calls import Call, say_calls
 from targets.synthetic.rare.names import RareName, near_names, rare_names
-from tests.studies.private_lists.figures import Figures, Row, shown
+from tests.studies.intervals import shown
+from tests.studies.private_lists.figures import Figures, Row
 from tests.studies.private_lists.teaching import ATTACKER, RANDOM, SEED, Size
 
 WAYS: Mapping[str, tuple[Collection[str], float]] = {

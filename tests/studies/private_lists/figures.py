@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from targets.core.estimate import Estimate
 from targets.core.files import whole_file
 
 Row = dict[str, object]
@@ -35,10 +34,3 @@ class Figures:
     def table(self, name: str) -> list[Row]:
         """Return the rows of a table."""
         return self._kept[name]
-
-
-def shown(estimate: Estimate) -> str:
-    """Return a figure with its interval, or the dash of what cannot be measured."""
-    if not estimate.scored:
-        return "-"
-    return f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"

@@ -10,7 +10,8 @@ from attacks.statistics.means import mean
 from targets.models.ctc import ctc_nll
 from targets.models.recognizer import Recognizer
 from targets.speech.utterance import Utterance
-from tests.studies.private_lists.figures import Figures, shown
+from tests.studies.intervals import shown
+from tests.studies.private_lists.figures import Figures
 from tests.studies.private_lists.rare_names import Speaker, speakers
 from tests.studies.private_lists.teaching import TESTERS, Size
 

@@ -13,7 +13,8 @@ from targets.speech.rare_words import rare_word_f1
 from targets.speech.utterance import Utterance
 from targets.speech.wer import word_error_rate
 from targets.synthetic.rare.names import RareName, rare_names
-from tests.studies.private_lists.figures import Figures, Row, shown
+from tests.studies.intervals import shown
+from tests.studies.private_lists.figures import Figures, Row
 from tests.studies.private_lists.teaching import RANDOM, TESTERS, TUNERS, Size, said
 
 FIVE = KINDS[1:]  # of decoding alone
