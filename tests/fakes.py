@@ -34,6 +34,7 @@ COMPOSED = (
     "amortized",
     "multitalker",
     "rnnt-adapters",
+    "rnnt-fusion",
     "ctc-context",
     "multilingual",
     *QUANTISED,

@@ -111,6 +111,12 @@ TARGETS: Registry[TargetEntry] = Registry(
             step=1.4,
         ),
         TargetEntry(
+            name="rnnt-fusion",
+            path="targets.models.fusion.transducer:FusedTransducer",
+            summary="the same with three adapters after every layer, mixed by attention",
+            step=1.8,
+        ),
+        TargetEntry(
             name="multilingual",
             path="targets.models.multilingual.ctc:MultilingualCTC",
             summary="CTC on a conformer that languages share, each with attention of its own",

@@ -13,20 +13,20 @@ from torch import nn
 
 from targets.models.rnnt import Transducer
 from targets.nn.encoder import MakeEncoder
-from targets.nn.residual_adapters import AdaptedEncoder
+from targets.nn.residual_adapters import AdaptedEncoder, MakeAdapter, ResidualAdapter
 
 
 class AdaptedTransducer(Transducer):
     """A transducer whose encoder has adapters. See `Transducer` and `HasAdapters`."""
 
+    encoder: AdaptedEncoder
     make_encoder: ClassVar[MakeEncoder] = AdaptedEncoder
+    make_adapter: ClassVar[MakeAdapter] = ResidualAdapter
 
     def __init__(self, vocabulary: int, channels: int, hidden: int) -> None:
         super().__init__(vocabulary, channels, hidden)
-        assert isinstance(self.encoder, AdaptedEncoder)
-        self.encoder.add_adapters()
+        self.encoder.add_adapters(self.make_adapter)
 
     def adapter_weights(self) -> Sequence[nn.Parameter]:
         """See `HasAdapters`."""
-        assert isinstance(self.encoder, AdaptedEncoder)
         return list(self.encoder.adapters.parameters())

@@ -7,6 +7,8 @@ zero, so that the encoder begins as its base.
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -32,6 +34,14 @@ class ResidualAdapter(nn.Module):
         return x + self.up(F.silu(self.down(self.norm(x))))
 
 
+class MakeAdapter(Protocol):
+    """What makes an adapter, or several that are mixed, for a layer of some width."""
+
+    def __call__(self, width: int) -> nn.Module:
+        """Return a map of states (B, T, `width`) to states of that shape."""
+        ...
+
+
 class AdaptedEncoder(Encoder):
     """The LSTM targets' encoder with an adapter after each layer. See `Encoder`.
 
@@ -43,9 +53,9 @@ class AdaptedEncoder(Encoder):
         super().__init__(channels, hidden, slowing)
         self.widths = [*[channels] * len(self.convolutions), self.width]
 
-    def add_adapters(self) -> None:
+    def add_adapters(self, make_adapter: MakeAdapter) -> None:
         """Draw the adapters."""
-        self.adapters = nn.ModuleList([ResidualAdapter(width) for width in self.widths])
+        self.adapters = nn.ModuleList([make_adapter(width) for width in self.widths])
 
     def forward(self, features: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
         """Return states (B, T', D), zero where padded, and their counts (B,)."""
