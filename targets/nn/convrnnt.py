@@ -18,6 +18,7 @@ from targets.speech.features import MELS
 
 DILATIONS = (1, 2, 4, 8)  # of the blocks of the global encoder
 KERNEL = 5  # with these dilations 61 states, 4.9 s at a state every 80 ms
+LEAST = 4  # numbers of a far state: of one or two, layer norm leaves nothing to learn from
 SQUEEZE = 4  # how many times fewer numbers the excitation passes through
 
 
@@ -89,7 +90,7 @@ class ConvRNNEncoder(Slower):
 
     def __init__(self, channels: int, hidden: int, slowing: int) -> None:
         super().__init__(channels, slowing)
-        far, self.width = max(1, channels // 4), max(1, 4 * hidden // 3)
+        far, self.width = max(LEAST, channels // 4), max(1, 4 * hidden // 3)
         self.global_encoder = GlobalEncoder(far, slowing)
         self.lstm = LSTM(channels + far, self.width, bidirectional=False)
         self.output_norm = LayerNorm(self.width)
