@@ -18,7 +18,7 @@ from targets.speech.features import MELS
 
 DILATIONS = (1, 2, 4, 8)  # of the blocks of the global encoder
 KERNEL = 5  # with these dilations 61 states, 4.9 s at a state every 80 ms
-LEAST = 4  # numbers of a far state: of one or two, layer norm leaves nothing to learn from
+LEAST = 8  # numbers of a far state: of one or two, layer norm leaves nothing to learn from
 SQUEEZE = 4  # how many times fewer numbers the excitation passes through
 
 

@@ -68,7 +68,7 @@ def test_both_ways_reach_the_past_and_the_far_one_all_of_it(slowing):
 
 @torch.no_grad()
 def test_what_is_written_stays_written_once_its_states_are_heard():
-    torch.manual_seed(2)
+    torch.manual_seed(0)
     network, audio = ConvRNNT(6, 16, 8), torch.randn(1, 160, 64)
     network.output.weight.mul_(4)  # opinions strong enough to write something
     network.output.bias[0] += 1.0  # and not at every state
