@@ -99,9 +99,8 @@ def without_excitation(recognizer: Recognizer) -> Recognizer:
     return other
 
 
-def figures(an4: Path, run: Path, folder: Path, size: Size) -> dict[str, Any]:
+def figures(run: Path, folder: Path, size: Size) -> dict[str, Any]:
     """Return how well members are told by what each transducer makes of half their recordings."""
-    del an4
     conditions = load_suite("architectures").conditions
     speech = speech_of(conditions, Path(), ("private",))["private"]
     # Of a single word there is no rest.

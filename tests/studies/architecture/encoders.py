@@ -51,9 +51,8 @@ FULL = Size((2e-3, 4e-3), tuned=15, stops=(6, 8, 10, 12, 14, 17, 20), seeds=1)
 TOY = Size((2e-3, 4e-3), tuned=1, stops=(1, 2), seeds=2, stride=12)
 
 
-def figures(an4: Path, run: Path, folder: Path, size: Size) -> dict[str, Any]:
+def figures(an4: Path, folder: Path, size: Size) -> dict[str, Any]:
     """Return what both targets write, and how well their members are told."""
-    del run
     train, test = (tuple(read_corpus(an4, split=s))[:: size.stride] for s in ("train", "test"))
     # Epochs of tuning are measured once, at their end.
     tuned = {
