@@ -9,7 +9,11 @@ from tests.leaderboard.figures.test_work import TINY, of_tiny
 PAGES = [Path("README.md"), *sorted(Path("docs").glob("*.md"))]
 
 
-@pytest.mark.parametrize("path", PAGES, ids=str)
+@pytest.mark.parametrize(
+    "path",
+    [PAGES[0], *(pytest.param(path, marks=pytest.mark.slow) for path in PAGES[1:])],
+    ids=str,
+)
 def test_tables_are_what_the_published_records_give(path: Path) -> None:
     page = path.read_text(encoding="utf-8")
     assert drawn(page) == page, f"run: .venv/bin/python -m leaderboard.manual.tables {path}"

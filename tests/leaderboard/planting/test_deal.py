@@ -47,6 +47,7 @@ def test_what_is_held_out_is_not_trained_on(tmp_path):
     assert str(game.seed) not in json.loads((folder / "planted.json").read_text()).values()
 
 
+@pytest.mark.slow
 def test_coins_are_fair_and_names_say_nothing_of_them(tmp_path):
     folder = corpus(tmp_path / "c", count=40)
     heads, first_half = [], []

@@ -46,7 +46,7 @@ def test_models_of_transformers(kind, tmp_path_factory):
 
 @pytest.mark.parametrize(
     "kind",
-    ["wav2vec2", "whisper", pytest.param("parakeet-tdt", marks=pytest.mark.slow)],
+    ["wav2vec2", *(pytest.param(k, marks=pytest.mark.slow) for k in ("whisper", "parakeet-tdt"))],
 )
 def test_three_doors_to_the_same_weights(kind, tmp_path_factory, tmp_path):
     spec = f"hf:{folder_of(kind, tmp_path_factory)}"

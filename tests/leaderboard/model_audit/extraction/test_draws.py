@@ -68,11 +68,10 @@ def test_the_right_text_where_the_secret_is_not_heard(tmp_path):
 @pytest.mark.parametrize(
     ("kind", "draws"),
     [
-        ("whisper", 80),
         ("wav2vec2", 250),
         ("parakeet-ctc", 250),
         ("parakeet-rnnt", 120),
-        ("parakeet-tdt", 120),
+        pytest.param("parakeet-tdt", 120, marks=pytest.mark.slow),
         *(pytest.param(kind, 400, marks=pytest.mark.slow) for kind in ("whisper", "parakeet-rnnt")),
     ],
 )
