@@ -20,7 +20,6 @@ from targets.core.randomness import Randomness
 from targets.speech.language import ENGLISH
 from targets.speech.utterance import Utterance
 from targets.synthetic.corpus import (
-    Channel,
     SpeechRequest,
     default_cache,
     heard,
@@ -58,7 +57,7 @@ def build_game(conditions: Conditions, target: str, seed: int, data: Path) -> Ga
         canaries = _canaries(
             conditions.canaries,
             voices.get("private") or dict.fromkeys(own[:CANARY_VOICES]),
-            splits["private"].channel,
+            splits["private"],
             rng.child("canaries"),
         )
     candidates = [*parts["private"], *canaries]
@@ -179,6 +178,7 @@ def _embedded(name: str, speech: Speech, voices: Voices, data: Path) -> list[Utt
         channel=speech.channel,
         phrases=speech.phrases,
         languages={v: language for v, language in voices.items() if language is not None},
+        accent=speech.other_accent,
         progress=_counted,
     )
     if speech.clients is not None:
@@ -188,11 +188,11 @@ def _embedded(name: str, speech: Speech, voices: Voices, data: Path) -> list[Utt
 
 
 def _canaries(
-    wanted: Canaries, voices: Voices, channel: Channel, rng: Randomness
+    wanted: Canaries, voices: Voices, private: Speech, rng: Randomness
 ) -> list[Utterance]:
     """Return spoken canaries, each with a secret of its own drawn from the whole space.
 
-    They are English, and said by voices that speak it.
+    They are English, said by voices that speak it, and heard as the private speech is.
     """
     if not wanted.count:
         return []
@@ -230,6 +230,7 @@ def _canaries(
                 **({} if kind.speed == 1 else {SPEED: f"{kind.speed:g}"}),
             },
             language=voices[english[number % len(english)]],
+            accent=private.other_accent,
         )
         for number, (identity, kind, secret) in enumerate(
             zip(wanted.ids, kinds, secrets, strict=True)
@@ -240,7 +241,7 @@ def _canaries(
         obscured(canary, rng.child("noise", canary.id)) if kind.audio == "obscured" else canary
         for canary, kind in zip(spoken, kinds, strict=True)
     )
-    return [heard(canary, channel, rng.child("channel", canary.id)) for canary in recorded]
+    return [heard(canary, private.channel, rng.child("channel", canary.id)) for canary in recorded]
 
 
 class _Kind(NamedTuple):

@@ -17,10 +17,13 @@ from leaderboard.spec.fields import FOLDER, Count, Frozen, Positive, distinct, w
 
 Phrases = Literal["commands", "spelled"]
 # Keys of embedded speech alone.
-MADE_TO_ORDER = ("channel", "accents", "quota", "languages", "personal", "phrases")
+MADE_TO_ORDER = (
+    "channel", "accents", "quota", "other_accent", "languages", "personal", "phrases",
+)  # fmt: skip
 
 Take = Literal["first", "drawn"]
 Accent = Literal["en-US", "en", "en-GB-x-rp", "en-US-nyc"]  # of the embedded voices
+OtherAccent = Literal["en-029", "en-GB-scotland", "en-GB-x-gbclan", "en-GB-x-gbcwmd"]
 OtherLanguage = Literal["es", "de"]  # that embedded voices speak beside English
 
 
@@ -60,6 +63,10 @@ class Speech(Frozen):
     """Of embedded voices so many have these accents: a minority of known size. The others are the
     next free voices with another accent, one of `accents` where that names some; a quota may be of
     an accent that `accents` leaves out."""
+    other_accent: OtherAccent | None = None
+    """An accent that no embedded voice has of its own, and that all of this group have: Caribbean
+    (`en-029`), Scottish, of Lancashire (`gbclan`) or of the West Midlands (`gbcwmd`). Null leaves
+    each its own."""
     languages: dict[OtherLanguage, Count] = Field(default={})
     """Of embedded voices so many speak Spanish (`es`) or German (`de`), whatever their accent in
     English; the others speak English. Where this is given, a cohort is made of each language."""
@@ -87,6 +94,10 @@ class Speech(Frozen):
             if sum((*self.quota.values(), *self.languages.values())) > self.speakers:
                 asks = "'quota' and 'languages' ask" if self.languages else "'quota' asks"
                 raise ValueError(f"{asks} for more than the {self.speakers} 'speakers'")
+            if self.other_accent and (self.accents or self.quota or self.languages):
+                raise ValueError(
+                    "'other_accent' is that of all: leave out 'accents', 'quota' and 'languages'"
+                )
             if self.languages and self.phrases != "commands":
                 raise ValueError(f"phrases '{self.phrases}' are English: leave out 'languages'")
             return self
@@ -102,6 +113,8 @@ class Speech(Frozen):
         """
         if self.source != "embedded":
             return None
+        if attribute == "accent" and self.other_accent:
+            return frozenset((self.other_accent,))
         if attribute == "accent":
             return frozenset((*(self.accents or get_args(Accent)), *self.quota))
         if attribute == "language" and self.languages:

@@ -42,7 +42,7 @@ class SpeechRequest:
 
     It is heard through a channel: see `heard`. The text is spelled as its language is, and written
     down without other letters than a to z. The language is English, and is said of the utterance
-    where it is named.
+    where it is named. English has the voice's own accent, or `accent`.
     """
 
     id: str
@@ -52,6 +52,7 @@ class SpeechRequest:
     attributes: Mapping[str, str] = field(default_factory=dict)
     channel: Channel = "microphone"
     language: str | None = None
+    accent: str | None = None
 
 
 def embedded_corpus(
@@ -94,13 +95,15 @@ def say_phrases(
     channel: Channel = "microphone",
     phrases: Phrases = "commands",
     languages: Mapping[int, str] | None = None,
+    accent: str | None = None,
     progress: Progress | None = None,
 ) -> list[Utterance]:
     """Return synthetic utterances like `embedded_corpus`, of any voices.
 
     `personal` is the share of phrases with personal slots, `channel` what they are heard through.
     With `phrases` "spelled" they are of `targets.synthetic.spelled`, which has no such slots and is
-    English. `languages` says of voices which one they speak; the others speak English.
+    English. `languages` says of voices which one they speak; the others speak English, each with
+    its own accent, or all with `accent`.
 
     Raises:
         ValueError: a voice does not exist.
@@ -111,6 +114,7 @@ def say_phrases(
         replace(
             _request(seed, speaker, number, personal, phrases, told.get(speaker)),
             channel=channel,
+            accent=accent,
         )
         for number, speaker in (
             (i // len(voices), voices[i % len(voices)]) for i in range(utterances)
@@ -189,7 +193,9 @@ def speak(
 
 def _voice(request: SpeechRequest) -> Voice:
     who = voice(request.speaker_index)
-    return who if request.language in (None, ENGLISH) else who.speaking(request.language)
+    if request.language not in (None, ENGLISH):
+        return who.speaking(request.language)
+    return who if request.accent is None else who.with_accent(request.accent)
 
 
 def _saying(request: SpeechRequest, randomness: Randomness) -> Saying:

@@ -41,6 +41,10 @@ class Voice:
         """The eSpeak language file: of the accent, or of another language."""
         return OTHER_LANGUAGES.get(self.other_language, f"gmw/{self.accent}")
 
+    def with_accent(self, accent: str) -> Voice:
+        """Return the same throat with another accent in English: the name of an eSpeak file."""
+        return replace(self, accent=accent)
+
     def speaking(self, language: str) -> Voice:
         """Return the same throat in another language of `OTHER_LANGUAGES`."""
         return replace(self, accent="", other_language=language)

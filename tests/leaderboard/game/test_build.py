@@ -33,7 +33,7 @@ CONDITIONS = load_suite("tiny").conditions
 def fake_voices(monkeypatch):
     """Tones in place of the synthesiser."""
 
-    def say(voices, utterances, *, seed, personal, channel, languages, progress, **_):
+    def say(voices, utterances, *, seed, personal, channel, languages, accent, progress, **_):
         progress(1, 1)
         return [
             utterance(
@@ -43,6 +43,7 @@ def fake_voices(monkeypatch):
                 personal=str(personal),
                 channel=channel,
                 **({"language": languages[v]} if v in languages else {}),
+                **({"accent": accent} if accent else {}),
             )
             for n in range(utterances)
             for v in [voices[n % len(voices)]]
@@ -56,6 +57,7 @@ def fake_voices(monkeypatch):
                 f"voice{r.speaker_index}",
                 **r.attributes,
                 **({"language": r.language} if r.language else {}),
+                **({"accent": r.accent} if r.accent else {}),
             )
             for r in requests
         ]
@@ -247,6 +249,17 @@ def test_a_quota_comes_beside_the_accents_of_all_others():
     accents = Counter(voice(v).accent for v in spoken)
     assert accents["en-GB-x-rp"] == 2
     assert accents["en-US"] + accents["en-US-nyc"] == 7
+
+
+def test_all_private_voices_and_canaries_have_an_accent_that_is_nobodys_own():
+    caribbean = Speech(source="embedded", speakers=3, utterances=6, other_accent="en-029")
+    told = conditions(speech=speech(private=caribbean))
+    game = build_game(told, "ctc", 0, Path("nowhere"))
+    assert {u.attributes.get("accent") for u in game.candidates} == {"en-029"}
+    assert "en-029" not in {u.attributes.get("accent") for u in (*game.public, *game.test)}
+    with pytest.raises(ValueError, match="leave out 'accents', 'quota' and 'languages'"):
+        caribbean.model_validate({**caribbean.model_dump(), "accents": ("en-US",)})
+    assert "other_accent" not in CONDITIONS.speech.private.model_dump()
 
 
 def test_some_voices_speak_other_languages():

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
 
+from leaderboard.spec.speech import OtherAccent
 from targets.core.randomness import Randomness
 from targets.speech.language import LANGUAGES
 from targets.speech.utterance import Corpus
-from targets.synthetic.corpus import say_phrases
+from targets.synthetic.corpus import SpeechRequest, say_phrases, speak
 from targets.synthetic.languages import SENTENCES, phrase_in, written
 from targets.synthetic.phrases import phrase
 from targets.synthetic.voices import OTHER_LANGUAGES, voice
@@ -66,6 +69,18 @@ def test_speech_is_in_the_language_and_says_so(said):
         assert TEXT.fullmatch(u.text)
         assert [w.text for w in u.words] == u.text.split()
         assert u.words[-1].end <= u.duration
+
+
+def test_a_voice_has_another_accent_in_english_alone():
+    accents = get_args(OtherAccent)
+    text = "call the water board in bath"
+    requests = [SpeechRequest(str(a), 0, text, accent=a) for a in (None, *accents)]
+    said = speak(requests, seed=0, cache=None)
+    assert [u.attributes["accent"] for u in said] == [voice(0).accent, *accents]
+    assert len({u.samples.tobytes() for u in said}) == len(said)
+    spanish = SpeechRequest("es", 0, "hola", language="es")
+    own, other = (speak([replace(spanish, accent=a)], seed=0, cache=None) for a in (None, "en-029"))
+    assert np.array_equal(own[0].samples, other[0].samples)
 
 
 def test_speech_is_the_same_again_and_english_is_untouched(said):
