@@ -185,7 +185,7 @@ def test_several_mistakes_are_all_told(edited):
 
 
 def test_a_suite_that_is_not_there(tmp_path):
-    with pytest.raises(SuiteError, match=r"no such suite \(built in: accents, an4, "):
+    with pytest.raises(SuiteError, match=r"no such suite \(built in: accents, accents-all-w"):
         load_suite("tinny")
     with pytest.raises(SuiteError, match=r"none\.toml: cannot be read: No such file"):
         load_suite(str(tmp_path / "none.toml"))
@@ -329,6 +329,7 @@ EMBEDDED = 'source = "embedded"\nspeakers = 4\nutterances = 16\n%s\n'
     [
         ("", "british", "", "en or en-GB-x-rp or en-US or en-US-nyc"),
         ('accents = ["en"]\nquota = { en-US = 1 }', "en-GB-x-rp", "", "en or en-US$"),
+        ('other_accent = "en-029"', "en-US", "", "en-029$"),
         ("languages = { es = 1 }", "fr", ', attribute = "language"', "en or es$"),
     ],
 )
