@@ -315,6 +315,22 @@ def test_the_tables_of_half_a_recording_are_those_of_the_study():
     assert rows("architectures.md", "### Differences") == compared
 
 
+def test_the_tables_of_transducers_that_stream_are_those_of_the_study():
+    path = ROOT / "tests/studies/architecture/figures.json"
+    streaming = json.loads(path.read_text(encoding="utf-8"))["streaming"]
+    heard = [
+        [f"`{r['transducer']}`", f"{r['weights']:,}"]
+        + [f"{100 * wer:.1f}" for wer in r["choosing"].values()]
+        + [r["WER"]]
+        for r in streaming["heard"]
+    ]
+    assert rows("architectures.md", "### Transducers that stream") == heard
+    compared = [
+        [f"`{r['transducer']}` less `{r['less']}`", r["difference"]] for r in streaming["compared"]
+    ]
+    assert rows("architectures.md", "### How much better") == compared
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("place", ["stronger.py:Stronger", "weaker.py:Weaker"])
 def test_an_example_of_a_defense_meets_the_contract(place):

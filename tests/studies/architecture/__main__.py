@@ -1,4 +1,6 @@
-"""What does a kind of network remember? `python -m tests.studies.architecture PART SOURCE FOLDER`.
+"""What does a kind of network remember?
+
+`python -m tests.studies.architecture PART [SOURCE] FOLDER`, of these parts:
 
 `encoders`: is CTC on a conformer as good as CTC on an LSTM, with as many weights, and does it tell
 more of its members where it is as good? Both learn AN4 from random weights. `SOURCE` is a folder of
@@ -9,9 +11,12 @@ with it and without it begin at the public starts of `SOURCE`, a run of the suit
 and learn private calls. An attacker gives them the first half of a recording, and asks how likely
 the true rest of the transcript is: of members, and of others.
 
-`FOLDER` keeps every training where it was stopped, and `figures.json` of the parts that were made;
-that of `docs/architectures.md` lies beside this file. With `toy` at the end a part takes a minute,
-and shows that it runs.
+`streaming`: does ConvRNN-T hear better than a plain transducer that streams, with as many weights?
+All learn embedded speech from random weights. There is no `SOURCE`.
+
+`FOLDER` keeps every training, and `figures.json` of the parts that were made; that of
+`docs/architectures.md` lies beside this file. With `toy` at the end a part takes a minute, and
+shows that it runs.
 """
 
 from __future__ import annotations
@@ -21,19 +26,20 @@ import sys
 from pathlib import Path
 
 from targets.core.files import whole_file
-from tests.studies.architecture import context, encoders
+from tests.studies.architecture import context, encoders, streaming
 
-PARTS = {"encoders": encoders, "context": context}
+PARTS = {"encoders": encoders, "context": context, "streaming": streaming}
 
 
-def main(name: str, source: Path, folder: Path, *, toy: bool = False) -> None:
-    """Make the figures of a part, and keep those of the other."""
-    part, path = PARTS[name], folder / "figures.json"
+def main(name: str, *folders: Path, toy: bool = False) -> None:
+    """Make the figures of a part, and keep those of the others."""
+    part, path = PARTS[name], folders[-1] / "figures.json"
     figures = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    figures[name] = part.figures(source, folder, part.TOY if toy else part.FULL)
+    figures[name] = part.figures(*folders, part.TOY if toy else part.FULL)
     with whole_file(path) as file:
         file.write_text(json.dumps(figures, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], *map(Path, sys.argv[2:4]), toy="toy" in sys.argv[4:])
+    given = [word for word in sys.argv[2:] if word != "toy"]
+    main(sys.argv[1], *map(Path, given), toy="toy" in sys.argv)

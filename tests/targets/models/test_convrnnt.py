@@ -9,9 +9,10 @@ import torch
 
 from targets.core.randomness import Randomness
 from targets.models.recognizer import untrained
-from targets.speech.features import HOP, WINDOW
+from targets.speech.features import HOP, MELS, WINDOW
 from targets.speech.tokens import Characters
 from tests.fakes import utterance
+from tests.studies.architecture.streaming import fresh
 
 SLOWING = 8  # frames from one state to the next
 SEEN = 11  # frames from where a state begins to the last that it sees
@@ -34,3 +35,19 @@ def test_states_of_the_first_part_of_a_recording_are_those_of_the_whole(cut):
     assert states >= 5
     torch.testing.assert_close(known[:states], heard[:states])
     assert not torch.allclose(known[-1], heard[len(known) - 1])
+
+
+@pytest.mark.parametrize("name", ["one-way", "stacked"])
+@torch.no_grad()
+def test_what_it_is_compared_with_streams_too_and_has_as_many_weights(name):
+    plain, convrnnt = fresh(name), fresh("convrnnt")
+    sizes = [sum(p.numel() for p in r.network.parameters()) for r in (plain, convrnnt)]
+    assert sizes[0] == pytest.approx(sizes[1], rel=0.002)
+    features = torch.randn(1, 96, MELS, generator=torch.Generator().manual_seed(0))
+    changed = features.clone()
+    changed[:, 64:] += 1
+    counts = torch.tensor([96])
+    first, second = (plain.network.encoder(x, counts)[0][0] for x in (features, changed))
+    same = (64 - SEEN) // SLOWING + 1
+    torch.testing.assert_close(first[:same], second[:same])
+    assert not torch.allclose(first[-1], second[-1])
