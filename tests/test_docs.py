@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 from runpy import run_path
+from statistics import fmean
 
 import pytest
 import typer
@@ -266,15 +267,18 @@ def test_the_tables_of_conformer_and_lstm_are_those_of_the_study():
     path = ROOT / "tests/studies/architecture/figures.json"
     figures = json.loads(path.read_text(encoding="utf-8"))
     found = figures["encoders"]
-    speeds = [f"{100 * found['tuned'][speed][t]:.1f}" for speed in found["tuned"] for t in TWO]
-    words = [
-        [f"`{target}`", f"{found['weights'][target]:,}", *speeds[n::2], found["test"][target]]
-        for n, target in enumerate(TWO)
-    ]
-    less = ["`conformer` less `ctc`", "", "", "", found["test"]["conformer less ctc"]]
+    tried, words = [], []
+    for row in found["tried"]:
+        name, speed = f"`{row['target']}`", f"{row['learning rate']:g}"
+        tried.append([name, str(row["epochs"]), speed, f"{100 * row['WER']:.1f}"])
+        if row["taken"]:
+            heard = [found["test"][row["target"] + seed] for seed in ("", ", seed 0", ", seed 1")]
+            words.append([name, f"{found['weights'][row['target']]:,}", *heard])
+    assert rows("architectures.md", "### Schedules that were tried") == tried
+    less = ["`conformer` less `ctc`", "", found["test"]["conformer less ctc"], "", ""]
     assert rows("architectures.md", "### Word errors") == [*words, less]
     equal = [
-        [f"{100 * row['WER']:.0f}", *(f"{row[t][0]:.2f}" for t in TWO), rounded(row["mean"])]
+        [f"{100 * row['WER']:.0f}", *(f"{fmean(row[t]):.2f}" for t in TWO), rounded(row["mean"])]
         for row in found["at equal WER"]
     ]
     assert rows("architectures.md", "### Members at equal word errors") == equal

@@ -4,7 +4,7 @@
 
 `encoders`: is CTC on a conformer as good as CTC on an LSTM, with as many weights, and does it tell
 more of its members where it is as good? Both learn AN4 from random weights. `SOURCE` is a folder of
-AN4 that `overheard corpus` reads. The learning rate is chosen on speakers of the training split.
+AN4 that `overheard corpus` reads. The schedule of each is chosen on speakers of the training split.
 
 `context`: does the global context of `convrnnt` tell what a recording goes on to say? Transducers
 with it and without it begin at the public starts of `SOURCE`, a run of the suite `architectures`,

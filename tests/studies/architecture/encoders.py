@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,55 +31,60 @@ CHANNELS = 64
 HIDDEN = {"ctc": 96, "conformer": 64}  # 183,453 and 183,837 weights
 BATCH = 16
 IN = 0.75  # of the training split: the chance of an utterance to be a member
-JUDGES = 12  # speakers of the training split who judge the learning rate, and teach nothing there
+JUDGES = 12  # speakers of the training split who judge the schedules, and teach nothing there
 
 Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Size:
-    """How long is trained, how often measured, and how much of the speech there is."""
+    """What is tried, how often is measured, and how much of the speech there is."""
 
-    rates: tuple[float, ...]
-    tuned: int  # epochs with each of them
-    stops: tuple[int, ...]  # epochs after which is measured, the last of all
+    schedules: tuple[Schedule, ...]  # each is tried for both targets
+    shares: tuple[float, ...]  # of the epochs after which is measured, the last of all
     seeds: int
     stride: int = 1  # every how many-th utterance there is
 
 
-FULL = Size((2e-3, 4e-3), tuned=15, stops=(6, 8, 10, 12, 14, 17, 20), seeds=1)
-TOY = Size((2e-3, 4e-3), tuned=1, stops=(1, 2), seeds=2, stride=12)
+FULL = Size(
+    tuple(Schedule(e, BATCH, r) for e, r in ((15, 2e-3), (15, 4e-3), (60, 4e-3), (60, 8e-3))),
+    shares=(0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7, 1.0),
+    seeds=2,
+)
+TOY = Size((Schedule(2, BATCH, 4e-3), Schedule(2, BATCH, 8e-3)), (0.5, 1.0), seeds=2, stride=12)
 
 
 def figures(an4: Path, folder: Path, size: Size) -> dict[str, Any]:
     """Return what both targets write, and how well their members are told."""
     train, test = (tuple(read_corpus(an4, split=s))[:: size.stride] for s in ("train", "test"))
-    # Epochs of tuning are measured once, at their end.
-    tuned = {
-        f"{speed:g}": {
-            target: tuning(target, speed, train, folder, size.tuned) for target in HIDDEN
-        }
-        for speed in size.rates
-    }
-    best = min(size.rates, key=lambda speed: sum(tuned[f"{speed:g}"].values()))
-    schedule = Schedule(size.stops[-1], BATCH, best)
+    tried = {t: [tuning(t, s, train, folder) for s in size.schedules] for t in HIDDEN}
+    best = {t: size.schedules[int(np.argmin(rates))] for t, rates in tried.items()}
     runs: dict[str, list[list[Any]]] = {target: [] for target in HIDDEN}
     coins = [
         SEED.child("coins", seed).numpy().random(len(train)) < IN for seed in range(size.seeds)
     ]
     for seed, coin in enumerate(coins):
-        for target in HIDDEN:
-            runs[target].append(one(target, seed, train, coin, test, schedule, size.stops, folder))
+        for target, schedule in best.items():
+            found = one(target, seed, train, coin, test, schedule, size.shares, folder)
+            runs[target].append(found)
     return {
-        "size": asdict(size),
         "weights": {t: sum(p.numel() for p in fresh(t, 0).network.parameters()) for t in HIDDEN},
         "speech": {
             "train": len(train),
             "members": [int(coin.sum()) for coin in coins],
             "test": len(test),
         },
-        "tuned": tuned,
-        "learning rate": best,
+        "tried": [
+            {
+                "target": target,
+                "epochs": schedule.epochs,
+                "learning rate": schedule.learning_rate,
+                "WER": wer,
+                "taken": schedule is best[target],
+            }
+            for target in HIDDEN
+            for schedule, wer in zip(size.schedules, tried[target], strict=True)
+        ],
         "test": word_errors(runs),
         "curves": {
             target: [
@@ -101,9 +106,12 @@ def fresh(target: str, seed: int) -> Recognizer:
     return untrained(target, Characters(), CHANNELS, HIDDEN[target], rng)
 
 
-def tuning(
-    target: str, speed: float, train: Sequence[Utterance], folder: Path, epochs: int
-) -> float:
+def called(schedule: Schedule) -> str:
+    """Return what the files of a schedule are called."""
+    return f"{schedule.epochs}-{schedule.learning_rate:g}"
+
+
+def tuning(target: str, schedule: Schedule, train: Sequence[Utterance], folder: Path) -> float:
     """Return the word error rate on speakers of the training split who were not trained on."""
     speakers = sorted({u.speaker for u in train})
     judges = set(SEED.child("judges").numpy().permutation(speakers)[:JUDGES].tolist())
@@ -112,12 +120,12 @@ def tuning(
     recognizer = fresh(target, 0)
     recognizer.logmel.calibrate(known)
     (found,) = course(
-        folder / "encoders" / f"{target}-tuned-{speed:g}",
+        folder / "encoders" / f"{target}-tuned-{called(schedule)}",
         recognizer,
         known,
-        Schedule(epochs, BATCH, speed),
+        schedule,
         SEED.child("tuning"),
-        [epochs],
+        [schedule.epochs],
         lambda r: wer_of(errors(r, heard)),
     )
     return float(found)
@@ -130,7 +138,7 @@ def one(
     coin: NDArray[np.bool_],
     test: Sequence[Utterance],
     schedule: Schedule,
-    stops: Sequence[int],
+    shares: Sequence[float],
     folder: Path,
 ) -> list[Any]:
     """Return what was measured of one training on the members."""
@@ -143,7 +151,8 @@ def one(
         scores = Loss().score(LossScores(r, r, ()), train, SEED).scores
         return {"scores": scores.tolist(), "left out": errors(r, others)}
 
-    path = folder / "encoders" / f"{target}-{seed}"
+    path = folder / "encoders" / f"{target}-{seed}-{called(schedule)}"
+    stops = [round(share * schedule.epochs) for share in shares]
     rng = SEED.child("fit", seed)
     found = course(path, recognizer, members, schedule, rng, stops, measured)
     for stop, epoch in zip(found, stops, strict=True):
