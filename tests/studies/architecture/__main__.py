@@ -15,8 +15,8 @@ the true rest of the transcript is: of members, and of others.
 All learn embedded speech from random weights. There is no `SOURCE`.
 
 `FOLDER` keeps every training, and `figures.json` of the parts that were made; that of
-`docs/architectures.md` lies beside this file. With `toy` at the end a part takes a minute, and
-shows that it runs.
+`docs/architectures.md` lies beside this file. With `toy` at the end a part takes a minute, shows
+that it runs, and keeps all that in `FOLDER/toy`.
 """
 
 from __future__ import annotations
@@ -29,17 +29,23 @@ from targets.core.files import whole_file
 from tests.studies.architecture import context, encoders, streaming
 
 PARTS = {"encoders": encoders, "context": context, "streaming": streaming}
+WITHOUT_SOURCE = {"streaming"}
 
 
 def main(name: str, *folders: Path, toy: bool = False) -> None:
     """Make the figures of a part, and keep those of the others."""
-    part, path = PARTS[name], folders[-1] / "figures.json"
+    *source, folder = folders
+    if toy:
+        folder /= "toy"
+    part, path = PARTS[name], folder / "figures.json"
     figures = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    figures[name] = part.figures(*folders, part.TOY if toy else part.FULL)
+    figures[name] = part.figures(*source, folder, part.TOY if toy else part.FULL)
     with whole_file(path) as file:
         file.write_text(json.dumps(figures, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    given = [word for word in sys.argv[2:] if word != "toy"]
-    main(sys.argv[1], *map(Path, given), toy="toy" in sys.argv)
+    name, *given = [word for word in sys.argv[1:] if word != "toy"] or [""]
+    if name not in PARTS or len(given) != (1 if name in WITHOUT_SOURCE else 2):
+        sys.exit(f"python -m tests.studies.architecture {'|'.join(PARTS)} [SOURCE] FOLDER [toy]")
+    main(name, *map(Path, given), toy="toy" in sys.argv)
