@@ -25,7 +25,7 @@ QUICK = {
     "clipping the mean, not each example",
     "no normalisation", "no noise on empty batches", "noise reused across steps",
     "everybody in every batch, priced at 1/4", "the same shard to all teachers",
-    "white noise reused across steps",
+    "vocabulary of the members' transcripts", "white noise reused across steps",
     "private gradients not clipped", "noise shared over rounds",
     "a secure sum that reveals one device, noise in shares",
     "ADePT's published sensitivity, 64 entries",

@@ -47,20 +47,19 @@ def test_what_is_held_out_is_not_trained_on(tmp_path):
     assert str(game.seed) not in json.loads((folder / "planted.json").read_text()).values()
 
 
-@pytest.mark.slow
 def test_coins_are_fair_and_names_say_nothing_of_them(tmp_path):
     folder = corpus(tmp_path / "c", count=40)
     heads, first_half = [], []
-    for seed in range(10):
+    for seed in range(4):
         out = tmp_path / f"p{seed}"
         plant(folder, out, deal(), seed=seed)
         candidates = read_planted(out).candidates
         coins = np.array([c.member for c in candidates])
         heads.append(coins.mean())
         first_half.append(coins[:20].mean() - coins[20:].mean())
-    # 400 coins: four standard errors of 0.025, of a difference of halves twice that.
-    assert abs(np.mean(heads) - 0.5) < 0.1
-    assert abs(np.mean(first_half)) < 0.2
+    # 160 coins: four standard errors of 0.04, of a difference of halves twice that.
+    assert abs(np.mean(heads) - 0.5) < 0.16
+    assert abs(np.mean(first_half)) < 0.32
 
 
 def test_the_same_seed_deals_the_same_and_another_does_not(tmp_path):

@@ -68,6 +68,7 @@ def test_the_right_text_where_the_secret_is_not_heard(tmp_path):
 @pytest.mark.parametrize(
     ("kind", "draws"),
     [
+        ("whisper", 40),
         ("wav2vec2", 250),
         ("parakeet-ctc", 250),
         ("parakeet-rnnt", 120),
