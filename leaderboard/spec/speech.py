@@ -66,7 +66,7 @@ class Speech(Frozen):
     other_accent: OtherAccent | None = None
     """An accent that no embedded voice has of its own, and that all of this group have: Caribbean
     (`en-029`), Scottish, of Lancashire (`gbclan`) or of the West Midlands (`gbcwmd`). Null leaves
-    each its own."""
+    each its own. What schemes and attacks say themselves has the voices' own accent."""
     languages: dict[OtherLanguage, Count] = Field(default={})
     """Of embedded voices so many speak Spanish (`es`) or German (`de`), whatever their accent in
     English; the others speak English. Where this is given, a cohort is made of each language."""
