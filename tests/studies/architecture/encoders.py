@@ -32,6 +32,7 @@ HIDDEN = {"ctc": 96, "conformer": 64}  # 183,453 and 183,837 weights
 BATCH = 16
 IN = 0.75  # of the training split: the chance of an utterance to be a member
 JUDGES = 12  # speakers of the training split who judge the schedules, and teach nothing there
+FURTHER = 2  # times as many who judge nothing but what was chosen, and teach nothing there
 
 Values = NDArray[np.float64]
 
@@ -57,8 +58,12 @@ TOY = Size((Schedule(2, BATCH, 4e-3), Schedule(2, BATCH, 8e-3)), (0.5, 1.0), see
 def figures(an4: Path, folder: Path, size: Size) -> dict[str, Any]:
     """Return what both targets write, and how well their members are told."""
     train, test = (tuple(read_corpus(an4, split=s))[:: size.stride] for s in ("train", "test"))
-    tried = {t: [tuning(t, s, train, folder) for s in size.schedules] for t in HIDDEN}
+    tried = {t: [wer_of(without(t, s, train, folder, 0)) for s in size.schedules] for t in HIDDEN}
     best = {t: size.schedules[int(np.argmin(rates))] for t, rates in tried.items()}
+    further = {
+        t: [c for n in range(FURTHER) for c in without(t, s, train, folder, 1 + n)]
+        for t, s in best.items()
+    }
     runs: dict[str, list[list[Any]]] = {target: [] for target in HIDDEN}
     coins = [
         SEED.child("coins", seed).numpy().random(len(train)) < IN for seed in range(size.seeds)
@@ -85,7 +90,8 @@ def figures(an4: Path, folder: Path, size: Size) -> dict[str, Any]:
             for target in HIDDEN
             for schedule, wer in zip(size.schedules, tried[target], strict=True)
         ],
-        "test": word_errors(runs),
+        "further": word_errors({t: np.array([counts], float) for t, counts in further.items()}),
+        "test": of_test(runs),
         "curves": {
             target: [
                 [
@@ -111,24 +117,26 @@ def called(schedule: Schedule) -> str:
     return f"{schedule.epochs}-{schedule.learning_rate:g}"
 
 
-def tuning(target: str, schedule: Schedule, train: Sequence[Utterance], folder: Path) -> float:
-    """Return the word error rate on speakers of the training split who were not trained on."""
-    speakers = sorted({u.speaker for u in train})
-    judges = set(SEED.child("judges").numpy().permutation(speakers)[:JUDGES].tolist())
+def without(
+    target: str, schedule: Schedule, train: Sequence[Utterance], folder: Path, group: int
+) -> list[list[int]]:
+    """Return word errors and words of speakers of the training split who were not trained on."""
+    speakers = SEED.child("judges").numpy().permutation(sorted({u.speaker for u in train}))
+    judges = set(speakers[group * JUDGES :][:JUDGES].tolist())
     known = [u for u in train if u.speaker not in judges]
     heard = [u for u in train if u.speaker in judges]
     recognizer = fresh(target, 0)
     recognizer.logmel.calibrate(known)
     (found,) = course(
-        folder / "encoders" / f"{target}-tuned-{called(schedule)}",
+        folder / "encoders" / f"{target}-without-{group}-{called(schedule)}",
         recognizer,
         known,
         schedule,
         SEED.child("tuning"),
         [schedule.epochs],
-        lambda r: wer_of(errors(r, heard)),
+        lambda r: errors(r, heard),
     )
-    return float(found)
+    return [list(counts) for counts in found]
 
 
 def one(
@@ -176,16 +184,22 @@ def wer_of(counts: Sequence[Sequence[int]]) -> float:
     return float(wrong / words)
 
 
-def word_errors(runs: dict[str, list[list[Any]]]) -> dict[str, str]:
-    """Return the word error rates on the test split, and their difference, in percent."""
+def of_test(runs: dict[str, list[list[Any]]]) -> dict[str, str]:
+    """Return the word error rates on the test split, of all seeds and of each, in percent."""
     counts = {
         target: np.array([found[-1]["test"] for found in of_target], dtype=float)
         for target, of_target in runs.items()
     }
-    shown = {target: percent(rate(c)) for target, c in counts.items()}
+    shown = word_errors(counts)
     for target, c in counts.items():
         shown |= {f"{target}, seed {n}": percent(rate(c[n : n + 1])) for n in range(len(c))}
+    return shown
+
+
+def word_errors(counts: dict[str, Values]) -> dict[str, str]:
+    """Return the rates of counts (seeds, speakers, 2) of targets, and their difference."""
     less = rate_difference(counts["conformer"], counts["ctc"])
+    shown = {target: percent(rate(c)) for target, c in counts.items()}
     return {**shown, "conformer less ctc": percent(less)}
 
 
