@@ -96,6 +96,7 @@ def timed(benchmark, group: str, run: Callable[..., Result], *arguments: object)
     return benchmark.pedantic(run, arguments, rounds=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("train", [train_on_all, train_one_by_one, train_together])
 @pytest.mark.parametrize("target", ["ctc", "rnnt"])
 def test_teachers(benchmark, target: str, train: Callable[..., None]) -> None:

@@ -37,6 +37,7 @@ def test_the_twin_is_the_same_function(recognizer, batch):
     assert counts[0] == counts[1]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings(HARMLESS)
 @pytest.mark.parametrize("step", [hooks_step, ghost_step])
 @pytest.mark.parametrize("clip", [0.1, 1e6])

@@ -125,7 +125,7 @@ def trained_by(name, epsilon, delta=1e-2):
 
 
 @pytest.mark.parametrize("name", each(NOISY))
-@pytest.mark.parametrize("epsilon", [1e-4, 1e4])
+@pytest.mark.parametrize("epsilon", [pytest.param(1e-4, marks=pytest.mark.slow), 1e4])
 def test_absurd_noise_survives(name, epsilon):
     trained, recipe = trained_by(name, epsilon)
     assert all(torch.isfinite(weight).all() for weight in trained.weights.values())
