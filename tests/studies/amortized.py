@@ -31,7 +31,7 @@ from targets.training.recipe import Recipe, Schedule
 
 # Nats a state, first and then. What has paid from the beginning pays no more in the end: a block
 # that is off at all states gets no gradient, and stays off.
-WEIGHTS = {0.0: (0.0, 0.03, 0.1, 0.3, 1.0), 0.1: (0.0,)}
+WEIGHTS = {0.0: (0.0, 0.03, 0.1, 0.3, 1.0), 0.03: (0.0,), 0.1: (0.0,)}
 HELD_OUT = 4  # speakers
 SEED = Randomness(0).child("amortized")
 
