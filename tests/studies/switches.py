@@ -17,20 +17,17 @@ from pathlib import Path
 import numpy as np
 from tabulate import tabulate
 
+from attacks.base import LossScores
 from attacks.membership.compute import share_of_compute
-from attacks.statistics.evidence import Trials
-from attacks.statistics.ranking import auc
+from attacks.membership.loss import Loss
 from leaderboard.game.build import speech_of
 from leaderboard.spec.load import load_suite
-from targets.core.estimate import Estimate
 from targets.core.randomness import Randomness
-from targets.models.recognizer import Recognizer
 from targets.speech.tokens import Characters
-from targets.speech.utterance import Utterance
 from targets.speech.wer import word_error_rate
 from targets.training.recipe import Recipe, Schedule
 from tests.studies.amortized import saved, trained
-from tests.studies.intervals import percent, shown
+from tests.studies.intervals import percent, told
 
 WEIGHTS = (0.1, 0.3)  # nats a state
 SEED = Randomness(0).child("switches")
@@ -43,9 +40,11 @@ def main(public_epochs: int = 16, private_epochs: int = 14, stride: int = 1) -> 
     speech = speech_of(conditions, Path(), ("public", "private"))
     public, private = speech["public"][::stride], speech["private"][::stride]
     coins = SEED.child("coins").numpy().integers(2, size=len(private)).astype(bool)
+    speakers = np.unique([u.speaker for u in private], return_inverse=True)[1]
     members = [u for u, coin in zip(private, coins, strict=True) if coin]
     others = [u for u, coin in zip(private, coins, strict=True) if not coin]
-    first = Schedule(public_epochs, training.batch_size, training.public_learning_rate or 3e-3)
+    rate = training.public_learning_rate or training.learning_rate
+    first = Schedule(public_epochs, training.batch_size, rate)
     recipe = Recipe("amortized", Characters(), training.channels, training.hidden, first, 1e-5, 1)
     start = recipe.untrained(SEED.child("weights"))
     start.logmel.calibrate(public)
@@ -59,30 +58,15 @@ def main(public_epochs: int = 16, private_epochs: int = 14, stride: int = 1) -> 
         scores = {
             "compute": -shares,
             "compute, calibrated": share_of_compute(start, private) - shares,
-            "loss": -losses(recognizer, private),
+            "loss": Loss().score(LossScores(recognizer, start, public), private, SEED).scores,
         }
         wer = word_error_rate(others, recognizer.transcribe(others), SEED.child("wer"))
-        told = [shown(area(s, coins, private, name)) for name, s in scores.items()]
+        areas = [told(s, coins, speakers, SEED.child("auc", n)) for n, s in scores.items()]
         spread = f"{shares.mean():.3f} ± {shares.std():.3f}"
-        rows.append([weight, f"{saved(recognizer, others)[0]:.2f}", spread, percent(wer), *told])
+        rows.append([weight, f"{saved(recognizer, others)[0]:.2f}", spread, percent(wer), *areas])
         print(rows[-1], file=sys.stderr, flush=True)
     header = ["weight", "encoder saved", "share used", "WER % of others", *scores]
     print(tabulate(rows, header, tablefmt="github", disable_numparse=True))
-
-
-def losses(recognizer: Recognizer, speech: list[Utterance]) -> np.ndarray:
-    """Return the loss of each transcript (N,), in nats per character."""
-    lengths = np.array([max(len(u.text), 1) for u in speech])
-    return recognizer.nll(speech).double().numpy() / lengths
-
-
-def area(scores: np.ndarray, coins: np.ndarray, speech: list[Utterance], name: str) -> Estimate:
-    """Return how well scores (N,) tell members, as an AUC resampled by speakers."""
-    speakers = np.unique([u.speaker for u in speech], return_inverse=True)[1]
-    trials = Trials(
-        scores[coins], scores[~coins], "utterance", "one_run", speakers[coins], speakers[~coins]
-    )
-    return auc(trials, rng=SEED.child("auc", name).numpy())
 
 
 if __name__ == "__main__":

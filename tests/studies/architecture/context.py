@@ -17,26 +17,23 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from attacks.statistics.evidence import Trials
-from attacks.statistics.ranking import auc
 from leaderboard.figures.ranks import auc_difference
 from leaderboard.game.build import speech_of
 from leaderboard.game.recipe import STUDENT
 from leaderboard.spec.load import load_suite
 from leaderboard.spec.training import Training
-from targets.core.files import whole_file
 from targets.core.randomness import Randomness
 from targets.models.recognizer import Recognizer
 from targets.nn.convrnnt import GlobalEncoder, PastExcitation
 from targets.speech.tokens import Characters
 from targets.speech.utterance import SAMPLE_RATE, Utterance
 from targets.speech.wer import word_error_rate
-from targets.training.fit import fit
 from targets.training.recipe import Recipe, Schedule
-from tests.studies.intervals import percent, shown
+from tests.studies.architecture.course import train_once
+from tests.studies.intervals import percent, shown, told
 
 SEED = Randomness(0).child("context")
 BATCH, LEARNING_RATE = 16, 2e-3  # and of its private training
@@ -113,7 +110,9 @@ def figures(run: Path, folder: Path, size: Size) -> dict[str, Any]:
         start = public_start(name, run, conditions.training)
         members = [u for u, coin in zip(private, coins, strict=True) if coin]
         place = folder / "context" / f"{name}.trained"
-        trained = kept(place, start, members, size.epochs)
+        trained = copy.deepcopy(start)
+        schedule = Schedule(size.epochs, BATCH, LEARNING_RATE)
+        train_once(place, trained, members, schedule, SEED.child("fit"))
         left_out = [u for u, coin in zip(private, coins, strict=True) if not coin]
         wer = word_error_rate(left_out, trained.transcribe(left_out), SEED.child("wer"))
         weights = sum(p.numel() for p in trained.network.parameters())
@@ -128,7 +127,11 @@ def figures(run: Path, folder: Path, size: Size) -> dict[str, Any]:
                     scores[who, given] = fallen(before, after, private, make)
         print(heard[-1], file=sys.stderr, flush=True)
     rows = [
-        {"target": who, "given": given, "AUC": told(values, coins, speakers, who, given)}
+        {
+            "target": who,
+            "given": given,
+            "AUC": told(values, coins, speakers, SEED.child("auc", who, given)),
+        }
         for (who, given), values in scores.items()
     ]
     comparisons = [
@@ -158,18 +161,6 @@ def public_start(target: str, run: Path, training: Training) -> Recognizer:
         target, Characters(), training.channels, training.hidden, Schedule(1), 1e-5, 1, start=start
     )
     return recipe.build()
-
-
-def kept(path: Path, start: Recognizer, members: Sequence[Utterance], epochs: int) -> Recognizer:
-    """Return what members made of a start, from its file where that is there."""
-    trained = copy.deepcopy(start)
-    if path.exists():
-        trained.load_state_dict(load_file(path))
-        return trained
-    fit(trained, members, Schedule(epochs, BATCH, LEARNING_RATE), SEED.child("fit"))
-    with whole_file(path) as file:
-        save_file(trained.state_dict(), file)
-    return trained
 
 
 def half(utterance: Utterance) -> int:
@@ -216,17 +207,3 @@ def fallen(
     begun = [replace(u, samples=u.samples, text=" ".join(u.text.split()[: half(u)])) for u in heard]
     losses = [r.nll(heard) - r.nll(begun) for r in (before, after)]
     return (losses[0] - losses[1]).double().numpy()
-
-
-def told(
-    scores: Values,
-    coins: NDArray[np.bool_],
-    speakers: NDArray[np.int64],
-    who: str,
-    given: str,
-) -> str:
-    """Return the AUC of scores (N,), resampled by speakers."""
-    trials = Trials(
-        scores[coins], scores[~coins], "utterance", "one_run", speakers[coins], speakers[~coins]
-    )
-    return shown(auc(trials, rng=SEED.child("auc", who, given).numpy()))

@@ -1,4 +1,4 @@
-"""A training that stops to be measured, and goes on where it was killed."""
+"""Trainings that are kept: one that stops to be measured, and goes on where it was killed."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from targets.core.files import whole_file
@@ -18,7 +19,7 @@ from targets.core.randomness import Randomness
 from targets.models.recognizer import Example, Recognizer
 from targets.speech.augmentation import masked
 from targets.speech.utterance import Utterance
-from targets.training.fit import MOST_GRADIENT, batches, rate
+from targets.training.fit import MOST_GRADIENT, batches, fit, rate
 from targets.training.recipe import Schedule
 
 
@@ -81,3 +82,19 @@ def course(
             told = f"{path.name}: {epoch + 1} epochs, {loss:.2f} nats, {took:.0f} s of CPU"
             print(told, file=sys.stderr, flush=True)
     return found
+
+
+def train_once(
+    path: Path,
+    recognizer: Recognizer,
+    speech: Sequence[Utterance],
+    schedule: Schedule,
+    rng: Randomness,
+) -> None:
+    """Train as `fit` does and keep the weights at `path`, or take them from there."""
+    if path.exists():
+        recognizer.load_state_dict(load_file(path))
+        return
+    fit(recognizer, speech, schedule, rng)
+    with whole_file(path) as file:
+        save_file(recognizer.state_dict(), file)

@@ -32,7 +32,7 @@ HIDDEN = {"ctc": 96, "conformer": 64}  # 183,453 and 183,837 weights
 BATCH = 16
 IN = 0.75  # of the training split: the chance of an utterance to be a member
 JUDGES = 12  # speakers of the training split who judge the schedules, and teach nothing there
-FURTHER = 2  # times as many who judge nothing but what was chosen, and teach nothing there
+FURTHER = 2  # groups of as many more, who hear only what was chosen, and teach nothing there
 
 Values = NDArray[np.float64]
 

@@ -16,14 +16,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from leaderboard.figures.intervals import rate, rate_difference
 from leaderboard.game.build import speech_of
 from leaderboard.spec.load import load_suite
-from targets.core.files import default_cache, whole_file
+from targets.core.files import default_cache
 from targets.core.randomness import Randomness
 from targets.models.convrnnt import ConvRNNT
 from targets.models.recognizer import Recognizer
@@ -34,8 +33,8 @@ from targets.speech.features import MELS
 from targets.speech.tokens import Characters
 from targets.speech.utterance import Utterance
 from targets.synthetic.corpus import say_phrases
-from targets.training.fit import fit
 from targets.training.recipe import Schedule
+from tests.studies.architecture.course import train_once
 from tests.studies.architecture.encoders import errors, wer_of
 from tests.studies.intervals import percent
 
@@ -134,7 +133,8 @@ def figures(folder: Path, size: Size) -> dict[str, Any]:
             recognizer = fresh(name)
             recognizer.logmel.calibrate(known)
             path = folder / "streaming" / f"{name}-{speed:g}.trained"
-            kept(path, recognizer, known, Schedule(size.epochs, BATCH, speed))
+            schedule = Schedule(size.epochs, BATCH, speed)
+            train_once(path, recognizer, known, schedule, SEED.child("fit"))
             wer = wer_of(errors(recognizer, choosing))
             print(path.name, f"{wer:.3f}", file=sys.stderr, flush=True)
             if wer < min(chosen[name].values(), default=np.inf):
@@ -177,18 +177,6 @@ def fresh(name: str) -> Recognizer:
         torch.default_generator.manual_seed(SEED.child("weights").integer())
         recognizer.network = NETWORKS[name](Characters().size, CHANNELS, HIDDEN)
     return recognizer
-
-
-def kept(
-    path: Path, recognizer: Recognizer, speech: Sequence[Utterance], schedule: Schedule
-) -> None:
-    """Train a recogniser, or give it the weights of its file where that is there."""
-    if path.exists():
-        recognizer.load_state_dict(load_file(path))
-        return
-    fit(recognizer, speech, schedule, SEED.child("fit"))
-    with whole_file(path) as file:
-        save_file(recognizer.state_dict(), file)
 
 
 def joined(speech: Sequence[Utterance]) -> list[Utterance]:
